@@ -1,0 +1,30 @@
+// Errors. Wrong use of the API and bad input throw `Error`, whose text is one line that names the
+// operation, the shapes or the place in the file. Expected outcomes are values; `assert` is for
+// invariants of our own.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace star {
+
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const std::string& what) : std::runtime_error(what) {}
+};
+
+template <class... Args>
+[[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+// Throws unless `ok`.
+template <class... Args>
+void require(bool ok, fmt::format_string<Args...> format, Args&&... args) {
+  if (!ok) fail(format, std::forward<Args>(args)...);
+}
+
+}  // namespace star

@@ -1,0 +1,45 @@
+#include "core/exec.h"
+
+namespace star {
+
+Tensor Exec::full(const Shape& shape, DType dtype, double value) {
+  Tensor t = empty(shape, dtype);
+  dispatch(dtype, [&]<class T>() { kernels<T>().fill(*this, {t.numel(), T(value), t.data<T>()}); });
+  return t;
+}
+
+Tensor Exec::from(const Shape& shape, std::span<const double> values, DType dtype) {
+  require(int64_t(values.size()) == shape.numel(), "tensor: {} values for shape {}", values.size(),
+          shape);
+  Tensor t = empty(shape, dtype);
+  dispatch(dtype, [&]<class T>() {
+    for (size_t i = 0; i < values.size(); ++i) t.data<T>()[i] = T(values[i]);
+  });
+  return t;
+}
+
+Tensor Exec::from(const Shape& shape, std::span<const int32_t> values) {
+  require(int64_t(values.size()) == shape.numel(), "tensor: {} values for shape {}", values.size(),
+          shape);
+  Tensor t = empty(shape, DType::i32);
+  std::copy(values.begin(), values.end(), t.data<int32_t>());
+  return t;
+}
+
+Tensor Exec::contiguous(const Tensor& t) {
+  if (t.contiguous()) return t;
+  Tensor out = empty(t.shape(), t.dtype());
+  copy(t, out);
+  return out;
+}
+
+void Exec::copy(const Tensor& src, const Tensor& dst, bool accumulate) {
+  require(src.shape() == dst.shape() && src.dtype() == dst.dtype(), "copy: {} {} to {} {}",
+          dtype_name(src.dtype()), src.shape(), dtype_name(dst.dtype()), dst.shape());
+  dispatch(src.dtype(), [&]<class T>() {
+    kernels<T>().copy(*this, {src.shape(), src.strides(), dst.strides(), src.data<T>(),
+                              dst.data<T>(), accumulate});
+  });
+}
+
+}  // namespace star

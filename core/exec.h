@@ -1,0 +1,70 @@
+// Where a computation runs: a backend's kernels, the memory and the threads.
+#pragma once
+
+#include "core/arena.h"
+#include "core/kernels.h"
+#include "core/tensor.h"
+#include "core/thread_pool.h"
+
+namespace star {
+
+class Exec;
+
+// One entry for each line of core/kernels.def.
+template <class T>
+struct Kernels {
+#define KERNEL(name, Arguments) void (*name)(Exec&, const Arguments<T>&);
+#include "core/kernels.def"
+#undef KERNEL
+};
+
+struct Backend {
+  const char* name;    // "cpu"
+  const char* target;  // the instruction set it was chosen for
+  Kernels<float> f32;
+  Kernels<double> f64;
+};
+
+// The best of the CPU builds for this processor, or the one that the environment variable
+// STAR_CPU_TARGET names. Throws `Error` for a target that is unknown or not supported here.
+const Backend& cpu_backend();
+// All that this processor supports, the widest first.
+std::vector<const Backend*> cpu_backends();
+
+// Which kernels OpenBLAS chose, for the record of a run.
+const char* blas_core();
+
+// Not thread-safe: one thread drives an Exec. It outlives every tensor made with it.
+class Exec {
+ public:
+  explicit Exec(const Backend& backend, int threads = 1) : backend_(backend), pool_(threads) {}
+
+  const Backend& backend() const { return backend_; }
+  Arena& arena() { return arena_; }
+  ThreadPool& pool() { return pool_; }
+
+  template <class T>
+  const Kernels<T>& kernels() const {
+    if constexpr (sizeof(T) == 8)
+      return backend_.f64;
+    else
+      return backend_.f32;
+  }
+
+  Tensor empty(const Shape& shape, DType dtype) { return Tensor(arena_, shape, dtype); }
+  Tensor full(const Shape& shape, DType dtype, double value);
+  Tensor zeros(const Shape& shape, DType dtype) { return full(shape, dtype, 0); }
+  Tensor from(const Shape& shape, std::span<const double> values, DType dtype);
+  Tensor from(const Shape& shape, std::span<const int32_t> values);
+  // The tensor itself if it is contiguous, a contiguous copy otherwise.
+  Tensor contiguous(const Tensor& t);
+  // dst = src or dst += src, of one shape, any strides.
+  void copy(const Tensor& src, const Tensor& dst, bool accumulate = false);
+
+ private:
+  const Backend& backend_;
+  Arena arena_;
+  ThreadPool pool_;
+};
+
+}  // namespace star

@@ -1,0 +1,27 @@
+// NumPy's .npy files, format 1.0: one array, row-major.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace star {
+
+// Writes the file whole or not at all. Errors: values that do not fill the shape, the file system.
+void write_npy(const std::string& path, std::span<const int64_t> shape,
+               std::span<const float> values);
+void write_npy(const std::string& path, std::span<const int64_t> shape,
+               std::span<const double> values);
+
+struct NpyArray {
+  std::vector<int64_t> shape;
+  std::variant<std::vector<float>, std::vector<double>, std::vector<int64_t>> values;
+};
+
+// Reads float32, float64 and int64 arrays, little-endian and in C order; everything else, and every
+// fault of the file, is an Error.
+NpyArray read_npy(const std::string& path);
+
+}  // namespace star

@@ -1,0 +1,54 @@
+// A pool that runs the blocks of one loop at a time. The caller says how many blocks there are, by
+// the shape of its data alone, so that results do not depend on the number of threads.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace star {
+
+class ThreadPool {
+ public:
+  // `threads` counts the caller; 1 starts no thread.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return int(workers_.size()) + 1; }
+
+  // Calls f(i) for every i in 0 … n−1, each once, in any order and on any thread; returns when all
+  // are done. `f` must not throw and must not call the pool.
+  template <class F>
+  void run(int64_t n, const F& f) {
+    if (n <= 1 || workers_.empty()) {
+      for (int64_t i = 0; i < n; ++i) f(i);
+    } else {
+      run_blocks(
+          n, [](const void* body, int64_t i) { (*static_cast<const F*>(body))(i); }, &f);
+    }
+  }
+
+ private:
+  using Body = void (*)(const void*, int64_t);
+  void run_blocks(int64_t n, Body body, const void* data);
+  void work();
+  void take_blocks();
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<uint64_t> round_{0};
+  std::atomic<int64_t> next_{0};
+  std::atomic<int> active_{0};
+  std::atomic<bool> stop_{false};
+  int64_t blocks_ = 0;
+  Body body_ = nullptr;
+  const void* data_ = nullptr;
+};
+
+}  // namespace star

@@ -1,0 +1,129 @@
+// Matrix products through OpenBLAS, which runs with one thread: the work is cut here, into blocks
+// whose bounds depend on the shape alone.
+#include <cblas.h>
+
+#include "cpu/simd.h"
+
+namespace star::cpu::STAR_TARGET {
+namespace {
+
+constexpr double kTaskFlops = 4e6;  // about 50 µs: a hand-over is small beside it
+constexpr int64_t kTile = 48;       // block bounds are multiples of the microkernels' tiles
+
+void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha,
+               const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
+  cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, double alpha,
+               const double* a, int lda, const double* b, int ldb, double beta, double* c,
+               int ldc) {
+  cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+void blas_gemv(CBLAS_TRANSPOSE t, int m, int n, float alpha, const float* a, int lda,
+               const float* x, int incx, float beta, float* y, int incy) {
+  cblas_sgemv(CblasRowMajor, t, m, n, alpha, a, lda, x, incx, beta, y, incy);
+}
+void blas_gemv(CBLAS_TRANSPOSE t, int m, int n, double alpha, const double* a, int lda,
+               const double* x, int incx, double beta, double* y, int incy) {
+  cblas_dgemv(CblasRowMajor, t, m, n, alpha, a, lda, x, incx, beta, y, incy);
+}
+
+// One product of rows r0 … r1 and columns c0 … c1 of C.
+template <class T>
+void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, int64_t r0, int64_t r1,
+                   int64_t c0, int64_t c1) {
+  int m = int(r1 - r0), n = int(c1 - c0), k = int(g.k);
+  a += r0 * g.a_row;
+  b += c0 * g.b_col;
+  c += r0 * g.c_row + c0;
+  if (k == 0) {
+    for (int i = 0; i < m; ++i)
+      for (int j = 0; j < n; ++j)
+        c[i * g.c_row + j] = g.beta == 0 ? T(0) : g.beta * c[i * g.c_row + j];
+    return;
+  }
+  // A size of 1 leaves its stride free: any leading dimension that BLAS accepts will do.
+  bool ta = g.a_col != 1 && k != 1, tb = g.b_col != 1 && n != 1;
+  int lda = int(std::max<int64_t>(ta ? g.a_col : g.a_row, ta ? m : k));
+  int ldb = int(std::max<int64_t>(tb ? g.b_col : g.b_row, tb ? k : n));
+  if (m == 1) {
+    int incx = int(k == 1 ? 1 : g.a_col);
+    blas_gemv(tb ? CblasNoTrans : CblasTrans, tb ? n : k, tb ? k : n, g.alpha, b, ldb, a, incx,
+              g.beta, c, 1);
+  } else if (n == 1) {
+    int incx = int(k == 1 ? 1 : g.b_row);
+    blas_gemv(ta ? CblasTrans : CblasNoTrans, ta ? k : m, ta ? m : k, g.alpha, a, lda, b, incx,
+              g.beta, c, int(g.c_row));
+  } else {
+    int ldc = int(std::max<int64_t>(g.c_row, n));
+    blas_gemm(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, g.alpha, a,
+              lda, b, ldb, g.beta, c, ldc);
+  }
+}
+
+int64_t batch_offset(int64_t index, const Shape& batch, const Shape& strides) {
+  int64_t offset = 0;
+  for (int i = batch.rank() - 1; i >= 0; --i) {
+    offset += index % batch[i] * strides[i];
+    index /= batch[i];
+  }
+  return offset;
+}
+
+}  // namespace
+
+template <class T>
+void gemm(Exec& exec, const Gemm<T>& g) {
+  int64_t batch = g.batch.numel();
+  if (g.m == 0 || g.n == 0 || batch == 0) return;
+  double flops = 2.0 * double(g.m) * double(g.n) * double(g.k);
+  auto one = [&](int64_t item, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
+    block_product(g, g.a + batch_offset(item, g.batch, g.a_batch),
+                  g.b + batch_offset(item, g.batch, g.b_batch),
+                  g.c + batch_offset(item, g.batch, g.c_batch), r0, r1, c0, c1);
+  };
+  if (batch >= 8 || flops < 2 * kTaskFlops) {
+    int64_t items = std::max<int64_t>(1, int64_t(kTaskFlops / std::max(flops, 1.0)));
+    for_blocks(exec, batch, items, [&](int64_t begin, int64_t end) {
+      for (int64_t item = begin; item < end; ++item) one(item, 0, g.m, 0, g.n);
+    });
+    return;
+  }
+  bool by_rows = g.m >= g.n;
+  int64_t size = by_rows ? g.m : g.n;
+  int64_t parts = std::min<int64_t>(8, int64_t(flops / kTaskFlops));
+  int64_t block = blocks_of(blocks_of(size, parts), kTile) * kTile;
+  int64_t cuts = blocks_of(size, block);
+  exec.pool().run(batch * cuts, [&](int64_t task) {
+    int64_t begin = task % cuts * block, end = std::min(size, begin + block);
+    if (by_rows)
+      one(task / cuts, begin, end, 0, g.n);
+    else
+      one(task / cuts, 0, g.m, begin, end);
+  });
+}
+
+namespace {
+
+void blas_trsm(CBLAS_TRANSPOSE t, int n, int m, const float* a, float* x) {
+  cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, t, CblasUnit, n, m, 1, a, n, x, m);
+}
+void blas_trsm(CBLAS_TRANSPOSE t, int n, int m, const double* a, double* x) {
+  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, t, CblasUnit, n, m, 1, a, n, x, m);
+}
+
+}  // namespace
+
+template <class T>
+void solve_unit_lower(Exec& exec, const SolveUnitLower<T>& args) {
+  if (args.n == 0 || args.m == 0) return;
+  exec.pool().run(args.batch, [&](int64_t b) {
+    blas_trsm(args.transpose ? CblasTrans : CblasNoTrans, int(args.n), int(args.m),
+              args.lower + b * args.n * args.n, args.x + b * args.n * args.m);
+  });
+}
+
+STAR_INSTANTIATE(gemm, Gemm)
+STAR_INSTANTIATE(solve_unit_lower, SolveUnitLower)
+
+}  // namespace star::cpu::STAR_TARGET

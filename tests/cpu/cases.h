@@ -1,0 +1,210 @@
+// Cases for the CPU kernels. A case draws its inputs from a Session, runs a kernel and judges what
+// it wrote by a naive reference in double precision. Each case is run for float and double on every
+// instruction set that this processor has, and again with 2 threads (3 on the widest), which must
+// give the same bits.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/exec.h"
+#include "core/rng.h"
+
+namespace star {
+
+using Doubles = std::vector<double>;
+
+// Sizes around the registers of all targets (2 … 16 lanes), and beyond one cache line.
+inline constexpr int64_t kAwkward[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 128, 129};
+
+// An array between guards of NaN: what a kernel reads past an end spoils its result, and what it
+// writes there is seen.
+template <class T>
+class Array {
+ public:
+  explicit Array(int64_t n, T value = kNan) : values_(size_t(n + 2 * kGuard), kNan), size_(n) {
+    std::fill_n(data(), n, value);
+  }
+
+  int64_t size() const { return size_; }
+  T* data() { return values_.data() + kGuard; }
+  operator T*() { return data(); }
+  T& operator[](int64_t i) { return values_[size_t(kGuard + i)]; }
+  T operator[](int64_t i) const { return values_[size_t(kGuard + i)]; }
+  bool intact() const {
+    for (int64_t i = 0; i < kGuard; ++i)
+      if (!std::isnan((*this)[-1 - i]) || !std::isnan((*this)[size_ + i])) return false;
+    return true;
+  }
+  Doubles doubles() const {
+    return Doubles(values_.begin() + kGuard, values_.begin() + kGuard + size_);
+  }
+
+ private:
+  static constexpr int64_t kGuard = 64;
+  static constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
+  std::vector<T> values_;
+  int64_t size_;
+};
+
+template <class T>
+class Session {
+ public:
+  static constexpr double kEpsilon = std::numeric_limits<T>::epsilon();
+  // Relative to the largest element: sums of some hundred terms of either sign stay within about
+  // a hundred roundings (6e-8 and 1.1e-16 each); double leaves room for the reference's own error.
+  static constexpr double kTolerance = sizeof(T) == 4 ? 1e-5 : 1e-12;
+
+  Session(const Backend& backend, int threads)
+      : exec(backend, threads), rng(1, "kernel cases"), judging_(threads == 1) {}
+
+  const Kernels<T>& kernels() const { return exec.template kernels<T>(); }
+
+  Array<T> random(int64_t n, double lo = -1, double hi = 1) {
+    Array<T> x(n);
+    for (int64_t i = 0; i < n; ++i) x[i] = T(rng.uniform(lo, hi));
+    return x;
+  }
+  Tensor random_tensor(const Shape& shape, double lo = -1, double hi = 1) {
+    Tensor t = exec.empty(shape, dtype_of<T>);
+    for (int64_t i = 0; i < t.numel(); ++i) t.data<T>()[i] = T(rng.uniform(lo, hi));
+    return t;
+  }
+  // A view of this shape with a random layout: axes in any order in memory, cut from a longer axis,
+  // flipped, and, where `repeats`, some of stride 0. `*memory` receives the whole of it.
+  Tensor random_view(const Shape& shape, bool repeats, Tensor* memory = nullptr);
+
+  // The checks below judge `y` by the naive `reference`, which is called once for all threads.
+  using Reference = std::function<Doubles()>;
+  // Within `tolerance` of the larger of `magnitude` and the reference's largest element.
+  void near(const Array<T>& y, const Reference& reference, double magnitude = 0,
+            double tolerance = kTolerance);
+  // Each within 16 roundings of the larger of itself and `floor`.
+  void near_each(const Array<T>& y, const Reference& reference, double floor = 0) {
+    judge(y, reference, [=](double r) { return 16 * kEpsilon * std::max(std::abs(r), floor); });
+  }
+  void equal(const Array<T>& y, const Reference& reference) {
+    judge(y, reference, [](double) { return 0.0; });
+  }
+
+  Exec exec;
+  Rng rng;
+  Doubles outputs;  // all that was judged, to compare between numbers of threads
+
+ private:
+  void judge(const Array<T>& y, const Reference& reference,
+             const std::function<double(double)>& bound);
+  bool judging_;
+};
+
+template <class T>
+Tensor Session<T>::random_view(const Shape& shape, bool repeats, Tensor* memory) {
+  int rank = shape.rank();
+  std::vector<int> order(size_t(rank), 0), back(size_t(rank), 0);
+  for (int i = 0; i < rank; ++i) order[size_t(i)] = i;
+  rng.shuffle(order);
+  std::vector<int64_t> start(size_t(rank), 0);
+  std::vector<bool> repeated(size_t(rank), false);
+  Shape whole;
+  for (int i = 0; i < rank; ++i) {
+    size_t axis = size_t(order[size_t(i)]);
+    back[axis] = i;
+    repeated[axis] = repeats && rng.chance(0.3);
+    bool cut = !repeated[axis] && rng.chance(0.3);
+    start[axis] = cut ? 1 : 0;
+    whole.push_back(repeated[axis] ? 1 : shape[int(axis)] + (cut ? 2 : 0));
+  }
+  Tensor base = random_tensor(whole);
+  if (memory) *memory = base;
+  Tensor view = base.permute(back);
+  for (int axis = 0; axis < rank; ++axis) {
+    if (repeated[size_t(axis)]) continue;
+    view = view.narrow(axis, start[size_t(axis)], shape[axis]);
+    if (shape[axis] > 0 && rng.chance(0.3)) view = view.flip(axis);
+  }
+  return view.expand(shape);
+}
+
+template <class T>
+void Session<T>::near(const Array<T>& y, const Reference& reference, double magnitude,
+                      double tolerance) {
+  Doubles expected;
+  if (judging_) expected = reference();
+  for (double r : expected)
+    if (std::isfinite(r)) magnitude = std::max(magnitude, std::abs(r));
+  judge(
+      y, [&] { return expected; }, [=](double) { return tolerance * magnitude; });
+}
+
+template <class T>
+void Session<T>::judge(const Array<T>& y, const Reference& reference,
+                       const std::function<double(double)>& bound) {
+  CHECK_MESSAGE(y.intact(), "written outside the array");
+  Doubles actual = y.doubles();
+  outputs.insert(outputs.end(), actual.begin(), actual.end());
+  if (!judging_) return;
+  Doubles expected = reference();
+  REQUIRE(actual.size() == expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    // Infinities are equal or wrong; a NaN is wrong.
+    bool ok = actual[i] == expected[i] || std::abs(actual[i] - expected[i]) <= bound(expected[i]);
+    if (ok) continue;
+    FAIL_CHECK(fmt::format("element {} of {}: {} where {} ± {} is expected", i, actual.size(),
+                           actual[i], expected[i], bound(expected[i])));
+    return;
+  }
+}
+
+// The kernels of core/kernels.def that have a case.
+inline std::set<std::string>& covered_kernels() {
+  static std::set<std::string> names;
+  return names;
+}
+
+template <class T, class Case>
+void run_with_threads(const Backend& backend, int most_threads, const Case& body) {
+  std::string target = fmt::format("{} {}", backend.target, dtype_name(dtype_of<T>));
+  CAPTURE(target);
+  Doubles alone;
+  for (int threads = 1; threads <= most_threads; ++threads) {
+    CAPTURE(threads);
+    Session<T> session(backend, threads);
+    body(session);
+    REQUIRE(!session.outputs.empty());
+    if (threads == 1) alone = session.outputs;
+    REQUIRE(session.outputs.size() == alone.size());
+    // Bit for bit: −0 is not 0 here.
+    CHECK(std::memcmp(alone.data(), session.outputs.data(), alone.size() * sizeof(double)) == 0);
+  }
+}
+
+template <class Case>
+void run_everywhere(const Case& body) {
+  int most_threads = 3;  // more threads than cores are slow, and once is enough
+  for (const Backend* backend : cpu_backends()) {
+    run_with_threads<float>(*backend, most_threads, body);
+    run_with_threads<double>(*backend, most_threads, body);
+    most_threads = 2;
+  }
+}
+
+}  // namespace star
+
+// KERNEL_CASE(softmax) { … } is the body of a function template on T, with a Session<T>& s.
+#define KERNEL_CASE(kernel)                                                       \
+  template <class T>                                                              \
+  static void kernel##_case(star::Session<T>& s);                                 \
+  [[maybe_unused]] static const bool kernel##_covered =                           \
+      star::covered_kernels().insert(#kernel).second;                             \
+  TEST_CASE("kernel " #kernel) {                                                  \
+    star::run_everywhere([]<class T>(star::Session<T>& s) { kernel##_case(s); }); \
+  }                                                                               \
+  template <class T>                                                              \
+  static void kernel##_case(star::Session<T>& s)

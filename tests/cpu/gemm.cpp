@@ -1,0 +1,148 @@
+#include <array>
+
+#include "tests/cpu/cases.h"
+
+using namespace star;
+
+namespace {
+
+// How a matrix of rows × columns lies in memory: one stride is 1, the other has room to spare.
+struct Layout {
+  int64_t row, column, size;
+};
+Layout layout_of(int64_t rows, int64_t columns, bool transposed, int64_t spare) {
+  if (transposed) return {1, rows + spare, (rows + spare) * columns};
+  return {columns + spare, 1, (columns + spare) * rows};
+}
+
+// Strides of batch axes in the given order, over matrices of `size`; 0 where bit i of `repeated`.
+struct BatchLayout {
+  Shape strides;
+  int64_t size;
+};
+BatchLayout batch_layout(const Shape& batch, int64_t size, bool reversed, unsigned repeated) {
+  BatchLayout b{batch, size};
+  for (int i = 0; i < batch.rank(); ++i) {
+    int axis = reversed ? i : batch.rank() - 1 - i;
+    bool repeat = repeated >> axis & 1;
+    b.strides[axis] = repeat ? 0 : b.size;
+    if (!repeat) b.size *= batch[axis];
+  }
+  return b;
+}
+
+struct Problem {
+  int64_t m, n, k;
+  Shape batch;
+};
+
+template <class T>
+void product(Session<T>& s, const Problem& p, bool a_transposed, bool b_transposed, double alpha,
+             double beta) {
+  auto [m, n, k, batch] = p;
+  CAPTURE(m);
+  CAPTURE(n);
+  CAPTURE(k);
+  CAPTURE(fmt::format("{}", batch));
+  CAPTURE(a_transposed);
+  CAPTURE(b_transposed);
+  CAPTURE(beta);
+  int64_t spare = s.rng.below(4);
+  Layout a = layout_of(m, k, a_transposed, spare), b = layout_of(k, n, b_transposed, spare);
+  Layout c = layout_of(m, n, false, s.rng.below(4));
+  BatchLayout a_batch = batch_layout(batch, a.size, s.rng.chance(0.5), s.rng.below(16));
+  BatchLayout b_batch = batch_layout(batch, b.size, s.rng.chance(0.5), s.rng.below(16));
+  BatchLayout c_batch = batch_layout(batch, c.size, s.rng.chance(0.5), 0);
+  Array<T> A = s.random(a_batch.size), B = s.random(b_batch.size), C = s.random(c_batch.size);
+  std::vector<int64_t> a_at, b_at, c_at;  // where each item's matrices begin
+  for_each_offset(batch, a_batch.strides, [&](int64_t, int64_t at) { a_at.push_back(at); });
+  for_each_offset(batch, b_batch.strides, [&](int64_t, int64_t at) { b_at.push_back(at); });
+  for_each_offset(batch, c_batch.strides, [&](int64_t, int64_t at) { c_at.push_back(at); });
+  auto each_element = [&](auto f) {
+    for (size_t item = 0; item < c_at.size(); ++item)
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) f(item, i, j, c_at[item] + i * c.row + j);
+  };
+  // With beta = 0, C is only written.
+  if (beta == 0)
+    each_element([&](size_t, int64_t, int64_t, int64_t at) { C[at] = T(std::nan("")); });
+  Doubles expected = C.doubles();
+  s.kernels().gemm(s.exec, {m, n, k, A, a.row, a.column, B, b.row, b.column, C, c.row, batch,
+                            a_batch.strides, b_batch.strides, c_batch.strides, T(alpha), T(beta)});
+  s.near(C, [&] {
+    each_element([&](size_t item, int64_t i, int64_t j, int64_t at) {
+      double sum = 0;
+      for (int64_t l = 0; l < k; ++l)
+        sum += double(A[a_at[item] + i * a.row + l * a.column]) *
+               double(B[b_at[item] + l * b.row + j * b.column]);
+      expected[size_t(at)] = alpha * sum + (beta == 0 ? 0 : beta * expected[size_t(at)]);
+    });
+    return expected;
+  });
+}
+
+}  // namespace
+
+KERNEL_CASE(gemm) {
+  const int64_t sizes[] = {1, 2, 3, 8, 15, 17, 31, 33};
+  const Shape batches[] = {{}, {1}, {3}, {9}, {2, 3}, {2, 1, 3}, {2, 3, 1, 2}};
+  auto any = [&](auto& list) { return list[s.rng.below(uint32_t(std::size(list)))]; };
+  auto coin = [&] { return s.rng.chance(0.5); };
+  for (int i = 0; i < 400; ++i)
+    product(s, {any(sizes), any(sizes), any(sizes), any(batches)}, coin(), coin(), -0.5,
+            std::array{0.0, 1.0, 2.0}[s.rng.below(3)]);
+  // Nothing to add up, and nothing to write.
+  for (double beta : {0.0, 1.0, 2.0})
+    for (Problem p : {Problem{5, 3, 0, {2}}, {1, 3, 0, {3}}, {5, 1, 0, {3}}})
+      for (bool transposed : {false, true}) product(s, p, transposed, transposed, 1, beta);
+  for (Problem p : {Problem{0, 3, 4, {2}}, {3, 0, 4, {2}}, {3, 3, 4, {0}}})
+    product(s, p, false, false, 1, 1);
+  // Cut into blocks of rows or columns (one of them a single row), and by items of the batch.
+  for (Problem p : {Problem{193, 129, 170, {}},
+                    {128, 241, 170, {}},
+                    {241, 97, 180, {2}},
+                    {127, 129, 31, {9}},
+                    {1, 129, 33, {40}},
+                    {129, 1, 127, {40}}})
+    for (bool transposed : {false, true}) product(s, p, transposed, !transposed, 1, 1);
+}
+
+// By substitution. What lies on the diagonal and above it is not read.
+KERNEL_CASE(solve_unit_lower) {
+  struct Size {
+    int64_t batch, n, m;
+  };
+  for (auto [batch, n, m] : {Size{1, 1, 1},
+                             {2, 2, 3},
+                             {3, 7, 1},
+                             {1, 31, 33},
+                             {2, 33, 17},
+                             {1, 129, 5},
+                             {9, 64, 65},
+                             {40, 16, 128},
+                             {0, 3, 3},
+                             {2, 0, 3},
+                             {2, 3, 0}})
+    for (bool transpose : {false, true}) {
+      CAPTURE(batch);
+      CAPTURE(n);
+      CAPTURE(m);
+      CAPTURE(transpose);
+      Array<T> lower = s.random(batch * n * n, -0.2, 0.2), x = s.random(batch * n * m);
+      for (int64_t i = 0; i < batch * n; ++i)
+        for (int64_t j = i % n; j < n; ++j) lower[i * n + j] = T(std::nan(""));
+      Doubles expected = x.doubles();
+      for (int64_t b = 0; b < batch; ++b)
+        for (int64_t step = 0; step < n; ++step) {
+          int64_t i = transpose ? n - 1 - step : step;
+          for (int64_t j = transpose ? i + 1 : 0; j < (transpose ? n : i); ++j)
+            for (int64_t c = 0; c < m; ++c) {
+              double entry = lower[(b * n + (transpose ? j : i)) * n + (transpose ? i : j)];
+              expected[size_t((b * n + i) * m + c)] -=
+                  entry * expected[size_t((b * n + j) * m + c)];
+            }
+        }
+      s.kernels().solve_unit_lower(s.exec, {batch, n, m, transpose, lower, x});
+      s.near(x, [&] { return expected; });
+    }
+}

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Installs the Debian packages that a target needs and this machine lacks, after saying which. Where
+# that is not allowed, prints the one command and ends with status 2.
+#
+#   tools/install_deps.sh build|test
+set -eu
+
+packages="g++ cmake ninja-build libopenblas-serial-dev libcli11-dev nlohmann-json3-dev libfmt-dev \
+libsqlite3-dev libxsimd-dev"
+[ "${1:-build}" = test ] && packages="$packages doctest-dev clang-format python3"
+
+missing=""
+for package in $packages; do
+  dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q "ok installed" ||
+    missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+command="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+  run=""
+elif sudo -n true 2>/dev/null; then
+  run="sudo -n"
+else
+  echo "star needs Debian packages that are not installed. As root: $command" >&2
+  exit 2
+fi
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+if ! { $run apt-get update -qq && $run $command; } >/tmp/star-install.$$ 2>&1; then
+  tail -n 3 /tmp/star-install.$$ >&2
+  rm -f /tmp/star-install.$$
+  echo "the packages could not be installed. As root: $command" >&2
+  exit 2
+fi
+rm -f /tmp/star-install.$$
