@@ -1,0 +1,48 @@
+#include "autograd/adamw.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace star {
+
+AdamW::AdamW(Exec& exec, Tensor values, Tensor grads, int64_t decayed, AdamWOptions options)
+    : exec_(exec),
+      values_(std::move(values)),
+      grads_(std::move(grads)),
+      first_(exec.zeros(values_.shape(), values_.dtype())),
+      second_(exec.zeros(values_.shape(), values_.dtype())),
+      decayed_(decayed),
+      options_(options) {
+  require(values_.rank() == 1 && values_.shape() == grads_.shape() && decayed_ <= values_.numel(),
+          "AdamW: values {} and gradients {}", values_.shape(), grads_.shape());
+}
+
+double AdamW::step(double learning_rate) {
+  double norm = 0;
+  dispatch(values_.dtype(), [&]<class T>() {
+    double squares = 0;
+    exec_.kernels<T>().sum_squares(exec_, {grads_.numel(), grads_.data<T>(), &squares});
+    norm = std::sqrt(squares);
+    if (!std::isfinite(norm)) return;
+    ++steps_;
+    double factor = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1;
+    auto part = [&](int64_t begin, int64_t end, double decay) {
+      exec_.kernels<T>().adamw(
+          exec_, {end - begin, T(learning_rate), T(options_.beta1), T(options_.beta2),
+                  T(options_.epsilon), T(decay), T(1 - std::pow(options_.beta1, steps_)),
+                  T(1 - std::pow(options_.beta2, steps_)), T(factor), grads_.data<T>() + begin,
+                  values_.data<T>() + begin, first_.data<T>() + begin, second_.data<T>() + begin});
+    };
+    part(0, decayed_, options_.weight_decay);
+    part(decayed_, values_.numel(), 0);
+  });
+  return norm;
+}
+
+double scheduled_rate(double peak, int64_t step, int64_t steps, int64_t warmup) {
+  if (step < warmup) return peak * double(step + 1) / double(warmup);
+  double progress = steps > warmup ? double(step - warmup) / double(steps - warmup) : 1;
+  return peak * (0.1 + 0.9 * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
+}
+
+}  // namespace star

@@ -1,0 +1,34 @@
+// AdamW (Loshchilov and Hutter, 2019) with clipping of the gradient's norm, and the learning-rate
+// schedule: linear warm-up, then a cosine to a tenth of the peak.
+#pragma once
+
+#include "core/exec.h"
+
+namespace star {
+
+struct AdamWOptions {
+  double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+  double weight_decay = 0.1;  // on the weights that decay
+  double clip = 1.0;          // the gradient's norm is scaled down to this; 0: never
+};
+
+class AdamW {
+ public:
+  // Weights and gradients, vectors of one length; the first `decayed` entries decay.
+  AdamW(Exec& exec, Tensor values, Tensor grads, int64_t decayed, AdamWOptions options = {});
+
+  // One update; the gradients are left as they are. Returns their norm before clipping. Where it is
+  // not finite, nothing is updated.
+  double step(double learning_rate);
+
+ private:
+  Exec& exec_;
+  Tensor values_, grads_, first_, second_;
+  int64_t decayed_, steps_ = 0;
+  AdamWOptions options_;
+};
+
+// The learning rate of step 0 … steps−1, of which the first `warmup` rise linearly to the peak.
+double scheduled_rate(double peak, int64_t step, int64_t steps, int64_t warmup);
+
+}  // namespace star

@@ -1,0 +1,57 @@
+#include "autograd/elementwise.h"
+
+#include "autograd/values.h"
+
+namespace star {
+
+Var unary(Unary op, const Var& x) {
+  Exec& exec = x.exec();
+  Tensor in = exec.contiguous(x.value());
+  Tensor y = values::unary(exec, op, in);
+  return x.tape().record(Primitive::unary, y, {x}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), dx = exec.empty(in.shape(), in.dtype());
+    dispatch(in.dtype(), [&]<class T>() {
+      exec.kernels<T>().unary_grad(
+          exec, {op, in.numel(), in.data<T>(), y.data<T>(), g.data<T>(), dx.data<T>()});
+    });
+    x.tape().add(x, dx);
+  });
+}
+
+namespace {
+
+// d(a/b) = dy/b and −dy·(a/b)/b; the others are plain.
+void binary_grad(Binary op, const Var& a, const Var& b, const Tensor& y, const Tensor& dy) {
+  Exec& exec = a.exec();
+  Tape& tape = a.tape();
+  auto give = [&](const Var& v, const Tensor& g) {
+    tape.add(v, values::sum_to(exec, g, v.shape()));
+  };
+  bool product = op == Binary::mul, quotient = op == Binary::div;
+  if (a.needs_grad()) give(a, product || quotient ? values::binary(exec, op, dy, b.value()) : dy);
+  if (!b.needs_grad()) return;
+  if (op == Binary::add) give(b, dy);
+  if (op == Binary::sub) give(b, values::scale(exec, dy, -1));
+  if (product) give(b, values::binary(exec, Binary::mul, dy, a.value()));
+  if (quotient) {
+    Tensor slope = values::binary(exec, Binary::div, y, b.value());
+    give(b, values::scale(exec, values::binary(exec, Binary::mul, dy, slope), -1));
+  }
+}
+
+}  // namespace
+
+Var binary(Binary op, const Var& a, const Var& b) {
+  Tensor y = values::binary(a.exec(), op, a.value(), b.value());
+  return a.tape().record(Primitive::binary, y, {a, b},
+                         [=](const Tensor& dy) { binary_grad(op, a, b, y, dy); });
+}
+
+Var scale(const Var& x, double factor, double shift) {
+  Tensor y = values::scale(x.exec(), x.value(), factor, shift);
+  return x.tape().record(Primitive::scale, y, {x}, [=](const Tensor& dy) {
+    x.tape().add(x, values::scale(x.exec(), dy, factor));
+  });
+}
+
+}  // namespace star

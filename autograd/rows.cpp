@@ -1,0 +1,130 @@
+#include "autograd/rows.h"
+
+#include "autograd/values.h"
+
+namespace star {
+
+Var rms_norm(const Var& x, const Var& w) {
+  Exec& exec = x.exec();
+  int64_t n = x.shape().back(), rows = x.value().numel() / std::max<int64_t>(n, 1);
+  require(w.shape() == Shape{n}, "rms_norm: input {} and weight {}", x.shape(), w.shape());
+  Tensor in = exec.contiguous(x.value()), weight = exec.contiguous(w.value());
+  Tensor y = exec.empty(x.shape(), x.dtype()), inverse = exec.empty({rows}, x.dtype());
+  dispatch(x.dtype(), [&]<class T>() {
+    exec.kernels<T>().rms_norm(
+        exec, {rows, n, T(1e-5), in.data<T>(), weight.data<T>(), y.data<T>(), inverse.data<T>()});
+  });
+  return x.tape().record(Primitive::rms_norm, y, {x, w}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), dx = exec.empty(in.shape(), in.dtype());
+    Tensor dw = exec.zeros(weight.shape(), in.dtype());
+    dispatch(in.dtype(), [&]<class T>() {
+      exec.kernels<T>().rms_norm_grad(
+          exec, {rows, n, in.data<T>(), weight.data<T>(), inverse.data<T>(), g.data<T>(),
+                 dx.data<T>(), dw.data<T>()});
+    });
+    x.tape().add(x, dx);
+    w.tape().add(w, dw);
+  });
+}
+
+namespace {
+
+Visibility visibility_of(const Var& scores, CausalMask mask, int64_t& rows) {
+  require(scores.value().rank() >= 2, "scores: shape {} lacks queries and keys", scores.shape());
+  Visibility v{scores.size(-2), scores.size(-1), mask.offset, mask.window};
+  require(mask.offset >= 0 && mask.window >= 0 && mask.offset + v.queries <= v.keys,
+          "scores: {} queries from position {} do not fit {} keys", v.queries, mask.offset, v.keys);
+  rows = scores.value().numel() / std::max<int64_t>(v.keys, 1);
+  return v;
+}
+
+}  // namespace
+
+Var softmax(const Var& scores, CausalMask mask, double factor) {
+  Exec& exec = scores.exec();
+  int64_t rows;
+  Visibility v = visibility_of(scores, mask, rows);
+  Tensor in = exec.contiguous(scores.value()), y = exec.empty(scores.shape(), scores.dtype());
+  dispatch(in.dtype(), [&]<class T>() {
+    exec.kernels<T>().softmax(exec, {rows, v, T(factor), in.data<T>(), y.data<T>()});
+  });
+  return scores.tape().record(Primitive::softmax, y, {scores}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), dx = exec.empty(y.shape(), y.dtype());
+    dispatch(y.dtype(), [&]<class T>() {
+      exec.kernels<T>().softmax_grad(exec,
+                                     {rows, v, T(factor), y.data<T>(), g.data<T>(), dx.data<T>()});
+    });
+    scores.tape().add(scores, dx);
+  });
+}
+
+Var visible(const Var& scores, CausalMask mask, bool mean) {
+  Exec& exec = scores.exec();
+  int64_t rows;
+  Visibility v = visibility_of(scores, mask, rows);
+  auto apply = [=, &exec](const Tensor& x) {
+    Tensor in = exec.contiguous(x), y = exec.empty(x.shape(), x.dtype());
+    dispatch(x.dtype(), [&]<class T>() {
+      exec.kernels<T>().visible(exec, {rows, v, mean, in.data<T>(), y.data<T>()});
+    });
+    return y;
+  };
+  // Linear and diagonal: its own gradient.
+  return scores.tape().record(Primitive::visible, apply(scores.value()), {scores},
+                              [=](const Tensor& dy) { scores.tape().add(scores, apply(dy)); });
+}
+
+Var embedding(const Var& table, const Tensor& index) {
+  Exec& exec = table.exec();
+  int64_t rows = table.size(0), d = table.size(1), n = index.numel();
+  for (int64_t i = 0; i < n; ++i)
+    require(index.data<int32_t>()[i] >= 0 && index.data<int32_t>()[i] < rows,
+            "embedding: index {} outside 0…{}", index.data<int32_t>()[i], rows - 1);
+  Shape shape = index.shape();
+  shape.push_back(d);
+  Tensor y = exec.empty(shape, table.dtype());
+  dispatch(table.dtype(), [&]<class T>() {
+    exec.kernels<T>().gather_rows(
+        exec, {n, d, index.data<int32_t>(), table.value().data<T>(), y.data<T>()});
+  });
+  return table.tape().record(Primitive::embedding, y, {table}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), home = table.tape().target(table);
+    Tensor out = home.defined() ? home : exec.zeros(table.shape(), table.dtype());
+    dispatch(g.dtype(), [&]<class T>() {
+      exec.kernels<T>().scatter_rows(
+          exec, {n, d, rows, index.data<int32_t>(), g.data<T>(), out.data<T>()});
+    });
+    if (!home.defined()) table.tape().add(table, out);
+  });
+}
+
+Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) {
+  Exec& exec = logits.exec();
+  int64_t rows = logits.size(0), classes = logits.size(1), counted = 0;
+  require(targets.shape() == Shape{rows}, "cross_entropy: logits {} and targets {}", logits.shape(),
+          targets.shape());
+  for (int64_t i = 0; i < rows; ++i) {
+    int32_t t = targets.data<int32_t>()[i];
+    require(t < classes, "cross_entropy: target {} of {} classes", t, classes);
+    counted += t >= 0;
+  }
+  double weight = counted ? 1.0 / double(counted) : 0.0;
+  Tensor in = exec.contiguous(logits.value()), losses = exec.empty({rows}, in.dtype());
+  Tensor grad = logits.needs_grad() ? exec.empty(in.shape(), in.dtype()) : Tensor();
+  double total = 0;
+  dispatch(in.dtype(), [&]<class T>() {
+    exec.kernels<T>().cross_entropy(
+        exec, {rows, classes, in.data<T>(), targets.data<int32_t>(), losses.data<T>(),
+               grad.defined() ? grad.data<T>() : nullptr, T(weight)});
+    for (int64_t i = 0; i < rows; ++i) total += double(losses.data<T>()[i]);
+  });
+  if (row_losses) *row_losses = losses;
+  Tensor loss = exec.full({}, in.dtype(), total * weight);
+  return logits.tape().record(
+      Primitive::cross_entropy, loss, {logits}, [=, &exec](const Tensor& dy) {
+        double outer = dy.item();
+        logits.tape().add(logits, outer == 1 ? grad : values::scale(exec, grad, outer));
+      });
+}
+
+}  // namespace star

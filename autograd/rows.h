@@ -1,0 +1,29 @@
+// Primitives that work row by row, and the two ends of a model: embedding and loss.
+#pragma once
+
+#include "autograd/tape.h"
+
+namespace star {
+
+// x / sqrt(mean(x²) + 1e-5) · w over the last axis; w has its size.
+Var rms_norm(const Var& x, const Var& w);
+
+// Scores [..., queries, keys]; the first query stands at position `offset`, and with a window w > 0
+// a query sees the last w positions only (core/kernels.h, Visibility).
+struct CausalMask {
+  int64_t offset = 0, window = 0;
+};
+// softmax(factor · scores) over the visible keys, 0 elsewhere.
+Var softmax(const Var& scores, CausalMask mask, double factor);
+// The scores on the visible keys, divided by their number where `mean`, 0 elsewhere.
+Var visible(const Var& scores, CausalMask mask, bool mean);
+
+// Rows of the table [V, d] at index [...] (int32, each in 0 … V−1): [..., d].
+Var embedding(const Var& table, const Tensor& index);
+
+// The mean of −log softmax(logits)[target] over the rows with target ≥ 0, shape []. Logits
+// [rows, V], targets [rows] int32, below V. Where no row counts, the loss is 0.
+// `rows`, if given, receives each row's loss.
+Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* rows = nullptr);
+
+}  // namespace star

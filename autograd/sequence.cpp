@@ -1,0 +1,129 @@
+#include "autograd/sequence.h"
+
+#include "autograd/values.h"
+
+namespace star {
+
+namespace {
+constexpr double kRotaryBase = 10000;
+}
+
+Var rotary(const Var& x, int64_t position) {
+  require(x.value().rank() == 4 && x.size(3) % 2 == 0,
+          "rotary: shape {}; the head width must be even", x.shape());
+  auto turn = [=](const Tensor& t, bool inverse) {
+    Exec& exec = x.exec();
+    Tensor in = exec.contiguous(t), y = exec.empty(t.shape(), t.dtype());
+    dispatch(t.dtype(), [&]<class T>() {
+      exec.kernels<T>().rotary(exec, {t.size(0), t.size(1), t.size(2), t.size(3), position,
+                                      kRotaryBase, inverse, in.data<T>(), y.data<T>()});
+    });
+    return y;
+  };
+  return x.tape().record(Primitive::rotary, turn(x.value(), false), {x},
+                         [=](const Tensor& dy) { x.tape().add(x, turn(dy, true)); });
+}
+
+Var conv(const Var& x, const Var& k) {
+  require(x.value().rank() == 3 && k.value().rank() == 2 && x.size(2) == k.size(1),
+          "conv: input {} and kernel {}", x.shape(), k.shape());
+  Exec& exec = x.exec();
+  Tensor in = exec.contiguous(x.value()), kernel = exec.contiguous(k.value());
+  int64_t B = x.size(0), L = x.size(1), C = x.size(2), taps = k.size(0);
+  auto apply = [=, &exec](const Tensor& t, bool transpose) {
+    Tensor y = exec.empty(t.shape(), t.dtype());
+    dispatch(t.dtype(), [&]<class T>() {
+      exec.kernels<T>().conv(
+          exec, {B, L, C, taps, transpose, t.data<T>(), kernel.data<T>(), y.data<T>()});
+    });
+    return y;
+  };
+  return x.tape().record(Primitive::conv, apply(in, false), {x, k}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy);
+    if (x.needs_grad()) x.tape().add(x, apply(g, true));
+    if (!k.needs_grad()) return;
+    Tensor dk = exec.empty({taps, C}, in.dtype());
+    dispatch(in.dtype(), [&]<class T>() {
+      exec.kernels<T>().conv_kernel_grad(exec,
+                                         {B, L, C, taps, in.data<T>(), g.data<T>(), dk.data<T>()});
+    });
+    k.tape().add(k, dk);
+  });
+}
+
+Var scan(const Var& a, const Var& b, const Tensor& h0) {
+  require(a.value().rank() == 3 && a.shape() == b.shape(), "scan: {} and {}", a.shape(), b.shape());
+  Exec& exec = a.exec();
+  int64_t B = a.size(0), L = a.size(1), C = a.size(2);
+  require(!h0.defined() || h0.shape() == Shape{B, C}, "scan: state {}", h0.shape());
+  Tensor decay = exec.contiguous(a.value());
+  auto run = [=, &exec](const Tensor& input, const Tensor& start, bool reverse) {
+    Tensor h = exec.empty(input.shape(), input.dtype());
+    dispatch(h.dtype(), [&]<class T>() {
+      exec.kernels<T>().scan(exec, {B, L, C, reverse, decay.data<T>(), input.data<T>(),
+                                    start.defined() ? start.data<T>() : nullptr, h.data<T>()});
+    });
+    return h;
+  };
+  Tensor start = h0.defined() ? exec.contiguous(h0) : h0;
+  Tensor h = run(exec.contiguous(b.value()), start, false);
+  // With g_t = dy_t + a_{t+1} g_{t+1}:  db_t = g_t,  da_t = g_t h_{t−1}.
+  return a.tape().record(Primitive::scan, h, {a, b}, [=, &exec](const Tensor& dy) {
+    Tensor g = run(exec.contiguous(dy), {}, true);
+    b.tape().add(b, g);
+    if (!a.needs_grad()) return;
+    Tensor before = exec.empty(h.shape(), h.dtype());
+    if (L > 1) exec.copy(h.narrow(1, 0, L - 1), before.narrow(1, 1, L - 1));
+    Tensor first = before.narrow(1, 0, 1);
+    exec.copy(start.defined() ? start.unsqueeze(1) : exec.zeros(first.shape(), h.dtype()), first);
+    a.tape().add(a, values::binary(exec, Binary::mul, g, before));
+  });
+}
+
+Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, const Var& v,
+                   const Tensor& h0, Tensor* last) {
+  Exec& exec = dt.exec();
+  int64_t batch = dt.size(0), L = dt.size(1), d = dt.size(2), N = A.size(0);
+  Shape by_state{batch, L, N};
+  require(
+      v.shape() == dt.shape() && A.size(1) == d && B.shape() == by_state && C.shape() == by_state,
+      "selective_scan: dt {}, A {}, B {}, C {}, v {}", dt.shape(), A.shape(), B.shape(), C.shape(),
+      v.shape());
+  Tensor in[5];
+  const Var* vars[5] = {&dt, &A, &B, &C, &v};
+  for (int i = 0; i < 5; ++i) in[i] = exec.contiguous(vars[i]->value());
+  Tensor y = exec.empty(v.shape(), v.dtype());
+  Tensor checkpoints = v.tape().recording()
+                           ? exec.empty({batch, (L + kScanChunk - 1) / kScanChunk, N, d}, v.dtype())
+                           : Tensor();
+  if (last) *last = exec.empty({batch, N, d}, v.dtype());
+  Tensor start = h0.defined() ? exec.contiguous(h0) : h0;
+  dispatch(y.dtype(), [&]<class T>() {
+    auto data = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
+    exec.kernels<T>().selective_scan(
+        exec, {batch, L, d, N, data(in[0]), data(in[1]), data(in[2]), data(in[3]), data(in[4]),
+               data(start), data(y), last ? data(*last) : nullptr, data(checkpoints)});
+  });
+  return v.tape().record(
+      Primitive::selective_scan, y, {dt, A, B, C, v},
+      [=, &exec, dt_in = in[0], A_in = in[1], B_in = in[2], C_in = in[3],
+       v_in = in[4]](const Tensor& dy) {
+        Tensor g = exec.contiguous(dy), dA = exec.zeros(A_in.shape(), y.dtype());
+        auto like = [&](const Tensor& t) { return exec.empty(t.shape(), t.dtype()); };
+        Tensor ddt = like(dt_in), dB = like(B_in), dC = like(C_in), dv = like(v_in);
+        dispatch(y.dtype(), [&]<class T>() {
+          exec.kernels<T>().selective_scan_grad(
+              exec, {batch, L, d, N, dt_in.data<T>(), A_in.data<T>(), B_in.data<T>(),
+                     C_in.data<T>(), v_in.data<T>(), checkpoints.data<T>(), g.data<T>(),
+                     ddt.data<T>(), dA.data<T>(), dB.data<T>(), dC.data<T>(), dv.data<T>()});
+        });
+        Tape& tape = v.tape();
+        tape.add(dt, ddt);
+        tape.add(A, dA);
+        tape.add(B, dB);
+        tape.add(C, dC);
+        tape.add(v, dv);
+      });
+}
+
+}  // namespace star

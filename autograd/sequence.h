@@ -1,0 +1,24 @@
+// Primitives along the tokens: rotary positions, depthwise convolution, recurrences.
+#pragma once
+
+#include "autograd/tape.h"
+
+namespace star {
+
+// Turns pairs (r, r + e/2) of x [B, L, H, e] by (position + t) · 10000^(−2r/e); e even.
+Var rotary(const Var& x, int64_t position);
+
+// y_t = Σ_τ k_τ x_{t−τ}, a channel at a time; x [B, L, C], k [taps, C].
+Var conv(const Var& x, const Var& k);
+
+// h_t = a_t h_{t−1} + b_t with h_{−1} = h0; a, b [B, L, C], h0 [B, C] or undefined for 0. No
+// gradient flows to h0. The gradient is the reversed scan.
+Var scan(const Var& a, const Var& b, const Tensor& h0 = {});
+
+// h_t[n,c] = exp(dt_t[c] A[n,c]) h_{t−1}[n,c] + dt_t[c] B_t[n] v_t[c];  y_t[c] = Σ_n C_t[n]
+// h_t[n,c]. dt, v [B, L, d]; A [N, d]; B, C [B, L, N]; h0 [B, N, d] or undefined for 0; `last`, if
+// given, receives the final state. No gradient flows to h0.
+Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, const Var& v,
+                   const Tensor& h0 = {}, Tensor* last = nullptr);
+
+}  // namespace star
