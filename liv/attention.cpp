@@ -1,0 +1,161 @@
+// Low-rank token mixing: attention (Vaswani et al., 2017), with grouped keys and values (Ainslie et
+// al., 2023), and linear attention (Katharopoulos et al., 2020).
+//   T_ij = σ(q_i · k_j),  j ≤ i;  q: [L, H, e];  k, v: [L, Hkv, e]
+// σ is the softmax over j, or an elementwise function divided by the number of visible positions,
+// or nothing, normalised by its sum. Query head h reads key/value head ⌊h·Hkv/H⌋.
+#include <cmath>
+
+#include "autograd/contraction.h"
+#include "autograd/elementwise.h"
+#include "autograd/rows.h"
+#include "autograd/views.h"
+#include "liv/mixing.h"
+
+namespace star {
+namespace {
+
+constexpr double kNormaliserFloor = 1e-6;
+
+class Attention : public TokenMixing {
+ public:
+  using TokenMixing::TokenMixing;
+
+  Var apply(const Features& f, const Weights&, State* state) const override {
+    Var q = f.at(reader(layout_.liv.groups)->name), k = f.at(writer(layout_.liv.groups)->name);
+    Var v = f.at("v");
+    int64_t B = q.size(0), L = q.size(1), e = layout_.head_width();
+    k = by_kv_head(k);
+    v = by_kv_head(v);
+    int64_t kv = k.size(2), share = layout_.sizes.heads / kv;
+    q = reshape(q, {B, L, kv, share, e});
+    Var y = normalised() ? normalised_mix(q, k, v, state) : score_mix(q, k, v);
+    return reshape(y, {B, L, layout_.inner()});
+  }
+
+  DenseCore materialize(const Features& f, const Weights&) const override {
+    FeatureRows q(f, reader(layout_.liv.groups)->name), k(f, writer(layout_.liv.groups)->name);
+    int64_t H = layout_.sizes.heads, e = layout_.head_width(), L = q.length();
+    double factor = scaled(layout_.liv.op) ? 1 / std::sqrt(double(e)) : 1;
+    DenseCore core{H, L, std::vector<double>(size_t(H * L * L), 0.0)};
+    for (int64_t h = 0; h < H; ++h)
+      for (int64_t i = 0; i < L; ++i) {
+        int64_t from = banded() ? std::max<int64_t>(0, i - layout_.sizes.window + 1) : 0;
+        int64_t kv = h * layout_.kv_heads() / H;
+        for (int64_t j = from; j <= i; ++j) {
+          double s = 0;
+          for (int64_t n = 0; n < e; ++n) s += q.at(i, h * e + n) * k.at(j, kv * e + n);
+          core.at(h, i, j) = s * factor;
+        }
+        entries_of_row(core, h, i, from);
+      }
+    return core;
+  }
+
+  int64_t cache(int64_t) const override {
+    if (!normalised()) return 0;  // keys and values: feature_cache
+    int64_t e = layout_.head_width(), H = layout_.sizes.heads, kv = layout_.kv_heads();
+    return (H % kv == 0 ? kv : H) * (e * e + e);
+  }
+
+  double work(int64_t length) const override {
+    double e = double(layout_.head_width()), H = double(layout_.sizes.heads);
+    double L = double(length), w = double(layout_.sizes.window);
+    if (normalised()) return H * (2 * e * e + 2 * e);
+    double seen = banded() && w < L ? w * (1 - (w - 1) / (2 * L)) : (L + 1) / 2;
+    return 2 * H * e * seen;
+  }
+
+ private:
+  bool banded() const { return layout_.liv.op.sparsity() == 2; }
+  bool normalised() const { return layout_.liv.op.nonlinearity() == 5; }
+  CausalMask mask(const Var& scores) const {
+    return {scores.size(-1) - scores.size(-2), banded() ? layout_.sizes.window : 0};
+  }
+
+  // [B, T, Hkv·e] -> [B, T, Hkv, e]; where Hkv does not divide H, a copy with a head a query head.
+  Var by_kv_head(const Var& x) const {
+    int64_t kv = layout_.kv_heads(), H = layout_.sizes.heads;
+    Var y = reshape(x, {x.size(0), x.size(1), kv, layout_.head_width()});
+    if (H % kv == 0) return y;
+    std::vector<double> pick(size_t(kv * H), 0.0);
+    for (int64_t h = 0; h < H; ++h) pick[size_t(h * kv / H * H + h)] = 1;
+    Var choose = x.tape().constant(x.exec().from({kv, H}, pick, x.dtype()));
+    return contract("btkn,kh->bthn", {y, choose});
+  }
+
+  // q [B, L, kv, share, e]; k, v [B, T, kv, e].
+  Var score_mix(const Var& q, const Var& k, const Var& v) const {
+    Var scores = contract("bihgn,bjhn->bhgij", {q, k});
+    double factor = 1 / std::sqrt(double(layout_.head_width()));
+    CausalMask m = mask(scores);
+    Var weights;
+    switch (layout_.liv.op.nonlinearity()) {
+      case 2:
+        weights = softmax(scores, m, factor);
+        break;
+      case 3:
+        weights = visible(relu(scale(scores, factor)), m, true);
+        break;
+      case 4:
+        weights = visible(silu(scale(scores, factor)), m, true);
+        break;
+      default:
+        weights = visible(scale(scores, factor), m, true);
+    }
+    return contract("bhgij,bjhv->bihgv", {weights, v});
+  }
+
+  // Σ_j (q_i·k_j) v_j / (Σ_j q_i·k_j + ε). While decoding, what lies behind is the sum of k_j ⊗ v_j
+  // and the sum of k_j.
+  Var normalised_mix(const Var& q, const Var& k, const Var& v, State* state) const {
+    Var weights = visible(contract("bihgn,bjhn->bhgij", {q, k}), {}, false);
+    Var y = contract("bhgij,bjhv->bihgv", {weights, v});
+    Var total = permute(sum(weights, {4}, true), {0, 3, 1, 2, 4});
+    if (state) {
+      Tape& tape = q.tape();
+      Var added = contract("bjhn,bjhv->bhnv", {k, v}), added_norm = sum(k, {1});
+      if (Tensor before = state->get("state"); before.defined()) {
+        Var S = tape.constant(before), n = tape.constant(state->get("norm"));
+        y = y + contract("bihgn,bhnv->bihgv", {q, S});
+        Var old = contract("bihgn,bhn->bihg", {q, n});
+        total = total + reshape(old, total.shape());
+        added = added + S;
+        added_norm = added_norm + n;
+      }
+      state->set("state", added.value());
+      state->set("norm", added_norm.value());
+    }
+    return y / scale(total, 1, kNormaliserFloor);
+  }
+
+  // The nonlinearity on the entries from … i of row i.
+  void entries_of_row(DenseCore& core, int64_t h, int64_t i, int64_t from) const {
+    double total = 0, greatest = -INFINITY;
+    for (int64_t j = from; j <= i; ++j) greatest = std::max(greatest, core.at(h, i, j));
+    auto nonlinear = [&](double s) {
+      switch (layout_.liv.op.nonlinearity()) {
+        case 2:
+          return std::exp(s - greatest);
+        case 3:
+          return std::max(s, 0.0);
+        case 4:
+          return s / (1 + std::exp(-s));
+        default:
+          return s;
+      }
+    };
+    for (int64_t j = from; j <= i; ++j) total += core.at(h, i, j) = nonlinear(core.at(h, i, j));
+    double divisor = double(i - from + 1);
+    if (layout_.liv.op.nonlinearity() == 2) divisor = total;
+    if (normalised()) divisor = total + kNormaliserFloor;
+    for (int64_t j = from; j <= i; ++j) core.at(h, i, j) /= divisor;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<TokenMixing> make_attention(const Layout& layout) {
+  return std::make_unique<Attention>(layout);
+}
+
+}  // namespace star

@@ -1,0 +1,104 @@
+// The residual backbone around the operators (liv/README.md):
+//   h⁰ = E[tokens];  hˡ = hˡ⁻¹ + LIVˡ(RMSNorm(hˡ⁻¹));  logits = RMSNorm(hᴸ) Eᵀ
+// LIVs may read in parallel, share weights, and reuse features that an earlier LIV computed.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "liv/operator.h"
+
+namespace star {
+
+// Where one feature group of one LIV comes from; LIVs are numbered by their place in the backbone.
+struct FeatureSource {
+  int feature;  // the LIV that computes the feature: the donor, or the LIV itself
+  int weights;  // the LIV that owns the weights of the group; −1 if the feature is reused
+  bool operator==(const FeatureSource&) const = default;
+};
+
+struct Block {
+  LivClass liv;
+  std::vector<FeatureSource> sources;  // for each of liv.groups
+  bool parallel = false;               // reads what the LIV before it read
+};
+
+struct Parameter {
+  std::string name;  // as in a checkpoint
+  Tensor value, grad;
+  bool decay;
+};
+
+// What a model keeps between tokens: a State for each operator and branch.
+class DecodingState {
+ public:
+  int64_t position() const { return states_.empty() ? 0 : states_[0][0].position; }
+  int64_t floats() const;
+
+ private:
+  friend class Backbone;
+  std::vector<std::vector<State>> states_;
+};
+
+class Backbone {
+ public:
+  // Parameters drawn from `seed`, each from its own stream, named after it. Throws `Error` where a
+  // class does not fit the sizes. Without memory (exec null) only names and costs are known.
+  Backbone(Exec* exec, std::vector<Block> blocks, const Sizes& sizes, DType dtype = DType::f32,
+           uint64_t seed = 0);
+
+  const Sizes& sizes() const { return sizes_; }
+  const std::vector<Block>& blocks() const { return blocks_; }
+  const Operator& liv(int block) const { return operators_[size_t(block)]; }
+
+  // Logits [B·L, V] of tokens [B, L] (int32, each below V). With a state, of one model and one B,
+  // the tokens continue what it has seen.
+  Var forward(Tape& tape, const Tensor& tokens, DecodingState* state = nullptr) const;
+
+  // Shared parameters once, in the order of the blocks; each is a view of one vector.
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  Parameter* find(const std::string& name);
+  // All weights and all gradients, with those that decay in the first `decayed()` places; padding
+  // between parameters is 0.
+  const Tensor& flat_values() const { return values_; }
+  const Tensor& flat_grads() const { return grads_; }
+  int64_t decayed() const { return decayed_; }
+
+  // Names and shapes without memory: what the constructor would make.
+  struct NamedShape {
+    std::string name;
+    Shape shape;
+  };
+  const std::vector<NamedShape>& shapes() const { return shapes_; }
+
+  int64_t parameter_count() const;                 // unique, embedding included
+  int64_t body_parameter_count() const;            // without the embedding
+  int64_t layer_parameter_count(int block) const;  // owned by one block
+  int64_t cache_bytes(int64_t context) const;      // float32
+  int64_t layer_cache_bytes(int block, int64_t context) const;
+  // FLOPs of a training step a token: two a multiply-add, a backward pass being two forward ones.
+  double training_flops() const;
+
+ private:
+  struct Use {  // a parameter as one operator sees it
+    int branch;
+    std::string name;
+    int index;
+  };
+  void declare(Exec* exec, DType dtype, uint64_t seed);
+  std::vector<std::string> reused(int block) const;
+
+  Sizes sizes_;
+  std::vector<Block> blocks_;
+  std::vector<Operator> operators_;
+  std::vector<NamedShape> shapes_;
+  std::vector<Parameter> parameters_;
+  std::vector<std::vector<Use>> uses_;  // for each block
+  std::vector<int> norms_, lambdas_;    // parameter indices; −1 for none
+  int embedding_ = -1, final_norm_ = -1;
+  Tensor values_, grads_;
+  int64_t decayed_ = 0;
+};
+
+}  // namespace star

@@ -1,0 +1,161 @@
+#include "liv/featurizer.h"
+
+#include <cmath>
+
+#include "autograd/contraction.h"
+#include "autograd/elementwise.h"
+#include "autograd/rows.h"
+#include "autograd/sequence.h"
+#include "autograd/views.h"
+#include "liv/toeplitz.h"
+
+namespace star {
+namespace {
+
+bool has_bias(const FeatureGroup& g) { return g.nonlinearity() == 5 || g.nonlinearity() == 6; }
+bool low_rank(const FeatureGroup& g) { return g.channel_mixing() == 4; }
+bool is_kernel(const FeatureGroup& g) { return g.name == "kernel" || g.name == "filter"; }
+
+// Keys and values of a low-rank operator: the cache that grows with the context.
+bool cached(const Layout& layout, const FeatureGroup& g) {
+  return layout.liv.op.token_mixing() == 2 && layout.liv.op.nonlinearity() != 5 &&
+         (writes(g.name) || g.name == "v");
+}
+
+int64_t cached_rows(const Layout& layout) {
+  return layout.liv.op.sparsity() == 2 ? layout.sizes.window : kAllRows;
+}
+
+int64_t rank_of(const Layout& layout) { return (layout.sizes.width + 15) / 16; }
+
+Var project(const Layout& layout, const FeatureGroup& g, const Weights& w, const Var& x) {
+  (void)layout;
+  if (low_rank(g)) return linear(linear(x, w[g.name + "_a.weight"]), w[g.name + "_b.weight"]);
+  const Var& weight = w[g.name + ".weight"];
+  return g.channel_mixing() == 1 ? x * weight : linear(x, weight);
+}
+
+// A convolution of 3 taps over x [B, L, C] and what came before it.
+Var short_conv(const FeatureGroup& g, const Weights& w, const Var& x, State* state) {
+  Var taps = kernel_of_taps(w[g.name + ".conv"]);
+  if (!state) return conv(x, taps);
+  Tensor all = state->extend(x.exec(), g.name + ".conv", x.value(), kTaps - 1, kTaps - 1);
+  Var y = conv(x.tape().constant(all), taps);
+  return narrow(y, 1, kTaps - 1, x.size(1));
+}
+
+Var channel_softmax(const Var& x) {
+  int64_t channels = x.shape().back(), rows = x.value().numel() / channels;
+  return reshape(softmax(reshape(x, {rows, 1, channels}), {channels - 1, 0}, 1), x.shape());
+}
+
+Var unit_length(const Var& x, int64_t heads) {
+  Var by_head = reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads});
+  Var length = sqrt(scale(sum(square(by_head), {3}, true), 1, 1e-12));
+  return reshape(by_head / length, x.shape());
+}
+
+Var activate(const Layout& layout, const FeatureGroup& g, const Var& x) {
+  switch (g.nonlinearity()) {
+    case 2:
+      return channel_softmax(x);
+    case 3:
+      return relu(x);
+    case 4:
+      return silu(x);
+    case 5:
+      return softplus(x);
+    case 6:
+    case 9:
+      return sigmoid(x);
+    case 7:
+      return elu_plus_one(x);
+    case 8:
+      return unit_length(x, x.size(2) / layout.head_width());
+    default:
+      return x;
+  }
+}
+
+Var rotate(const Layout& layout, const Var& x, int64_t position) {
+  int64_t e = layout.head_width();
+  return reshape(rotary(reshape(x, {x.size(0), x.size(1), x.size(2) / e, e}), position), x.shape());
+}
+
+}  // namespace
+
+std::vector<ParameterSpec> feature_parameters(const Layout& layout, const FeatureGroup& g) {
+  int64_t d = layout.sizes.width, out = layout.width_of(g);
+  std::vector<ParameterSpec> specs;
+  auto add = [&](const std::string& name, Shape shape, bool decay, Initializer init) {
+    specs.push_back({name, shape, g.name, decay, std::move(init)});
+  };
+  if (g.name == "kernel") {
+    add("kernel", {out, kTaps}, false, [](Rng& rng, std::span<double> w) {
+      init::current_tap()(rng, w);
+      for (double& x : w) x += 0.02 * rng.normal();
+    });
+    return specs;
+  }
+  if (g.name == "filter") return filter_parameters(out, layout.sizes.seq);
+  std::string last = g.name;
+  if (low_rank(g)) {
+    last += "_b";
+    add(g.name + "_a.weight", {rank_of(layout), d}, true, init::linear(d));
+    add(last + ".weight", {out, rank_of(layout)}, true, init::linear(rank_of(layout)));
+  } else if (g.channel_mixing() == 1) {
+    add(last + ".weight", {d}, false, init::linear(1));
+  } else {
+    add(last + ".weight", {out, d}, true, init::linear(d));
+  }
+  if (has_bias(g)) {
+    Initializer start = init::constant(0);
+    if (g.name == "dt") start = init::softplus_log_uniform(1e-3, 0.1);
+    if (g.name == "a") start = init::sigmoid_uniform(0.9, 0.999);
+    add(last + ".bias", {out}, false, start);
+  }
+  if (g.token_mixing() == 3) add(g.name + ".conv", {out, kTaps}, false, init::current_tap());
+  return specs;
+}
+
+Features featurize(const Layout& layout, const Weights& weights, const Var& x,
+                   const Features& reused, State* state) {
+  Features features;
+  for (const FeatureGroup& g : layout.liv.groups) {
+    if (is_kernel(g)) continue;  // not a function of the tokens
+    if (auto at = reused.find(g.name); at != reused.end()) {
+      features[g.name] = at->second;
+      if (g.name == "a") features["1-a"] = reused.at("1-a");
+      continue;
+    }
+    Var u = project(layout, g, weights, x);
+    if (g.token_mixing() == 3) u = short_conv(g, weights, u, state);
+    if (has_bias(g)) u = u + weights[g.name + (low_rank(g) ? "_b.bias" : ".bias")];
+    Var f = activate(layout, g, u);
+    if (rotary(layout.liv.op) && (reads(g.name) || writes(g.name)))
+      f = rotate(layout, f, state ? state->position : 0);
+    if (g.name == "a") features["1-a"] = sigmoid(-u);
+    if (state && cached(layout, g))
+      f = x.tape().constant(state->extend(x.exec(), g.name, f.value(), cached_rows(layout)));
+    features[g.name] = f;
+  }
+  return features;
+}
+
+int64_t feature_cache(const Layout& layout, const FeatureGroup& g, int64_t context) {
+  if (is_kernel(g)) return 0;
+  int64_t floats = 0, out = layout.width_of(g);
+  if (g.token_mixing() == 3) floats += (kTaps - 1) * out;
+  if (cached(layout, g)) floats += std::min(context, cached_rows(layout)) * out;
+  return floats;
+}
+
+double feature_work(const Layout& layout, const FeatureGroup& g) {
+  double d = double(layout.sizes.width), out = double(layout.width_of(g));
+  if (is_kernel(g)) return 0;
+  double work =
+      low_rank(g) ? double(rank_of(layout)) * (d + out) : (g.channel_mixing() == 1 ? d : d * out);
+  return work + (g.token_mixing() == 3 ? double(kTaps) * out : 0);
+}
+
+}  // namespace star

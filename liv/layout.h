@@ -1,0 +1,49 @@
+// The sizes of one operator: what the digits of a class mean at a given width.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "liv/pool.h"
+
+namespace star {
+
+// What a genome leaves open.
+struct Sizes {
+  int64_t width = 64;   // d
+  int64_t heads = 4;    // H
+  int64_t vocab = 256;  // V
+  int64_t seq = 128;    // the training length, which implicit filters are scaled to (Lr)
+  int64_t window = 64;  // of banded operators
+  bool operator==(const Sizes&) const = default;
+};
+
+// Throws `Error` unless every size is positive and H divides d.
+void check_sizes(const Sizes& sizes);
+
+// The taps of every explicit convolution.
+inline constexpr int64_t kTaps = 3;
+
+struct Layout {
+  // Throws `Error` where the class does not fit the sizes: rotary positions need heads of even
+  // width, grouped channels need H to divide the width of v.
+  Layout(const LivClass& liv, const Sizes& sizes);
+
+  const FeatureGroup* group(std::string_view role) const { return find_group(liv.groups, role); }
+  bool grouped() const { return liv.op.channel_mixing() == 3; }
+  // The channels that a feature group puts out.
+  int64_t width_of(const FeatureGroup& g) const;
+  // The heads that hold keys and values: max(1, ⌊H / repeat⌋).
+  int64_t kv_heads() const { return kv_heads_; }
+  int64_t inner() const { return inner_; }            // the width of v before repetition
+  int64_t head_width() const { return head_width_; }  // e
+  int64_t states() const { return states_; }          // N, 1 where a channel has one state
+
+  LivClass liv;
+  Sizes sizes;
+
+ private:
+  int64_t inner_, head_width_, kv_heads_, states_;
+};
+
+}  // namespace star

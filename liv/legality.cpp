@@ -1,0 +1,207 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "liv/pool.h"
+
+namespace star {
+namespace {
+
+// The legal combinations, stated as refusals. What star/README.md leaves open is decided here,
+// towards one genome for one computation and towards operators that keep their fast form.
+struct Case {
+  const OperatorGenome& op;
+  const std::vector<FeatureGroup>& groups;
+  int mixing = op.token_mixing();
+  bool grouped = op.channel_mixing() == 3;
+  bool states = counts_states(op);
+
+  bool has(std::string_view role) const { return find_group(groups, role); }
+  // A digit of the group with this role; 0 without the group.
+  int digit(const FeatureGroup* g, int i) const { return g ? g->digits[size_t(i)] : 0; }
+  int value_digit(int i) const { return digit(find_group(groups, "v"), i); }
+  template <class Test>
+  int count(Test test) const {
+    return int(std::count_if(groups.begin(), groups.end(),
+                             [&](const FeatureGroup& g) { return test(g.name); }));
+  }
+};
+
+struct OperatorRefusal {
+  bool (*applies)(const Case&);
+  const char* reason;
+};
+
+constexpr OperatorRefusal kOperatorRefusals[] = {
+    // Roles that the token mixing needs.
+    {[](const Case& c) { return !c.has("v"); }, "every operator needs a value v"},
+    {[](const Case& c) { return c.mixing == 1 && !c.has("gate"); },
+     "token mixing 1 (diagonal) needs a gate"},
+    {[](const Case& c) {
+       return (c.mixing == 2 || c.mixing == 3 || (c.mixing == 4 && c.has("dt"))) &&
+              !(reader(c.groups) && writer(c.groups));
+     },
+     "token mixing 2, 3, and 4 with dt, need features that read (q or C) and write (k or B)"},
+    {[](const Case& c) { return c.mixing == 3 && c.has("kernel") == c.has("filter"); },
+     "token mixing 3 (Toeplitz) needs a kernel or a filter, not both"},
+    {[](const Case& c) { return c.mixing == 4 && c.has("dt") == c.has("a"); },
+     "token mixing 4 (semi-separable) needs a transition dt or a, not both"},
+    {[](const Case& c) { return c.count(reads) > 1 || c.count(writes) > 1; },
+     "one group reads and one writes: q or C, k or B"},
+    // Structure.
+    {[](const Case& c) { return c.mixing == 1 && c.op.channel_mixing() != 2; },
+     "token mixing 1 (diagonal) has dense channels, 2: nothing else mixes them"},
+    {[](const Case& c) { return c.mixing == 2 && !c.grouped; },
+     "token mixing 2 (low-rank) scores by head: its channel mixing is grouped, 3"},
+    {[](const Case& c) { return c.mixing == 3 && c.op.channel_mixing() != 1; },
+     "token mixing 3 (Toeplitz) has a kernel a channel: its channel mixing is diagonal, 1"},
+    {[](const Case& c) { return c.mixing == 4 && c.op.channel_mixing() == 2; },
+     "token mixing 4 (semi-separable) has diagonal or grouped channels: dense is left to o"},
+    {[](const Case& c) { return c.mixing == 4 && c.has("a") && c.op.channel_mixing() != 1; },
+     "a transition a is one a channel: channel mixing 1"},
+    {[](const Case& c) { return c.op.sparsity() == 2 && c.mixing != 2; },
+     "only token mixing 2 (low-rank) is banded: a diagonal already is, a kernel has its own "
+     "length, a recurrence cannot forget at a distance"},
+    {[](const Case& c) { return c.op.sparsity() == 2 && c.op.nonlinearity() == 5; },
+     "kernel-normalised entries are not banded: their running sums cannot forget at a distance"},
+    {[](const Case& c) {
+       return c.mixing == 1 && (c.op.nonlinearity() == 2 || c.op.nonlinearity() == 5);
+     },
+     "a diagonal entry normalised over its row is 1: nonlinearity 1, 3 or 4"},
+    {[](const Case& c) { return c.mixing >= 3 && c.op.nonlinearity() != 1; },
+     "a nonlinearity on the entries leaves token mixing 3 and 4 without a fast form: "
+     "nonlinearity 1"},
+    {[](const Case& c) {
+       return c.op.nonlinearity() == 5 &&
+              (c.digit(reader(c.groups), 4) != 7 || c.digit(writer(c.groups), 4) != 7);
+     },
+     "kernel-normalised entries need elu+1 (7) on what reads and writes"},
+    // Agreement between groups.
+    {[](const Case& c) {
+       return c.states && c.has("dt") &&
+              c.digit(reader(c.groups), 2) != c.digit(writer(c.groups), 2);
+     },
+     "what reads and what writes have the same number of states"},
+    {[](const Case& c) {
+       return c.mixing == 2 && c.digit(writer(c.groups), 3) != c.value_digit(3);
+     },
+     "keys and values repeat together"},
+    {[](const Case& c) { return c.has("beta") && c.digit(writer(c.groups), 4) != 8; },
+     "a write strength beta needs keys of unit length (8), or its transition may grow"},
+};
+
+struct GroupRefusal {
+  bool (*applies)(const Case&, const FeatureGroup&);
+  const char* reason;
+};
+
+// Made by a projection of the input; the kernel and the filter are not.
+bool projected(const FeatureGroup& g) { return g.name != "kernel" && g.name != "filter"; }
+
+bool per_head(const Case& c, const FeatureGroup& g) {
+  return c.grouped && (g.name == "dt" || g.name == "beta");
+}
+
+bool counts_states(const Case& c, const FeatureGroup& g) {
+  return c.states && (reads(g.name) || writes(g.name));
+}
+
+constexpr GroupRefusal kGroupRefusals[] = {
+    {[](const Case& c, const FeatureGroup& g) {
+       static constexpr std::string_view known[] = {"q",  "k", "v",    "C",      "B",      "z",
+                                                    "dt", "a", "beta", "kernel", "filter", "gate"};
+       return std::find(std::begin(known), std::end(known), g.name) == std::end(known) ||
+              c.count([&](std::string_view name) { return name == g.name; }) > 1;
+     },
+     "an unknown role, or one that appears twice"},
+    // A group that the structure does not use would be trained for nothing.
+    {[](const Case& c, const FeatureGroup& g) {
+       bool around = reads(g.name) || writes(g.name);
+       return (g.name == "gate" && c.mixing != 1) || (!projected(g) && c.mixing != 3) ||
+              ((g.name == "dt" || g.name == "a") && c.mixing != 4) ||
+              (g.name == "beta" && !(c.mixing == 4 && c.grouped && c.has("dt"))) ||
+              (around && (c.mixing == 1 || c.has("a")));
+     },
+     "this operator has no use for the role"},
+    // Channel mixing.
+    {[](const Case&, const FeatureGroup& g) { return !projected(g) && g.channel_mixing() != 1; },
+     "a kernel a channel: channel mixing 1"},
+    {[](const Case& c, const FeatureGroup& g) {
+       return projected(g) && (g.channel_mixing() == 3) != per_head(c, g);
+     },
+     "one value a head (channel mixing 3) is for dt and beta of grouped channels, and only "
+     "for them"},
+    {[](const Case& c, const FeatureGroup& g) {
+       return projected(g) && g.channel_mixing() == 1 &&
+              (g.expansion() != 1 || g.repeat() != 1 || counts_states(c, g));
+     },
+     "diagonal channels (1) keep the width: no expansion, no repeat, no states"},
+    // Token mixing.
+    {[](const Case&, const FeatureGroup& g) {
+       int wanted = g.name == "kernel" ? 3 : g.name == "filter" ? 4 : 0;
+       return wanted ? g.token_mixing() != wanted : g.token_mixing() % 2 == 0;
+     },
+     "token mixing is 3 for kernel, 4 for filter, 1 or 3 for the others"},
+    // Width.
+    {[](const Case& c, const FeatureGroup& g) {
+       return !counts_states(c, g) && c.has("v") && g.expansion() != c.value_digit(2);
+     },
+     "groups take the expansion of v"},
+    {[](const Case& c, const FeatureGroup& g) {
+       return counts_states(c, g) && (g.expansion() == 4 || g.expansion() == 6);
+     },
+     "the number of states is 1, 2, 4 or 16: expansion 1, 2, 3 or 5"},
+    {[](const Case& c, const FeatureGroup& g) {
+       return c.grouped && g.name == "v" && (g.expansion() == 4 || g.expansion() == 6);
+     },
+     "×8/3 and ×1/2 do not divide into heads of even width"},
+    {[](const Case& c, const FeatureGroup& g) {
+       return g.repeat() != 1 && !(c.mixing == 2 && (writes(g.name) || g.name == "v"));
+     },
+     "only keys and values of token mixing 2 are repeated: theirs is the cache that grows"},
+    // Nonlinearity.
+    {[](const Case&, const FeatureGroup& g) { return !projected(g) && g.nonlinearity() != 1; },
+     "a kernel is linear: nonlinearity 1"},
+    {[](const Case&, const FeatureGroup& g) { return g.name == "dt" && g.nonlinearity() != 5; },
+     "a step dt is a softplus with bias, 5"},
+    {[](const Case&, const FeatureGroup& g) {
+       return (g.name == "a" || g.name == "beta") && g.nonlinearity() != 6 && g.nonlinearity() != 9;
+     },
+     "a and beta lie between 0 and 1: a sigmoid, 6 or 9"},
+    {[](const Case& c, const FeatureGroup& g) {
+       return g.nonlinearity() == 8 && !(c.grouped && !per_head(c, g));
+     },
+     "unit length a head (8) needs grouped channels"},
+};
+
+// The digits of `digits` that are out of range.
+void check_range(std::string_view what, const Digits& digits, const Digits& limits,
+                 std::vector<std::string>& reasons) {
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (digits[i] < 1 || digits[i] > limits[i]) {
+      reasons.push_back(
+          fmt::format("{}: digit {} is {}, must be 1 to {}", what, i + 1, digits[i], limits[i]));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> check_operator(const OperatorGenome& op,
+                                        const std::vector<FeatureGroup>& groups) {
+  std::vector<std::string> reasons;
+  check_range("operator", op.digits, kOperatorLimits, reasons);
+  for (const FeatureGroup& g : groups) check_range(g.name, g.digits, kGroupLimits, reasons);
+  if (!reasons.empty()) return reasons;
+  const Case c{op, groups};
+  for (const OperatorRefusal& refusal : kOperatorRefusals) {
+    if (refusal.applies(c)) reasons.push_back(refusal.reason);
+  }
+  for (const FeatureGroup& g : groups) {
+    for (const GroupRefusal& refusal : kGroupRefusals) {
+      if (refusal.applies(c, g)) reasons.push_back(fmt::format("{}: {}", g.name, refusal.reason));
+    }
+  }
+  return reasons;
+}
+
+}  // namespace star

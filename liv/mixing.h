@@ -1,0 +1,69 @@
+// Token mixing: the structure of T(x) along the tokens, and the algorithms that follow from it. One
+// file a family: diagonal, attention (low-rank), toeplitz, recurrence (semi-separable).
+#pragma once
+
+#include <memory>
+
+#include "liv/featurizer.h"
+
+namespace star {
+
+// A dense T(x): [rows, L, L] in double precision, rows being heads or channels.
+struct DenseCore {
+  int64_t rows = 0, length = 0;
+  std::vector<double> entries;
+  double& at(int64_t r, int64_t i, int64_t j) {
+    return entries[size_t((r * length + i) * length + j)];
+  }
+  double at(int64_t r, int64_t i, int64_t j) const {
+    return entries[size_t((r * length + i) * length + j)];
+  }
+};
+
+class TokenMixing {
+ public:
+  explicit TokenMixing(const Layout& layout) : layout_(layout) {}
+  virtual ~TokenMixing() = default;
+
+  // Parameters of the structure itself: A_log, D. They are never shared.
+  virtual std::vector<ParameterSpec> parameters() const { return {}; }
+
+  // T(x) v before the gate z: [B, L, inner]. With a state, the features continue what it has seen.
+  virtual Var apply(const Features& f, const Weights& w, State* state) const = 0;
+
+  // T(x) itself for one sequence, entry by entry from its definition, without the gate z.
+  virtual DenseCore materialize(const Features& f, const Weights& w) const = 0;
+
+  // Floats that apply() keeps for decoding at context c (what features keep is counted there).
+  virtual int64_t cache(int64_t context) const = 0;
+
+  // Multiply-adds a token at training length L.
+  virtual double work(int64_t length) const = 0;
+
+ protected:
+  const Layout layout_;
+};
+
+std::unique_ptr<TokenMixing> make_diagonal(const Layout& layout);
+std::unique_ptr<TokenMixing> make_attention(const Layout& layout);
+std::unique_ptr<TokenMixing> make_toeplitz(const Layout& layout);
+std::unique_ptr<TokenMixing> make_recurrence(const Layout& layout);
+
+// By the token-mixing digit of the class.
+std::unique_ptr<TokenMixing> make_mixing(const Layout& layout);
+
+// One feature of one sequence as doubles, [L][channels].
+class FeatureRows {
+ public:
+  FeatureRows(const Features& features, const std::string& role);
+  double at(int64_t token, int64_t channel) const {
+    return values_[size_t(token * channels_ + channel)];
+  }
+  int64_t length() const { return length_; }
+
+ private:
+  int64_t length_, channels_;
+  std::vector<double> values_;
+};
+
+}  // namespace star

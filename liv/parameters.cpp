@@ -1,0 +1,45 @@
+#include "liv/parameters.h"
+
+#include <cmath>
+
+#include "liv/layout.h"
+
+namespace star::init {
+
+Initializer constant(double value) {
+  return [=](Rng&, std::span<double> w) { std::fill(w.begin(), w.end(), value); };
+}
+
+Initializer normal(double deviation) {
+  return [=](Rng& rng, std::span<double> w) {
+    for (double& x : w) x = deviation * rng.normal();
+  };
+}
+
+Initializer linear(int64_t fan_in) { return normal(1 / std::sqrt(3.0 * double(fan_in))); }
+
+Initializer current_tap() {
+  return [](Rng&, std::span<double> w) {
+    for (size_t i = 0; i < w.size(); ++i) w[i] = int64_t(i) % kTaps == kTaps - 1;
+  };
+}
+
+Initializer softplus_log_uniform(double lo, double hi) {
+  return [=](Rng& rng, std::span<double> w) {
+    for (double& x : w) {
+      double s = std::exp(rng.uniform(std::log(lo), std::log(hi)));
+      x = s + std::log(-std::expm1(-s));
+    }
+  };
+}
+
+Initializer sigmoid_uniform(double lo, double hi) {
+  return [=](Rng& rng, std::span<double> w) {
+    for (double& x : w) {
+      double s = rng.uniform(lo, hi);
+      x = std::log(s / (1 - s));
+    }
+  };
+}
+
+}  // namespace star::init

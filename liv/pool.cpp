@@ -1,0 +1,202 @@
+#include "liv/pool.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace star {
+namespace {
+
+Digits digits_of(std::string_view text) {
+  Digits digits{};
+  for (size_t i = 0; i < digits.size(); ++i) digits[i] = base36_value(text[i]);
+  return digits;
+}
+
+std::vector<Featurizer> default_featurizers() {
+  struct Row {
+    char id;
+    std::vector<std::pair<const char*, const char*>> groups;
+  };
+  static const std::vector<Row> rows = {
+      {'1', {{"q", "21111"}, {"k", "21111"}, {"v", "21111"}}},
+      {'2', {{"q", "23111"}, {"k", "23111"}, {"v", "23111"}}},
+      {'3', {{"q", "21111"}, {"k", "21131"}, {"v", "21131"}}},
+      {'4', {{"q", "21111"}, {"k", "21121"}, {"v", "21121"}}},
+      {'5', {{"v", "23114"}, {"z", "21114"}, {"dt", "41115"}, {"B", "21511"}, {"C", "21511"}}},
+      {'6', {{"a", "21216"}, {"v", "21211"}, {"z", "21214"}}},
+      {'7', {{"B", "21111"}, {"C", "21111"}, {"v", "21111"}, {"kernel", "13111"}}},
+      {'8', {{"B", "23111"}, {"C", "23111"}, {"v", "23111"}, {"filter", "14111"}}},
+      {'9', {{"gate", "21411"}, {"v", "21411"}}},
+      {'a', {{"q", "21117"}, {"k", "21117"}, {"v", "21111"}}},
+      {'b', {{"q", "21111"}, {"k", "21111"}, {"v", "21111"}, {"z", "21114"}, {"dt", "31115"}}},
+      {'c',
+       {{"q", "21111"},
+        {"k", "21118"},
+        {"v", "21111"},
+        {"z", "21114"},
+        {"dt", "31115"},
+        {"beta", "31119"}}},
+  };
+  std::vector<Featurizer> featurizers;
+  for (const Row& row : rows) {
+    featurizers.push_back({row.id, {}});
+    for (auto [name, digits] : row.groups) {
+      featurizers.back().groups.push_back({name, digits_of(digits)});
+    }
+  }
+  return featurizers;
+}
+
+Pool make_pool(std::string_view ids) {
+  struct Row {
+    char id, differential;  // the id of the differential variant, 0 if there is none
+    const char *name, *op;
+  };
+  static constexpr Row rows[] = {
+      {'1', 'a', "SA-1", "12123"},    {'2', 'b', "SA-2", "22123"},    {'3', 'c', "SA-3", "32123"},
+      {'4', 'd', "SA-4", "42123"},    {'5', 'e', "Rec-1", "54111"},   {'6', 'f', "Rec-2", "64111"},
+      {'7', 'g', "GConv-1", "73111"}, {'8', 'h', "GConv-2", "83111"}, {'9', 0, "GMemless", "91142"},
+      {'i', 'm', "LA-1", "a2153"},    {'j', 'n', "SWA-1", "12223"},   {'k', 'o', "Rec-3", "b4113"},
+      {'l', 'p', "Rec-4", "c4113"},
+  };
+  Pool pool;
+  pool.featurizers = default_featurizers();
+  for (char id : ids) {
+    for (const Row& row : rows) {
+      OperatorGenome op{digits_of(row.op)};
+      if (row.id == id) pool.classes.push_back({id, row.name, false, id, op, {}, {}, {}});
+      if (row.differential == id) {
+        pool.classes.push_back({id, std::string("D-") + row.name, true, row.id, op, {}, {}, {}});
+      }
+    }
+  }
+  derive(pool);
+  return pool;
+}
+
+template <class Test>
+const FeatureGroup* first_group(const std::vector<FeatureGroup>& groups, Test test) {
+  auto it = std::find_if(groups.begin(), groups.end(), test);
+  return it == groups.end() ? nullptr : &*it;
+}
+
+}  // namespace
+
+int base36_value(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  if (digit >= 'a' && digit <= 'z') return digit - 'a' + 10;
+  return -1;
+}
+
+char base36_digit(int value) {
+  require(value >= 0 && value < 36, "base 36: no digit for the value {}", value);
+  return "0123456789abcdefghijklmnopqrstuvwxyz"[value];
+}
+
+const LivClass* Pool::find(char id) const {
+  for (const LivClass& c : classes) {
+    if (c.id == id) return &c;
+  }
+  return nullptr;
+}
+
+const Featurizer* Pool::find_featurizer(char id) const {
+  for (const Featurizer& f : featurizers) {
+    if (f.id == id) return &f;
+  }
+  return nullptr;
+}
+
+Pool paper_pool() { return make_pool("123456789abcdefgh"); }
+
+Pool extended_pool() { return make_pool("123456789abcdefghijklmnop"); }
+
+void derive(Pool& pool) {
+  for (LivClass& c : pool.classes) {
+    if (const LivClass* base = pool.find(c.base); c.differential && base) c.op = base->op;
+    const Featurizer* featurizer = pool.find_featurizer(base36_digit(c.op.featurizer()));
+    require(featurizer, "pool: class {} names the unknown featurizer {}", c.id,
+            base36_digit(c.op.featurizer()));
+    c.groups = featurizer->groups;
+    c.shareable_weights = shareable_weights(c.groups);
+    c.shareable_features = shareable_features(c.op, c.groups);
+  }
+}
+
+bool reads(std::string_view role) { return role == "q" || role == "C"; }
+
+bool writes(std::string_view role) { return role == "k" || role == "B"; }
+
+const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, std::string_view role) {
+  return first_group(groups, [&](const FeatureGroup& g) { return g.name == role; });
+}
+
+const FeatureGroup* reader(const std::vector<FeatureGroup>& groups) {
+  return first_group(groups, [](const FeatureGroup& g) { return reads(g.name); });
+}
+
+const FeatureGroup* writer(const std::vector<FeatureGroup>& groups) {
+  return first_group(groups, [](const FeatureGroup& g) { return writes(g.name); });
+}
+
+std::string_view shared_with(std::string_view role) { return role == "beta" ? "dt" : role; }
+
+std::vector<std::string> shareable_weights(const std::vector<FeatureGroup>& groups) {
+  std::vector<std::string> names;
+  for (const FeatureGroup& g : groups) {
+    if (shared_with(g.name) == g.name) names.push_back(g.name);
+  }
+  return names;
+}
+
+std::vector<std::string> shareable_features(const OperatorGenome& op,
+                                            const std::vector<FeatureGroup>& groups) {
+  // Grouped channels: what is written, keys and values. Diagonal channels: the vectors around the
+  // values, since each channel has a value of its own. Then the transition, or the diagonal.
+  std::vector<const FeatureGroup*> features;
+  if (const FeatureGroup* write = writer(groups)) {
+    features = {write, op.channel_mixing() == 3 ? find_group(groups, "v") : reader(groups)};
+  }
+  for (const char* role : {"dt", "a", "gate"}) features.push_back(find_group(groups, role));
+  std::vector<std::string> names;
+  for (const FeatureGroup* g : features) {
+    if (g) names.push_back(g->name);
+  }
+  return names;
+}
+
+bool rotary(const OperatorGenome& op) { return op.token_mixing() == 2 && op.nonlinearity() <= 4; }
+
+bool scaled(const OperatorGenome& op) {
+  return rotary(op) || (op.token_mixing() == 4 && op.channel_mixing() == 3);
+}
+
+bool counts_states(const OperatorGenome& op) {
+  return op.token_mixing() == 4 && op.channel_mixing() == 1;
+}
+
+int expand(int expansion, int width) {
+  switch (expansion) {
+    case 1:
+      return width;
+    case 2:
+      return 2 * width;
+    case 3:
+      return 4 * width;
+    case 4:
+      return 8 * ((width + 2) / 3);  // 8·⌈(8·width/3)/8⌉
+    case 5:
+      return 16 * width;
+    case 6:
+      return (width + 1) / 2;
+  }
+  fail("featurizer: expansion {} is not one of 1 to 6", expansion);
+}
+
+int repeats(int repeat) {
+  require(repeat >= 1 && repeat <= 3, "featurizer: repeat {} is not one of 1 to 3", repeat);
+  return 1 << (repeat - 1);
+}
+
+}  // namespace star

@@ -1,0 +1,107 @@
+// The pool of LIV classes: levels 1 and 2 of the genome as data (star/README.md).
+//
+// A class is an operator genome (five digits: featurizer, token mixing, sparsity, nonlinearity on
+// the entries of T, channel mixing); its featurizer is a list of feature groups, each with a role
+// (its name) and five digits (channel mixing, token mixing, expansion, repeat, nonlinearity).
+// Digits are stored as their values (1, 2, …), identifiers as characters of base 36.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace star {
+
+int base36_value(char digit);  // 0 … 35; −1 unless one of 0-9a-z
+char base36_digit(int value);  // value in 0 … 35
+
+using Digits = std::array<int, 5>;
+
+// Each digit runs over 1 … its limit. The first digit of an operator is the id of a featurizer, so
+// that its limit is the pool's.
+inline constexpr Digits kOperatorLimits = {35, 4, 2, 5, 3};
+inline constexpr Digits kGroupLimits = {4, 4, 6, 3, 9};
+
+struct FeatureGroup {
+  std::string name;  // the role: q k v C B z dt a beta kernel filter gate
+  Digits digits;
+  int channel_mixing() const { return digits[0]; }  // 1 diagonal, 2 dense, 3 a head, 4 low-rank
+  int token_mixing() const { return digits[1]; }    // 1 none, 3 convolution, 4 implicit long kernel
+  int expansion() const { return digits[2]; }
+  int repeat() const { return digits[3]; }
+  int nonlinearity() const { return digits[4]; }
+  bool operator==(const FeatureGroup&) const = default;
+};
+
+struct OperatorGenome {
+  Digits digits;
+  int featurizer() const { return digits[0]; }
+  int token_mixing() const { return digits[1]; }    // 1 diagonal 2 low-rank 3 Toeplitz 4 semi-sep.
+  int sparsity() const { return digits[2]; }        // 1 none, 2 banded
+  int nonlinearity() const { return digits[3]; }    // 1 none 2 softmax 3 relu 4 swish 5 normalised
+  int channel_mixing() const { return digits[4]; }  // 1 diagonal, 2 dense, 3 grouped
+  bool operator==(const OperatorGenome&) const = default;
+};
+
+struct Featurizer {
+  char id;  // base 36
+  std::vector<FeatureGroup> groups;
+  bool operator==(const Featurizer&) const = default;
+};
+
+struct LivClass {
+  char id;                                      // base 36
+  std::string name;                             // "SA-1"
+  bool differential;                            // y = f0(x) − λ f1(x), two operators of `base`
+  char base;                                    // the class itself unless differential
+  OperatorGenome op;                            // of the base class
+  std::vector<FeatureGroup> groups;             // of the base class
+  std::vector<std::string> shareable_weights;   // G groups: the bits of a featurizer strategy
+  std::vector<std::string> shareable_features;  // F features: the bits of a feature strategy
+  bool operator==(const LivClass&) const = default;
+};
+
+struct Pool {
+  std::vector<LivClass> classes;
+  std::vector<Featurizer> featurizers;
+  const LivClass* find(char id) const;               // null if absent
+  const Featurizer* find_featurizer(char id) const;  // null if absent
+  bool operator==(const Pool&) const = default;
+};
+
+Pool paper_pool();     // the 17 classes 1–9, a–h
+Pool extended_pool();  // all of them, 1–9, a–p
+
+// Recomputes what follows from operators and featurizers: the groups of every class and what it can
+// share; differential classes take the operator of their base. Call it after changing either.
+void derive(Pool& pool);
+
+// Roles. A group is found by the name of its role, or by what it does; null if there is none.
+bool reads(std::string_view role);   // q, C: what token i reads with
+bool writes(std::string_view role);  // k, B: what token j writes with
+const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, std::string_view role);
+const FeatureGroup* reader(const std::vector<FeatureGroup>& groups);
+const FeatureGroup* writer(const std::vector<FeatureGroup>& groups);
+
+// The role whose sharing `role` follows: dt for beta, itself for the others.
+std::string_view shared_with(std::string_view role);
+
+// What can be shared, in the order of the bits of a strategy.
+std::vector<std::string> shareable_weights(const std::vector<FeatureGroup>& groups);
+std::vector<std::string> shareable_features(const OperatorGenome& op,
+                                            const std::vector<FeatureGroup>& groups);
+
+bool rotary(const OperatorGenome& op);  // positions rotate the read and write features
+bool scaled(const OperatorGenome& op);  // scores are multiplied by 1/√e
+// The read and write features count states a channel, not channels.
+bool counts_states(const OperatorGenome& op);
+
+int expand(int expansion, int width);  // the width that an expansion digit makes; states of width 1
+int repeats(int repeat);               // 1, 2 or 4, from the digit
+
+// Why an operator on these groups is illegal, a line a reason; empty if it is legal.
+std::vector<std::string> check_operator(const OperatorGenome& op,
+                                        const std::vector<FeatureGroup>& groups);
+
+}  // namespace star

@@ -1,0 +1,124 @@
+// Semi-separable token mixing with diagonal channels: gated linear recurrences (Martin and Cundy,
+// 2018) and the selective state space (Gu and Dao, "Mamba", 2023).
+//   T_ij = C_i (Π_{k=j+1..i} A_k) B_j + D δ_ij,  j ≤ i
+// With a: one state a channel, C = 1, A = a, B = 1 − a.  With dt: N states, A = exp(dt A),
+// A = −exp(A_log), B_j scaled by dt_j. Matrix-valued states: liv/matrix_recurrence.cpp.
+#include <cmath>
+
+#include "autograd/elementwise.h"
+#include "autograd/sequence.h"
+#include "autograd/views.h"
+#include "liv/matrix_recurrence.h"
+#include "liv/mixing.h"
+
+namespace star {
+namespace {
+
+class GatedRecurrence : public TokenMixing {
+ public:
+  using TokenMixing::TokenMixing;
+
+  Var apply(const Features& f, const Weights&, State* state) const override {
+    Var input = f.at("1-a") * f.at("v");
+    Var h = scan(f.at("a"), input, state ? state->get("state") : Tensor());
+    if (state) state->set("state", h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
+    return h;
+  }
+
+  DenseCore materialize(const Features& f, const Weights&) const override {
+    FeatureRows a(f, "a"), write(f, "1-a");
+    int64_t L = a.length(), C = layout_.inner();
+    DenseCore core{C, L, std::vector<double>(size_t(C * L * L), 0.0)};
+    for (int64_t c = 0; c < C; ++c)
+      for (int64_t j = 0; j < L; ++j) {
+        double h = write.at(j, c);
+        for (int64_t i = j; i < L; ++i) core.at(c, i, j) = h *= i == j ? 1 : a.at(i, c);
+      }
+    return core;
+  }
+
+  int64_t cache(int64_t) const override { return layout_.inner(); }
+  double work(int64_t) const override { return 2 * double(layout_.inner()); }
+};
+
+class SelectiveStateSpace : public TokenMixing {
+ public:
+  using TokenMixing::TokenMixing;
+
+  std::vector<ParameterSpec> parameters() const override {
+    int64_t C = layout_.inner(), N = layout_.states();
+    auto log_counts = [N](Rng&, std::span<double> w) {
+      for (size_t i = 0; i < w.size(); ++i) w[i] = std::log(double(int64_t(i) % N + 1));
+    };
+    return {{"A_log", {C, N}, "", false, log_counts}, {"D", {C}, "", false, init::constant(1)}};
+  }
+
+  Var apply(const Features& f, const Weights& w, State* state) const override {
+    Var A = permute(-exp(w["A_log"]), {1, 0});
+    Tensor last;
+    Var y = selective_scan(f.at("dt"), A, write(f), read(f), f.at("v"),
+                           state ? state->get("state") : Tensor(), state ? &last : nullptr);
+    if (state) state->set("state", last);
+    return y + w["D"] * f.at("v");
+  }
+
+  DenseCore materialize(const Features& f, const Weights& w) const override {
+    FeatureRows dt(f, "dt"), B(f, writer(layout_.liv.groups)->name);
+    FeatureRows C(f, reader(layout_.liv.groups)->name);
+    std::vector<double> A_log = w["A_log"].value().to_doubles(), D = w["D"].value().to_doubles();
+    int64_t L = dt.length(), d = layout_.inner(), N = layout_.states();
+    DenseCore core{d, L, std::vector<double>(size_t(d * L * L), 0.0)};
+    for (int64_t c = 0; c < d; ++c)
+      for (int64_t j = 0; j < L; ++j)
+        for (int64_t n = 0; n < N; ++n) {
+          double h = dt.at(j, c) * B.at(j, n), rate = -std::exp(A_log[size_t(c * N + n)]);
+          for (int64_t i = j; i < L; ++i) {
+            if (i > j) h *= std::exp(dt.at(i, c) * rate);
+            core.at(c, i, j) += C.at(i, n) * h + (i == j && n == 0 ? D[size_t(c)] : 0);
+          }
+        }
+    return core;
+  }
+
+  int64_t cache(int64_t) const override { return layout_.inner() * layout_.states(); }
+  double work(int64_t) const override {
+    return double(layout_.inner()) * (4 * double(layout_.states()) + 2);
+  }
+
+ private:
+  const Var& write(const Features& f) const { return f.at(writer(layout_.liv.groups)->name); }
+  const Var& read(const Features& f) const { return f.at(reader(layout_.liv.groups)->name); }
+};
+
+}  // namespace
+
+std::unique_ptr<TokenMixing> make_recurrence(const Layout& layout) {
+  if (layout.group("a")) return std::make_unique<GatedRecurrence>(layout);
+  if (layout.grouped()) return make_matrix_recurrence(layout);
+  return std::make_unique<SelectiveStateSpace>(layout);
+}
+
+std::unique_ptr<TokenMixing> make_mixing(const Layout& layout) {
+  switch (layout.liv.op.token_mixing()) {
+    case 1:
+      return make_diagonal(layout);
+    case 2:
+      return make_attention(layout);
+    case 3:
+      return make_toeplitz(layout);
+    case 4:
+      return make_recurrence(layout);
+  }
+  fail("{}: token mixing {} is unknown", layout.liv.name, layout.liv.op.token_mixing());
+}
+
+FeatureRows::FeatureRows(const Features& features, const std::string& role) {
+  const Tensor& t = features.at(role).value();
+  require(t.rank() == 3 && t.size(0) == 1, "materialize: one sequence at a time, not {}",
+          t.shape());
+  length_ = t.size(1);
+  channels_ = t.size(2);
+  values_ = t.to_doubles();
+}
+
+}  // namespace star

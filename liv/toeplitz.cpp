@@ -1,0 +1,139 @@
+// Scaled Toeplitz token mixing: gated convolutions, short with an explicit kernel, long with an
+// implicit one (Poli et al., "Hyena hierarchy", 2023).
+//   T_ij = C_i (K_{i−j} + D δ_ij) B_j,  j ≤ i;  C, B, v: [L, inner];  K: [L, inner];  D with
+//   filters
+#include "liv/toeplitz.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "autograd/contraction.h"
+#include "autograd/elementwise.h"
+#include "autograd/sequence.h"
+#include "autograd/views.h"
+#include "liv/mixing.h"
+
+namespace star {
+namespace {
+
+constexpr int64_t kFrequencies = 8, kPositionFeatures = 1 + 2 * kFrequencies, kFilterWidth = 32;
+
+}  // namespace
+
+Var kernel_of_taps(const Var& weights) { return permute(flip(weights, 1), {1, 0}); }
+
+std::vector<ParameterSpec> filter_parameters(int64_t channels, int64_t training_length) {
+  // Decay lengths log-spaced from min(4, Lr) to Lr.
+  std::vector<double> rates;
+  double Lr = double(training_length), shortest = std::min(4.0, Lr);
+  for (int64_t c = 0; c < channels; ++c) {
+    double at = channels > 1 ? double(c) / double(channels - 1) : 0;
+    rates.push_back(1 / (shortest * std::pow(Lr / shortest, at)));
+  }
+  auto decay = [rates](Rng&, std::span<double> w) {
+    for (size_t c = 0; c < w.size(); ++c) w[c] = rates[c] + std::log(-std::expm1(-rates[c]));
+  };
+  // Every kernel starts with about unit energy.
+  auto output = [rates](Rng& rng, std::span<double> w) {
+    size_t columns = w.size() / rates.size();
+    for (size_t c = 0; c < rates.size(); ++c) {
+      double deviation = std::sqrt(-std::expm1(-2 * rates[c]) / 16);
+      for (size_t i = 0; i < columns; ++i) w[c * columns + i] = deviation * rng.normal();
+    }
+  };
+  return {{"filter.w1", {kFilterWidth, kPositionFeatures}, "filter", false, init::normal(1)},
+          {"filter.b1", {kFilterWidth}, "filter", false, init::constant(0)},
+          {"filter.w2", {channels, kFilterWidth}, "filter", false, output},
+          {"filter.decay", {channels}, "filter", false, decay}};
+}
+
+Var filter_kernel(const Weights& w, int64_t taps, int64_t training_length) {
+  Tape& tape = w["filter.w1"].tape();
+  Exec& exec = tape.exec();
+  DType dtype = w["filter.w1"].dtype();
+  std::vector<double> features, times;
+  for (int64_t t = 0; t < taps; ++t) {
+    double u = double(t) / double(training_length);
+    times.push_back(double(t));
+    features.push_back(u);
+    for (int f = 1; f <= kFrequencies; ++f)
+      features.push_back(std::cos(2 * std::numbers::pi * f * u));
+    for (int f = 1; f <= kFrequencies; ++f)
+      features.push_back(std::sin(2 * std::numbers::pi * f * u));
+  }
+  Var p = tape.constant(exec.from({taps, kPositionFeatures}, features, dtype));
+  Var t = tape.constant(exec.from({taps, 1}, times, dtype));
+  Var window = exp(-(t * softplus(w["filter.decay"])));
+  return linear(sin(linear(p, w["filter.w1"]) + w["filter.b1"]), w["filter.w2"]) * window;
+}
+
+namespace {
+
+class Toeplitz : public TokenMixing {
+ public:
+  using TokenMixing::TokenMixing;
+
+  std::vector<ParameterSpec> parameters() const override {
+    if (!implicit()) return {};
+    return {{"D", {layout_.inner()}, "", false, init::constant(1)}};
+  }
+
+  Var apply(const Features& f, const Weights& w, State* state) const override {
+    Var written = f.at(writer(layout_.liv.groups)->name) * f.at("v");
+    Var u = implicit() ? long_conv(written, w, state) + w["D"] * written
+                       : short_conv(written, w, state);
+    return f.at(reader(layout_.liv.groups)->name) * u;
+  }
+
+  DenseCore materialize(const Features& f, const Weights& w) const override {
+    FeatureRows read(f, reader(layout_.liv.groups)->name),
+        write(f, writer(layout_.liv.groups)->name);
+    int64_t L = read.length(), C = layout_.inner();
+    Var kernel = implicit() ? filter_kernel(w, L, layout_.sizes.seq) : kernel_of_taps(w["kernel"]);
+    std::vector<double> K = kernel.value().to_doubles(), D(size_t(C), 0.0);
+    if (implicit()) D = w["D"].value().to_doubles();
+    DenseCore core{C, L, std::vector<double>(size_t(C * L * L), 0.0)};
+    for (int64_t c = 0; c < C; ++c)
+      for (int64_t i = 0; i < L; ++i)
+        for (int64_t j = 0; j <= i; ++j) {
+          double k = i - j < kernel.size(0) ? K[size_t((i - j) * C + c)] : 0;
+          core.at(c, i, j) = read.at(i, c) * (k + (i == j ? D[size_t(c)] : 0)) * write.at(j, c);
+        }
+    return core;
+  }
+
+  int64_t cache(int64_t context) const override {
+    return layout_.inner() * (implicit() ? context : kTaps - 1);
+  }
+
+  double work(int64_t length) const override {
+    return double(layout_.inner()) * (implicit() ? double(length + 1) / 2 + 3 : double(kTaps) + 2);
+  }
+
+ private:
+  bool implicit() const { return layout_.group("filter") != nullptr; }
+
+  Var short_conv(const Var& x, const Weights& w, State* state) const {
+    Var k = kernel_of_taps(w["kernel"]);
+    if (!state) return conv(x, k);
+    Tensor all = state->extend(x.exec(), "history", x.value(), kTaps - 1, kTaps - 1);
+    return narrow(conv(x.tape().constant(all), k), 1, kTaps - 1, x.size(1));
+  }
+
+  Var long_conv(const Var& x, const Weights& w, State* state) const {
+    int64_t L = x.size(1), Lr = layout_.sizes.seq;
+    if (!state) return conv(x, filter_kernel(w, L, Lr));
+    Var all = x.tape().constant(state->extend(x.exec(), "history", x.value(), kAllRows));
+    Var k = filter_kernel(w, all.size(1), Lr);
+    if (L == 1) return sum(all * flip(k, 0), {1}, true);  // one row of the Toeplitz matrix
+    return narrow(conv(all, k), 1, all.size(1) - L, L);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<TokenMixing> make_toeplitz(const Layout& layout) {
+  return std::make_unique<Toeplitz>(layout);
+}
+
+}  // namespace star
