@@ -1,0 +1,42 @@
+# The short way to what CMake does (CMakePresets.json).
+JOBS ?= $(shell nproc)
+
+.PHONY: all search test asan tsan format check-format clean deps test-deps configure
+
+all: build/star
+
+deps:
+	@tools/install_deps.sh build
+test-deps:
+	@tools/install_deps.sh test
+
+configure: deps
+	@cmake --preset release --log-level=WARNING
+build/star: configure
+	@cmake --build --preset release --target star -j $(JOBS)
+
+# The main job, on the program's own source text.
+search: build/star
+	build/star search
+
+# Everything that must pass: formatting, unit tests, the built binary end to end, and the unit tests
+# under sanitizers.
+test: test-deps check-format asan
+	@cmake --preset release --log-level=WARNING
+	@cmake --build --preset release -j $(JOBS)
+	@ctest --preset release
+
+# ctest's own closing line comes last in `test`, so this one runs the suite directly.
+asan tsan: test-deps
+	@cmake --preset $@ --log-level=WARNING
+	@cmake --build --preset $@ --target unit_tests -j $(JOBS)
+	@build-$@/unit_tests --no-intro
+
+sources = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find . -name '*.h' -o -name '*.cpp')
+format: test-deps
+	clang-format -i $(sources)
+check-format: test-deps
+	@clang-format --dry-run --Werror $(sources)
+
+clean:
+	rm -rf build build-asan build-tsan

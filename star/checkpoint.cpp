@@ -1,0 +1,108 @@
+#include "star/checkpoint.h"
+
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "core/safetensors.h"
+#include "star/compiler.h"
+
+namespace star {
+namespace {
+
+constexpr const char* kFormat = "star-checkpoint/1";
+
+std::string metadata_entry(const SafeTensors& file, const std::string& path,
+                           const std::string& key) {
+  auto at = file.metadata().find(key);
+  require(at != file.metadata().end(), "{}: not a checkpoint: no `{}` in its metadata", path, key);
+  return at->second;
+}
+
+int64_t config_size(const nlohmann::json& config, const std::string& path, const char* key) {
+  require(config.contains(key) && config[key].is_number_integer(),
+          "{}: config: `{}` is missing or no whole number", path, key);
+  return config[key].get<int64_t>();
+}
+
+Sizes read_sizes(const nlohmann::json& config, const std::string& path) {
+  Sizes sizes;
+  sizes.width = config_size(config, path, "width");
+  sizes.heads = config_size(config, path, "heads");
+  sizes.vocab = config_size(config, path, "vocab");
+  sizes.seq = config_size(config, path, "seq");
+  sizes.window = config_size(config, path, "window");
+  return sizes;
+}
+
+}  // namespace
+
+void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
+                     const Checkpoint& about) {
+  const Sizes& s = model.sizes();
+  nlohmann::json config = {
+      {"width", s.width},   {"heads", s.heads},
+      {"vocab", s.vocab},   {"seq", s.seq},
+      {"window", s.window}, {"training", nlohmann::json::parse(about.training)}};
+  std::vector<TensorView> views;
+  std::vector<std::vector<float>> values;
+  for (auto& p : model.parameters()) {
+    std::vector<double> doubles = exec.contiguous(p.value).to_doubles();
+    values.emplace_back(doubles.begin(), doubles.end());
+    views.push_back({p.name,
+                     "F32",
+                     {p.value.shape().begin(), p.value.shape().end()},
+                     std::as_bytes(std::span(values.back()))});
+  }
+  write_safetensors(path, views,
+                    {{"format", kFormat}, {"genome", about.genome}, {"config", config.dump()}});
+}
+
+LoadedModel load_checkpoint(const std::string& path, Exec& exec, DType dtype) {
+  SafeTensors file = SafeTensors::open(path);
+  std::string format = metadata_entry(file, path, "format");
+  require(format == kFormat, "{}: checkpoint format `{}`, not `{}`", path, format, kFormat);
+  LoadedModel loaded;
+  loaded.about.genome = metadata_entry(file, path, "genome");
+  auto config = nlohmann::json::parse(metadata_entry(file, path, "config"), nullptr, false);
+  require(config.is_object(), "{}: config is not a JSON object", path);
+  if (config.contains("training")) loaded.about.training = config["training"].dump();
+
+  Pool pool = extended_pool();
+  std::vector<Block> blocks;
+  Sizes sizes = read_sizes(config, path);
+  try {
+    blocks = compile(parse(loaded.about.genome, pool), pool);
+    // The file holds every parameter: sizes that ask for more than it has are refused unbuilt.
+    Backbone shape(nullptr, blocks, sizes);
+    require(
+        size_t(shape.parameter_count()) * 4 <=
+            [&] {
+              size_t bytes = 0;
+              for (auto& t : file.tensors()) bytes += t.bytes.size();
+              return bytes;
+            }(),
+        "it has fewer weights than its config asks for");
+    loaded.model = std::make_unique<Backbone>(&exec, blocks, sizes, dtype);
+  } catch (const Error& e) {
+    fail("{}: {}", path, e.what());
+  }
+  for (auto& p : loaded.model->parameters()) {
+    const TensorView* view = file.find(p.name);
+    require(view, "{}: tensor {} is missing", path, p.name);
+    require(view->dtype == "F32" && std::equal(view->shape.begin(), view->shape.end(),
+                                               p.value.shape().begin(), p.value.shape().end()),
+            "{}: tensor {} is {} [{}], not F32 {}", path, p.name, view->dtype,
+            fmt::join(view->shape, ", "), p.value.shape());
+    std::vector<float> values(size_t(p.value.numel()));
+    std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
+    std::vector<double> doubles(values.begin(), values.end());
+    exec.copy(exec.from(p.value.shape(), doubles, dtype), p.value);
+  }
+  require(file.tensors().size() == loaded.model->parameters().size(),
+          "{}: {} tensors, of which the genome has {}", path, file.tensors().size(),
+          loaded.model->parameters().size());
+  return loaded;
+}
+
+}  // namespace star

@@ -1,0 +1,18 @@
+#include "star/compiler.h"
+
+#include "star/sharing.h"
+
+namespace star {
+
+std::vector<Block> compile(const Genome& genome, const Pool& pool) {
+  Pool effective = effective_pool(genome, pool);
+  SharingPlan plan = plan_sharing(genome, effective);
+  std::vector<Block> blocks;
+  for (size_t l = 0; l < genome.segments.size(); ++l) {
+    const Segment& segment = genome.segments[l];
+    blocks.push_back({*effective.find(segment.liv), plan[l], segment.parallel});
+  }
+  return blocks;
+}
+
+}  // namespace star

@@ -1,0 +1,49 @@
+// What every source of training data offers: batches of token sequences with targets.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace star {
+
+constexpr int32_t kIgnored = -100;  // a target that is not counted
+
+// `sequences` rows of `length` tokens, row-major. The target at a place is what the model is to say
+// after reading the token there; a padded tail has token 0 and ignored targets.
+struct Batch {
+  int sequences = 0;
+  int length = 0;
+  std::vector<int32_t> tokens;   // in 0 … V−1
+  std::vector<int32_t> targets;  // in 0 … V−1, or kIgnored
+  std::vector<int> parts;        // for each sequence, an index into Dataset::parts()
+};
+
+enum class Split { train, validation, test };
+
+// Immutable after construction: any number of threads may draw from it.
+class Dataset {
+ public:
+  virtual ~Dataset() = default;
+
+  virtual int vocab() const = 0;   // V
+  virtual int length() const = 0;  // L
+
+  // A line that differs when the data does, to tell on resume that a run goes on with what it
+  // began.
+  virtual std::string identity() const = 0;
+
+  // Names of what is reported apart; one name where there is nothing to tell apart.
+  virtual std::vector<std::string> parts() const = 0;
+
+  // Throws the Error that drawing from this split would, so that it comes before the work.
+  virtual void check(Split) const {}
+
+  // The batch of a training step: it depends on the arguments only.
+  virtual Batch train_batch(uint64_t seed, int64_t step, int sequences) const = 0;
+
+  // What a split is judged by, at most `batches` batches of full length: the same for every model.
+  virtual std::vector<Batch> evaluation(Split split, int sequences, int batches = 64) const = 0;
+};
+
+}  // namespace star

@@ -1,0 +1,91 @@
+// Evolution as a dialogue: `ask` for genomes, evaluate them, `tell` their fitness.
+//
+// Individuals are numbered from 0 in the order in which they are asked for, and told in the same
+// order. A whole population in every turn breeds by generations; one individual in every turn
+// breeds steadily, and asking ahead of what was told gives the lag between the two. Every random
+// choice is keyed by (seed, purpose, number of the request): the same turns with the same fitnesses
+// give the same genomes, so that a run is resumed by replaying what was stored.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "star/pareto.h"
+#include "star/variation.h"
+
+namespace star {
+
+struct EvolutionConfig {
+  uint64_t seed = 0;
+  int population = 16;  // survivors of a turn, and the individuals of the initial population
+  Pool pool;
+  VariationConfig variation;
+  std::vector<Genome> seeds;  // come first in the initial population; valid, of legal depth
+};
+
+struct Offspring {
+  Genome genome;             // valid, canonical, never asked for before
+  std::vector<int> parents;  // numbers of individuals
+  std::string origin;        // "seed", "initial", "random", "mutation", "crossover"
+};
+
+class Algorithm {
+ public:
+  // Throws Error for a configuration out of range or a seed that the search could not breed.
+  explicit Algorithm(EvolutionConfig config);
+  virtual ~Algorithm() = default;
+
+  // The next individuals: the initial population first, the same for every algorithm, then bred
+  // from what was told. Duplicates are drawn again a bounded number of times: fewer than `count`,
+  // or none, are returned when the genomes of the pool and depth are used up.
+  std::vector<Offspring> ask(int count);
+
+  // The fitness of the next individuals not told yet. Throws Error if there are not so many.
+  void tell(std::span<const Fitness> results);
+
+  // The numbers of the individuals that may become parents, ascending.
+  const std::vector<int>& population() const { return population_; }
+
+ protected:
+  // One child of the population, which is not empty.
+  virtual Offspring breed(Rng& rng) const = 0;
+
+  // Reduces the population, to which newcomers were added, to at most `size` individuals.
+  virtual void survive(std::vector<int>& population, int size) const = 0;
+
+  // What selection looks at.
+  virtual Fitness judged(const Fitness& f) const { return f; }
+
+  const EvolutionConfig& config() const { return config_; }
+  const Genome& genome(int individual) const { return genomes_[size_t(individual)]; }
+  std::vector<Standing> standings_of(const std::vector<int>& individuals) const;
+
+  // The number of the best of `rounds` individuals drawn from the population.
+  int tournament(Rng& rng, int rounds) const;
+
+ private:
+  Offspring make(Rng& rng, int attempt) const;
+
+  EvolutionConfig config_;
+  uint64_t requests_ = 0;
+  std::vector<Genome> genomes_;   // of all individuals
+  std::vector<Fitness> fitness_;  // of those told, the first ones
+  std::unordered_set<std::string> seen_;
+  std::vector<int> population_;
+  std::vector<Standing> standings_;  // of the population
+};
+
+// "nsga2": binary tournament on rank and crowding, crossover, mutation, elitist (μ+λ) survival.
+// "genetic": the same on the first objective alone.
+// "regularized": the best of a sample mutates, the oldest die (Real et al., "Regularized evolution
+// for image classifier architecture search", 2019). "random": random genomes. Throws Error for
+// another name.
+std::unique_ptr<Algorithm> make_algorithm(std::string_view name, EvolutionConfig config);
+std::vector<std::string> algorithm_names();
+
+}  // namespace star

@@ -1,0 +1,269 @@
+#include "star/executor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <numeric>
+
+#include "core/error.h"
+
+namespace star {
+namespace {
+
+// The first byte of what a worker sends; the rest is the result or the text of the exception.
+enum Verdict : char { kResult = 'R', kException = 'E', kOutOfMemory = 'M' };
+
+constexpr int kPollMilliseconds = 100;
+
+uint64_t address_space() {
+  unsigned long long pages = 0;
+  if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%llu", &pages) != 1) pages = 0;
+    std::fclose(file);
+  }
+  return uint64_t(pages) * uint64_t(::sysconf(_SC_PAGESIZE));
+}
+
+void set_limit(int resource, uint64_t soft, uint64_t hard) {
+  rlimit limit;
+  if (::getrlimit(__rlimit_resource_t(resource), &limit) != 0) return;
+  limit.rlim_max = std::min<rlim_t>(hard, limit.rlim_max);
+  limit.rlim_cur = std::min<rlim_t>(soft, limit.rlim_max);
+  ::setrlimit(__rlimit_resource_t(resource), &limit);
+}
+
+void prepare_worker(const Limits& limits, pid_t supervisor) {
+  for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
+  for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != supervisor) ::_exit(1);  // it died before the line above
+
+  set_limit(RLIMIT_CORE, 0, 0);
+  if (limits.memory_bytes) {
+    uint64_t bytes = address_space() + std::min(limits.memory_bytes, uint64_t(1) << 60);
+    set_limit(RLIMIT_AS, bytes, bytes);
+  }
+  // SIGXCPU at the limit; SIGKILL a second later should the job survive that.
+  if (limits.cpu_seconds > 0) {
+    uint64_t seconds = uint64_t(std::ceil(std::min(limits.cpu_seconds, 1e9)));
+    set_limit(RLIMIT_CPU, seconds, seconds + 1);
+  }
+}
+
+void send(int pipe, Verdict verdict, std::string_view text) {
+  char first = verdict;
+  for (std::string_view rest : {std::string_view(&first, 1), text}) {
+    while (!rest.empty()) {
+      ssize_t n = ::write(pipe, rest.data(), rest.size());
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) ::_exit(1);
+      rest.remove_prefix(size_t(n));
+    }
+  }
+}
+
+[[noreturn]] void run_worker(const Work& work, int pipe) {
+  try {
+    send(pipe, kResult, work());
+  } catch (const std::bad_alloc&) {
+    send(pipe, kOutOfMemory, "");
+  } catch (const std::exception& e) {
+    send(pipe, kException, e.what());
+  } catch (...) {
+    send(pipe, kException, "an exception of unknown type");
+  }
+  // Not exit(): buffers and destructors belong to the supervisor.
+  ::_exit(0);
+}
+
+std::string failure_of_signal(int signal, double cpu_seconds, const Limits& limits) {
+  bool overran = limits.cpu_seconds > 0 && cpu_seconds >= limits.cpu_seconds;
+  if (signal == SIGXCPU || (signal == SIGKILL && overran)) return "time limit";
+  const char* name = ::sigabbrev_np(signal);
+  const char* words = ::sigdescr_np(signal);
+  return fmt::format("killed by SIG{} ({})", name ? name : "?", words ? words : "unknown signal");
+}
+
+// What the worker sent before it ended in good order.
+void interpret(std::string_view received, Outcome& outcome) {
+  char verdict = received.empty() ? '\0' : received.front();
+  std::string_view text = received.substr(received.empty() ? 0 : 1);
+  if (verdict == kResult) {
+    outcome.result = text;
+  } else if (verdict == kOutOfMemory) {
+    outcome.failure = "out of memory";
+  } else if (verdict == kException) {
+    outcome.failure = text.empty() ? "an exception without text" : text;
+  } else {
+    outcome.failure = "ended without a result";
+  }
+}
+
+}  // namespace
+
+WorkerPool::~WorkerPool() {
+  for (const auto& worker : workers_) ::kill(worker.pid, SIGKILL);
+  for (const auto& worker : workers_) {
+    while (::waitpid(worker.pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    if (worker.pipe >= 0) ::close(worker.pipe);
+  }
+}
+
+void WorkerPool::start(int job, const Work& work) {
+  int ends[2];
+  require(::pipe2(ends, O_CLOEXEC) == 0, "a worker cannot be started: {}", std::strerror(errno));
+  workers_.reserve(workers_.size() + 1);
+  pid_t supervisor = ::getpid();
+  pid_t pid = ::fork();
+  if (pid == 0) {
+    for (const auto& other : workers_)
+      if (other.pipe >= 0) ::close(other.pipe);
+    ::close(ends[0]);
+    prepare_worker(limits_, supervisor);
+    run_worker(work, ends[1]);
+  }
+  int reason = errno;
+  ::close(ends[1]);
+  if (pid < 0) ::close(ends[0]);
+  require(pid > 0, "a worker cannot be started: {}", std::strerror(reason));
+  // Reading never waits: a worker's child may hold the pipe open when the worker is gone.
+  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  workers_.push_back({.job = job, .pid = pid, .pipe = ends[0], .start = Clock::now()});
+}
+
+void WorkerPool::drain(Worker& worker) {
+  char buffer[1 << 16];
+  while (worker.pipe >= 0) {
+    ssize_t n = ::read(worker.pipe, buffer, sizeof buffer);
+    if (n > 0) {
+      worker.received.append(buffer, size_t(n));
+    } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+      ::close(worker.pipe);
+      worker.pipe = -1;
+    } else if (errno == EAGAIN) {
+      return;
+    }
+  }
+}
+
+void WorkerPool::poll_pipes() {
+  std::vector<pollfd> pipes;
+  bool ending = false;
+  for (const auto& worker : workers_) {
+    if (worker.pipe >= 0) pipes.push_back({worker.pipe, POLLIN, 0});
+    ending = ending || worker.pipe < 0;
+  }
+  // A worker that has closed its pipe is about to end.
+  ::poll(pipes.data(), nfds_t(pipes.size()), ending ? 1 : kPollMilliseconds);
+  for (auto& worker : workers_) drain(worker);
+}
+
+bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
+  auto until = worker.stopped ? worker.stopped_since : Clock::now();
+  double seconds = std::chrono::duration<double>(until - worker.start).count();
+  if (limits_.wall_seconds > 0 && seconds > limits_.wall_seconds && !worker.stopped &&
+      !worker.overran) {
+    ::kill(worker.pid, SIGKILL);
+    worker.overran = true;
+  }
+  int status = 0;
+  rusage usage{};
+  pid_t ended = ::wait4(worker.pid, &status, WNOHANG, &usage);
+  if (ended == 0 || (ended < 0 && errno == EINTR)) return false;
+
+  outcome.seconds = seconds;
+  drain(worker);
+  if (worker.pipe >= 0) ::close(worker.pipe);
+  auto in_seconds = [](const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); };
+  double cpu_seconds = in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime);
+  if (ended < 0) {
+    outcome.failure = fmt::format("lost: {}", std::strerror(errno));
+  } else if (worker.overran && WIFSIGNALED(status)) {
+    outcome.failure = "time limit";
+  } else if (WIFSIGNALED(status)) {
+    outcome.failure = failure_of_signal(WTERMSIG(status), cpu_seconds, limits_);
+  } else if (WEXITSTATUS(status) != 0) {
+    outcome.failure = fmt::format("ended with exit status {}", WEXITSTATUS(status));
+  } else {
+    interpret(worker.received, outcome);
+  }
+  return true;
+}
+
+WorkerPool::Finished WorkerPool::wait(const std::function<bool()>& interrupted) {
+  while (!workers_.empty() && !(interrupted && interrupted())) {
+    for (auto worker = workers_.begin(); worker != workers_.end(); ++worker) {
+      Finished finished;
+      if (!reap(*worker, finished.outcome)) continue;
+      finished.job = worker->job;
+      workers_.erase(worker);
+      return finished;
+    }
+    bool some = std::any_of(workers_.begin(), workers_.end(), [](auto& w) { return !w.stopped; });
+    require(some, "all {} workers are stopped: none can end", workers_.size());
+    poll_pipes();
+  }
+  return {};
+}
+
+void WorkerPool::pause() {
+  for (auto& worker : workers_) {
+    if (worker.stopped) continue;
+    worker.stopped = true;
+    worker.stopped_since = Clock::now();
+    ::kill(worker.pid, SIGSTOP);
+  }
+}
+
+void WorkerPool::resume() {
+  for (auto& worker : workers_) {
+    if (!worker.stopped) continue;
+    worker.stopped = false;
+    worker.start += Clock::now() - worker.stopped_since;
+    ::kill(worker.pid, SIGCONT);
+  }
+}
+
+bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
+              const std::function<std::string(int)>& work,
+              const std::function<void(int, const Outcome&)>& done,
+              const std::function<bool()>& interrupted) {
+  require(workers >= 1, "{} workers; at least 1 is needed", workers);
+  std::vector<int> order(costs.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int a, int b) { return costs[size_t(a)] > costs[size_t(b)]; });
+  WorkerPool pool(limits);
+  size_t next = 0;
+  while (next < order.size() || pool.running() > 0) {
+    if (interrupted && interrupted()) return false;
+    if (next < order.size() && pool.running() < workers) {
+      int job = order[next++];
+      pool.start(job, [&, job] { return work(job); });
+      continue;
+    }
+    auto finished = pool.wait(interrupted);
+    if (finished.job < 0) return false;
+    done(finished.job, finished.outcome);
+  }
+  return true;
+}
+
+}  // namespace star

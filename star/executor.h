@@ -1,0 +1,97 @@
+// Jobs in processes of their own, so that one that crashes, runs out of memory or never ends is a
+// failed job and nothing more.
+//
+// A worker is a fork of this process, without exec: the job sees all that the caller has in memory
+// and hands back text. fork() copies the calling thread alone, so no other thread of the caller may
+// hold a lock at that moment, and a worker ends with the thread that started it: call from the main
+// thread. A worker may start threads of its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace star {
+
+struct Limits {
+  uint64_t memory_bytes = 0;  // address space a job may take beyond what it starts with; 0: any
+  double cpu_seconds = 0;     // processor time of all its threads, in whole seconds; 0: any
+  double wall_seconds = 0;    // time since its start, pauses aside; against jobs that wait for ever
+};
+
+struct Outcome {
+  std::string result;   // what the job returned
+  std::string failure;  // empty: it succeeded; else "out of memory", "time limit", the signal that
+                        // ended it, or the text of its exception
+  double seconds = 0;   // since its start, pauses aside
+
+  bool ok() const { return failure.empty(); }
+};
+
+// Runs in the worker; what it returns may be of any size. There SIGINT, SIGTERM and SIGHUP, which a
+// terminal sends to the whole group, are ignored: the supervisor decides. Standard output is
+// shared.
+using Work = std::function<std::string()>;
+
+// Several running jobs. Not for several threads at once. A worker dies with its supervisor, however
+// that ends; the destructor kills what still runs.
+class WorkerPool {
+ public:
+  explicit WorkerPool(const Limits& limits) : limits_(limits) {}
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  // Starts a job at once. Error: no process or pipe to be had.
+  void start(int job, const Work& work);
+  int running() const { return int(workers_.size()); }
+
+  struct Finished {
+    int job = -1;  // −1: none, the wait was interrupted or nothing runs
+    Outcome outcome;
+  };
+  // Waits until a job has ended, in whatever way. `interrupted` is asked at every signal and at
+  // least ten times a second.
+  Finished wait(const std::function<bool()>& interrupted = {});
+
+  // Stops the jobs that run now, and continues all that are stopped: in between, a job started
+  // later has the machine to itself. To wait for stopped jobs alone is an Error.
+  void pause();
+  void resume();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Worker {
+    int job;
+    pid_t pid;
+    int pipe;  // −1 once it is closed at the other end
+    std::string received{};
+    Clock::time_point start;
+    bool overran = false;  // killed here, for its wall time
+    bool stopped = false;
+    Clock::time_point stopped_since{};
+  };
+
+  void poll_pipes();
+  bool reap(Worker& worker, Outcome& outcome);
+  static void drain(Worker& worker);
+
+  Limits limits_;
+  std::vector<Worker> workers_;
+};
+
+// Runs jobs 0 … costs.size() − 1, at most `workers` at a time, the dearest first. `work(job)` runs
+// in the worker, `done(job, outcome)` here as each job ends. When `interrupted` says so, what runs
+// is killed and false is returned; true when all jobs have ended. An exception of `done` kills what
+// runs and passes through.
+bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
+              const std::function<std::string(int)>& work,
+              const std::function<void(int, const Outcome&)>& done,
+              const std::function<bool()>& interrupted = {});
+
+}  // namespace star

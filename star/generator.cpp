@@ -1,0 +1,95 @@
+#include "star/generator.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+namespace star {
+namespace {
+
+double now_ms() {
+  using namespace std::chrono;
+  return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
+}
+
+void check_tokens(const Backbone& model, std::span<const int32_t> tokens) {
+  require(!tokens.empty(), "tokens: none given");
+  for (size_t i = 0; i < tokens.size(); ++i)
+    require(tokens[i] >= 0 && tokens[i] < model.sizes().vocab, "tokens: number {} is {}, not 0…{}",
+            i + 1, tokens[i], model.sizes().vocab - 1);
+}
+
+// The logits of the last token of a sequence.
+std::vector<double> last_logits(const Var& logits) {
+  return logits.value().narrow(0, logits.size(0) - 1, 1).to_doubles();
+}
+
+int32_t draw(const std::vector<double>& logits, const GenerateOptions& options, Rng& rng) {
+  std::vector<int32_t> order(logits.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = int32_t(i);
+  auto likelier = [&](int32_t a, int32_t b) {
+    double x = logits[size_t(a)], y = logits[size_t(b)];
+    return x != y ? x > y : a < b;
+  };
+  size_t k = options.top_k > 0 ? std::min(order.size(), size_t(options.top_k)) : order.size();
+  if (options.temperature <= 0) k = 1;
+  std::partial_sort(order.begin(), order.begin() + int64_t(k), order.end(), likelier);
+  if (k == 1) return order[0];
+  std::vector<double> weight(k);
+  double total = 0, peak = logits[size_t(order[0])];
+  for (size_t i = 0; i < k; ++i)
+    total += weight[i] = std::exp((logits[size_t(order[i])] - peak) / options.temperature);
+  double at = rng.uniform() * total;
+  for (size_t i = 0; i < k; ++i)
+    if ((at -= weight[i]) < 0) return order[i];
+  return order[0];
+}
+
+}  // namespace
+
+GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_t> prompt,
+                       const GenerateOptions& options, const std::function<bool(int32_t)>& token) {
+  check_tokens(model, prompt);
+  Tape tape(exec, false);
+  DecodingState state;
+  Rng rng(options.seed, "generate");
+  GenerateTimes times;
+  double start = now_ms();
+  auto feed = [&](std::span<const int32_t> tokens) {
+    return last_logits(model.forward(tape, exec.from({1, int64_t(tokens.size())}, tokens), &state));
+  };
+  std::vector<double> logits = feed(prompt), decode;
+  times.prefill_ms = now_ms() - start;
+  for (int64_t i = 0; i < options.tokens; ++i) {
+    int32_t next = draw(logits, options, rng);
+    if (!token(next) || i + 1 == options.tokens) break;
+    start = now_ms();
+    logits = feed({&next, 1});
+    decode.push_back(now_ms() - start);
+  }
+  if (!decode.empty()) {
+    std::nth_element(decode.begin(), decode.begin() + int64_t(decode.size() / 2), decode.end());
+    times.decode_ms_per_token = decode[decode.size() / 2];
+  }
+  return times;
+}
+
+std::vector<float> all_logits(Exec& exec, const Backbone& model, std::span<const int32_t> tokens,
+                              DecodeMode mode) {
+  check_tokens(model, tokens);
+  Tape tape(exec, false);
+  std::vector<float> out;
+  auto append = [&](const Var& logits) {
+    for (double x : logits.value().to_doubles()) out.push_back(float(x));
+  };
+  if (mode == DecodeMode::parallel) {
+    append(model.forward(tape, exec.from({1, int64_t(tokens.size())}, tokens)));
+    return out;
+  }
+  DecodingState state;
+  for (size_t i = 0; i < tokens.size(); ++i)
+    append(model.forward(tape, exec.from({1, 1}, tokens.subspan(i, 1)), &state));
+  return out;
+}
+
+}  // namespace star

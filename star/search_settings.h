@@ -1,0 +1,47 @@
+// Everything that a search depends on. The run file keeps it as JSON, from which the search goes
+// on.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "liv/layout.h"
+#include "star/data.h"
+#include "star/executor.h"
+#include "star/trainer.h"
+
+namespace star {
+
+struct SearchSettings {
+  // What is searched, and how. The defaults are sizes at which a search ends within ten minutes on
+  // two cores and candidates differ by more than their noise over seeds.
+  uint64_t seed = 0;
+  std::string algorithm = "nsga2";
+  int population = 16;
+  int generations = 6;
+  int min_depth = 8, max_depth = 8;                // LIVs
+  std::string pool = "paper";                      // or "extended"
+  std::vector<std::string> evolve = {"backbone"};  // and operator, featurizer
+  std::vector<std::string> start;                  // genomes or names that come first
+  std::vector<std::string> objectives = {"quality", "params"};
+  std::map<std::string, double> bounds;  // largest values
+  int64_t cache_context = 4096;
+  // The candidates.
+  Sizes sizes;
+  // The rate was chosen by measurement: of 2e-3, 5e-3 and 1e-2 it gave the least mean loss over
+  // attention, gated convolution with attention, and the selective state space.
+  TrainOptions training = {.steps = 200, .batch = 8, .learning_rate = 1e-2};
+  Limits limits;
+  // What they are trained on.
+  std::string data_path, task;  // one of them; the path is absolute
+  std::string data_identity;
+  // Where results were computed: other processors round differently.
+  std::string cpu_target, blas_core;
+};
+
+std::string settings_to_json(const SearchSettings& settings);
+// Throws `Error` where the text is not what settings_to_json writes.
+SearchSettings settings_from_json(const std::string& text);
+
+}  // namespace star

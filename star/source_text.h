@@ -1,0 +1,10 @@
+// The program's own source text and READMEs, packed into it at build time: the default corpus.
+#pragma once
+
+#include "star/pack.h"
+
+namespace star {
+
+std::vector<TextFile> source_text();
+
+}  // namespace star

@@ -1,0 +1,85 @@
+#include "star/sqlite.h"
+
+#include <limits>
+
+#include "core/error.h"
+
+namespace star {
+
+Connection::Connection(const std::string& path, bool create) : path_(path) {
+  sqlite3* handle = nullptr;
+  int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+  int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  handle_.reset(handle);
+  if (code != SQLITE_OK) fail_with(code);
+  sqlite3_busy_timeout(handle, 30'000);
+  sqlite3_extended_result_codes(handle, 0);
+}
+
+void Connection::fail_with(int code) const {
+  switch (code & 0xff) {
+    case SQLITE_NOTADB:
+      fail("{}: not a run file", path_);
+    case SQLITE_CORRUPT:
+      fail("{}: the run file is damaged", path_);
+    case SQLITE_BUSY:
+      fail("{}: the run file is in use by another process", path_);
+    case SQLITE_FULL:
+      fail("{}: no space left on the disk", path_);
+    default:
+      fail("{}: {}", path_, handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code));
+  }
+}
+
+void Connection::execute(const char* sql) {
+  int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail_with(code);
+}
+
+Statement::Statement(const Connection& connection, std::string_view sql) : connection_(connection) {
+  sqlite3_stmt* handle = nullptr;
+  int code = sqlite3_prepare_v2(connection.handle(), sql.data(), int(sql.size()), &handle, nullptr);
+  handle_.reset(handle);
+  check(code);
+}
+
+bool Statement::next() {
+  column_ = 0;
+  int code = sqlite3_step(handle_.get());
+  if (code == SQLITE_ROW) return true;
+  sqlite3_reset(handle_.get());
+  if (code != SQLITE_DONE) connection_.fail_with(code);
+  return false;
+}
+
+double Statement::real() {
+  int column = column_++;
+  bool null = sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
+  return null ? std::numeric_limits<double>::quiet_NaN()
+              : sqlite3_column_double(handle_.get(), column);
+}
+
+std::string Statement::text() {
+  int column = column_++;
+  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(handle_.get(), column));
+  return bytes ? std::string(bytes, size_t(sqlite3_column_bytes(handle_.get(), column))) : "";
+}
+
+void Statement::bind_one(int index, int64_t value) {
+  check(sqlite3_bind_int64(handle_.get(), index, value));
+}
+
+void Statement::bind_one(int index, double value) {
+  check(sqlite3_bind_double(handle_.get(), index, value));
+}
+
+void Statement::bind_one(int index, const std::string& value) {
+  check(sqlite3_bind_text64(handle_.get(), index, value.data(), value.size(), SQLITE_TRANSIENT,
+                            SQLITE_UTF8));
+}
+
+void Statement::check(int code) const {
+  if (code != SQLITE_OK) connection_.fail_with(code);
+}
+
+}  // namespace star

@@ -1,0 +1,311 @@
+#include "star/store.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "core/error.h"
+#include "star/sqlite.h"
+
+namespace star {
+namespace {
+
+constexpr int64_t kApplication = 0x53544152;  // "STAR"
+constexpr int64_t kVersion = 1;
+
+constexpr const char* kSchema = R"(
+CREATE TABLE run (settings TEXT NOT NULL) STRICT;
+CREATE TABLE reference (objective TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+CREATE TABLE genomes (id INTEGER PRIMARY KEY, genome TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE candidates (
+  generation INTEGER, place INTEGER, genome INTEGER NOT NULL REFERENCES genomes,
+  origin TEXT NOT NULL, PRIMARY KEY (generation, place)) STRICT, WITHOUT ROWID;
+CREATE TABLE parents (
+  generation INTEGER, place INTEGER, nth INTEGER, genome INTEGER NOT NULL REFERENCES genomes,
+  PRIMARY KEY (generation, place, nth)) STRICT, WITHOUT ROWID;
+CREATE TABLE evaluations (
+  id INTEGER PRIMARY KEY, genome INTEGER NOT NULL REFERENCES genomes, recipe TEXT NOT NULL,
+  status TEXT NOT NULL CHECK (status IN ('ok', 'failed')), failure TEXT NOT NULL, seconds ANY,
+  UNIQUE (genome, recipe)) STRICT;
+CREATE TABLE metrics (
+  evaluation INTEGER REFERENCES evaluations, name TEXT, value ANY,
+  PRIMARY KEY (evaluation, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE curve (
+  evaluation INTEGER REFERENCES evaluations, step INTEGER, loss ANY,
+  PRIMARY KEY (evaluation, step)) STRICT, WITHOUT ROWID;
+CREATE TABLE generations (
+  generation INTEGER PRIMARY KEY, hypervolume ANY, evaluated INTEGER NOT NULL,
+  failed INTEGER NOT NULL) STRICT;
+CREATE TABLE members (
+  generation INTEGER REFERENCES generations, place INTEGER,
+  genome INTEGER NOT NULL REFERENCES genomes, front INTEGER NOT NULL,
+  PRIMARY KEY (generation, place)) STRICT, WITHOUT ROWID;
+)";
+
+int64_t pragma(const Connection& connection, const char* name) {
+  Statement statement(connection, fmt::format("PRAGMA {}", name));
+  return statement.next() ? statement.integer() : 0;
+}
+
+// Gives the finished file its name. link() fails where the name is taken, which rename() does not;
+// file systems without hard links are left with the check before.
+void publish(const std::string& temporary, const std::string& path) {
+  bool linked = ::link(temporary.c_str(), path.c_str()) == 0;
+  int reason = linked ? 0 : errno;
+  if (linked) {
+    ::unlink(temporary.c_str());
+  } else if (reason == EPERM || reason == EOPNOTSUPP || reason == ENOSYS) {
+    reason = ::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+  }
+  if (reason) ::unlink(temporary.c_str());
+  require(reason != EEXIST, "{}: exists already; --resume {} goes on with it", path, path);
+  require(reason == 0, "{}: {}", path, std::strerror(reason));
+  auto folder = std::filesystem::path(path).parent_path();
+  int parent = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
+  if (parent >= 0) {
+    ::fsync(parent);
+    ::close(parent);
+  }
+}
+
+}  // namespace
+
+class RunFile::Database : public Connection {
+ public:
+  Database(const std::string& path, bool create) : Connection(path, create) {
+    execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  }
+
+  int64_t genome_id(const std::string& genome) {
+    Statement(*this, "INSERT OR IGNORE INTO genomes (genome) VALUES (?)").bind(genome).run();
+    Statement find(*this, "SELECT id FROM genomes WHERE genome = ?");
+    require(find.bind(genome).next(), "{}: the run file is damaged: a genome is lost", path());
+    return find.integer();
+  }
+
+  // The evaluation at the statement's row (id, genome, recipe, status, failure, seconds).
+  Evaluation read_evaluation(Statement& row) {
+    int64_t id = row.integer();
+    Evaluation evaluation;
+    evaluation.genome = row.text();
+    evaluation.recipe = row.text();
+    evaluation.failure = row.text();
+    evaluation.seconds = row.real();
+    Statement metrics(*this, "SELECT name, value FROM metrics WHERE evaluation = ?");
+    for (metrics.bind(id); metrics.next();) {
+      auto name = metrics.text();
+      evaluation.metrics[name] = metrics.real();
+    }
+    Statement curve(*this, "SELECT step, loss FROM curve WHERE evaluation = ? ORDER BY step");
+    for (curve.bind(id); curve.next();) {
+      auto step = curve.integer();
+      evaluation.curve.push_back({step, curve.real()});
+    }
+    return evaluation;
+  }
+};
+
+RunFile::RunFile(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+RunFile::RunFile(RunFile&&) noexcept = default;
+RunFile& RunFile::operator=(RunFile&&) noexcept = default;
+RunFile::~RunFile() = default;
+
+RunFile RunFile::create(const std::string& path, const std::string& settings) {
+  std::error_code ignored;
+  require(!std::filesystem::exists(std::filesystem::symlink_status(path, ignored)),
+          "{}: exists already; --resume {} goes on with it", path, path);
+  auto temporary = fmt::format("{}.new-{}", path, ::getpid());
+  ::unlink(temporary.c_str());
+  try {
+    Database database(temporary, true);
+    Transaction transaction(database);
+    database.execute(kSchema);
+    Statement(database, "INSERT INTO run (settings) VALUES (?)").bind(settings).run();
+    auto marks =
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, kVersion);
+    database.execute(marks.c_str());
+    transaction.commit();
+  } catch (const Error& e) {
+    ::unlink(temporary.c_str());
+    fail("{}: the run file cannot be created: {}", path, e.what());
+  }
+  publish(temporary, path);
+  return open(path);
+}
+
+RunFile RunFile::open(const std::string& path) {
+  std::error_code error;
+  auto status = std::filesystem::status(path, error);
+  require(std::filesystem::exists(status), "{}: {}", path,
+          error ? error.message() : "no such run file");
+  require(std::filesystem::is_regular_file(status), "{}: not a run file", path);
+  auto database = std::make_unique<Database>(path, false);
+  require(pragma(*database, "application_id") == kApplication, "{}: not a run file", path);
+  int64_t version = pragma(*database, "user_version");
+  require(version >= 1, "{}: not a run file", path);
+  require(version <= kVersion,
+          "{}: written by a newer version of star (format {}, this one reads {})", path, version,
+          kVersion);
+  Statement check(*database, "PRAGMA quick_check(1)");
+  require(check.next() && check.text() == "ok", "{}: the run file is damaged", path);
+  check.run();
+  RunFile file(std::move(database));
+  file.settings();
+  return file;
+}
+
+std::string RunFile::settings() const {
+  Statement row(*database_, "SELECT settings FROM run");
+  require(row.next(), "{}: the run file is damaged: it has no settings", database_->path());
+  return row.text();
+}
+
+void RunFile::record_reference(const std::map<std::string, double>& point) {
+  Transaction transaction(*database_);
+  database_->execute("DELETE FROM reference");
+  Statement insert(*database_, "INSERT INTO reference VALUES (?, ?)");
+  for (const auto& [objective, value] : point) insert.bind(objective, value).run();
+  transaction.commit();
+}
+
+std::map<std::string, double> RunFile::reference() const {
+  std::map<std::string, double> point;
+  for (Statement row(*database_, "SELECT objective, value FROM reference"); row.next();) {
+    auto objective = row.text();
+    point[objective] = row.real();
+  }
+  return point;
+}
+
+void RunFile::record(const Evaluation& evaluation) {
+  Transaction transaction(*database_);
+  int64_t genome = database_->genome_id(evaluation.genome);
+  Statement upsert(*database_,
+                   "INSERT INTO evaluations (genome, recipe, status, failure, seconds) "
+                   "VALUES (?, ?, ?, ?, ?) ON CONFLICT (genome, recipe) DO UPDATE SET "
+                   "status = excluded.status, failure = excluded.failure, "
+                   "seconds = excluded.seconds RETURNING id");
+  upsert.bind(genome, evaluation.recipe, std::string(evaluation.ok() ? "ok" : "failed"),
+              evaluation.failure, evaluation.seconds);
+  require(upsert.next(), "{}: the evaluation was not stored", database_->path());
+  int64_t id = upsert.integer();
+  upsert.run();
+  Statement(*database_, "DELETE FROM metrics WHERE evaluation = ?").bind(id).run();
+  Statement(*database_, "DELETE FROM curve WHERE evaluation = ?").bind(id).run();
+  Statement metric(*database_, "INSERT INTO metrics VALUES (?, ?, ?)");
+  for (const auto& [name, value] : evaluation.metrics) metric.bind(id, name, value).run();
+  Statement point(*database_, "INSERT INTO curve VALUES (?, ?, ?)");
+  for (const auto& [step, loss] : evaluation.curve) point.bind(id, step, loss).run();
+  transaction.commit();
+}
+
+void RunFile::record(const std::vector<Candidate>& candidates) {
+  Transaction transaction(*database_);
+  Statement insert(*database_, "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?)");
+  Statement clear(*database_, "DELETE FROM parents WHERE generation = ? AND place = ?");
+  Statement parent(*database_, "INSERT INTO parents VALUES (?, ?, ?, ?)");
+  for (const auto& c : candidates) {
+    insert.bind(c.generation, c.place, database_->genome_id(c.genome), c.origin).run();
+    clear.bind(c.generation, c.place).run();
+    for (size_t i = 0; i < c.parents.size(); ++i)
+      parent.bind(c.generation, c.place, i, database_->genome_id(c.parents[i])).run();
+  }
+  transaction.commit();
+}
+
+void RunFile::record(const Generation& generation) {
+  const auto &population = generation.population, &front = generation.front;
+  auto in = [](const auto& list, const auto& genome) {
+    return std::find(list.begin(), list.end(), genome) != list.end();
+  };
+  for (const auto& genome : front)
+    require(in(population, genome), "generation {}: '{}' of the front is not in the population",
+            generation.generation, genome);
+  Transaction transaction(*database_);
+  Statement(*database_, "DELETE FROM members WHERE generation = ?")
+      .bind(generation.generation)
+      .run();
+  Statement(*database_, "INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?)")
+      .bind(generation.generation, generation.hypervolume, generation.evaluated, generation.failed)
+      .run();
+  Statement member(*database_, "INSERT INTO members VALUES (?, ?, ?, ?)");
+  for (size_t i = 0; i < population.size(); ++i)
+    member
+        .bind(generation.generation, i, database_->genome_id(population[i]),
+              in(front, population[i]))
+        .run();
+  transaction.commit();
+}
+
+std::optional<Evaluation> RunFile::evaluation(const std::string& genome,
+                                              const std::string& recipe) const {
+  Transaction reading(*database_, false);
+  Statement row(*database_,
+                "SELECT e.id, g.genome, recipe, failure, seconds FROM evaluations e "
+                "JOIN genomes g ON g.id = e.genome WHERE g.genome = ? AND recipe = ?");
+  if (!row.bind(genome, recipe).next()) return std::nullopt;
+  return database_->read_evaluation(row);
+}
+
+std::vector<Evaluation> RunFile::evaluations() const {
+  Transaction reading(*database_, false);
+  std::vector<Evaluation> all;
+  Statement row(*database_,
+                "SELECT e.id, g.genome, recipe, failure, seconds FROM evaluations e "
+                "JOIN genomes g ON g.id = e.genome ORDER BY e.id");
+  while (row.next()) all.push_back(database_->read_evaluation(row));
+  return all;
+}
+
+std::vector<Candidate> RunFile::candidates() const {
+  Transaction reading(*database_, false);
+  std::vector<Candidate> all;
+  Statement row(*database_,
+                "SELECT generation, place, g.genome, origin FROM candidates c "
+                "JOIN genomes g ON g.id = c.genome ORDER BY generation, place");
+  Statement parent(*database_,
+                   "SELECT g.genome FROM parents p JOIN genomes g ON g.id = p.genome "
+                   "WHERE generation = ? AND place = ? ORDER BY nth");
+  while (row.next()) {
+    Candidate candidate;
+    candidate.generation = int(row.integer());
+    candidate.place = int(row.integer());
+    candidate.genome = row.text();
+    candidate.origin = row.text();
+    for (parent.bind(candidate.generation, candidate.place); parent.next();)
+      candidate.parents.push_back(parent.text());
+    all.push_back(std::move(candidate));
+  }
+  return all;
+}
+
+std::vector<Generation> RunFile::generations() const {
+  Transaction reading(*database_, false);
+  std::vector<Generation> all;
+  Statement row(*database_,
+                "SELECT generation, hypervolume, evaluated, failed FROM generations "
+                "ORDER BY generation");
+  Statement member(*database_,
+                   "SELECT g.genome, front FROM members m JOIN genomes g ON g.id = m.genome "
+                   "WHERE generation = ? ORDER BY place");
+  while (row.next()) {
+    Generation generation;
+    generation.generation = int(row.integer());
+    generation.hypervolume = row.real();
+    generation.evaluated = row.integer();
+    generation.failed = row.integer();
+    for (member.bind(generation.generation); member.next();) {
+      auto genome = member.text();
+      if (member.integer()) generation.front.push_back(genome);
+      generation.population.push_back(std::move(genome));
+    }
+    all.push_back(std::move(generation));
+  }
+  return all;
+}
+
+}  // namespace star

@@ -1,0 +1,102 @@
+// The run file: all that a search has found out, in one SQLite database.
+//
+// Every record is one transaction under a rollback journal with full synchronisation: after a crash
+// at any moment the file holds a record whole or not at all. The database bears the application id
+// 0x53544152 ("STAR") and, as user version, the version of this format. Its tables:
+//
+//   run           one row: `settings`, a JSON text, written at creation and never again
+//   reference     the reference point of the hypervolume: `objective`, `value`
+//   genomes       `id`, `genome`: each canonical genome once; the others refer to it by id
+//   candidates    who was bred: `generation`, `place` in it, `genome`, `origin` in words (random,
+//                 seed, the operators that made it)
+//   parents       of a candidate: `generation`, `place`, `nth`, `genome`
+//   evaluations   `id`, `genome`, `recipe`, `status` (ok or failed), `failure` (why, else empty),
+//                 `seconds` it took
+//   metrics       of an evaluation: `evaluation`, `name`, `value`
+//   curve         training losses of an evaluation: `evaluation`, `step`, `loss`
+//   generations   `generation`, `hypervolume`, `evaluated` so far, `failed` so far
+//   members       the population after selection: `generation`, `place`, `genome`, `front` (1 for
+//                 those of the first front)
+//
+// Numbers that are measured are kept bit for bit in columns of type ANY (REAL would turn −0 into
+// 0), NaN as NULL.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "star/curve.h"
+
+namespace star {
+
+struct Evaluation {
+  std::string genome;             // canonical
+  std::string recipe = "search";  // how it was trained, where a genome is trained in several ways
+  std::string failure;            // empty: it succeeded
+  double seconds = 0;
+  std::map<std::string, double> metrics;  // objectives among them
+  std::vector<CurvePoint> curve;          // by step
+
+  bool ok() const { return failure.empty(); }
+};
+
+struct Candidate {
+  int generation = 0;
+  int place = 0;
+  std::string genome;
+  std::vector<std::string> parents;
+  std::string origin;
+  bool operator==(const Candidate&) const = default;
+};
+
+struct Generation {
+  int generation = 0;
+  std::vector<std::string> population;
+  std::vector<std::string> front;  // members of the population, read back in its order
+  double hypervolume = 0;
+  int64_t evaluated = 0;
+  int64_t failed = 0;
+};
+
+// Not for several threads at once. Other processes may read while a search writes. Every method
+// throws Error when the file is damaged, full, or locked for half a minute.
+class RunFile {
+ public:
+  // Error: the file exists (the text names --resume). It appears complete or not at all.
+  static RunFile create(const std::string& path, const std::string& settings);
+  // Errors: missing, not a run file, damaged, written by a newer version.
+  static RunFile open(const std::string& path);
+
+  RunFile(RunFile&&) noexcept;
+  RunFile& operator=(RunFile&&) noexcept;
+  ~RunFile();
+
+  std::string settings() const;
+
+  void record_reference(const std::map<std::string, double>& point);
+  std::map<std::string, double> reference() const;  // empty before it is recorded
+
+  // What is recorded again replaces what was there: a resumed search may repeat its last steps.
+  void record(const Evaluation& evaluation);
+  void record(const std::vector<Candidate>& candidates);
+  // Error: a front that is no part of the population.
+  void record(const Generation& generation);
+
+  std::optional<Evaluation> evaluation(const std::string& genome,
+                                       const std::string& recipe = "search") const;
+  std::vector<Evaluation> evaluations() const;  // in the order in which they were first recorded
+  std::vector<Candidate> candidates() const;    // by generation and place
+  std::vector<Generation> generations() const;  // by number
+
+ private:
+  class Database;
+  explicit RunFile(std::unique_ptr<Database> database);
+
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace star

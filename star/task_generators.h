@@ -1,0 +1,30 @@
+// How the sequences of each task come about.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "core/rng.h"
+#include "star/tasks.h"
+
+namespace star {
+
+class TaskGenerator {
+ public:
+  explicit TaskGenerator(const TaskOptions& options) : o(options) {}
+  virtual ~TaskGenerator() = default;
+
+  // Fills one sequence of L tokens; the targets come in as ignored everywhere. What is drawn
+  // depends on the options, the generator's seed and `rng` only.
+  virtual void fill(bool training, Rng& rng, std::span<int32_t> tokens,
+                    std::span<int32_t> targets) const = 0;
+
+ protected:
+  const TaskOptions o;
+};
+
+// Of any task but `mix`, with options that parse_task would accept. The seed fixes what is common
+// to all sequences: the map of memorize.
+std::unique_ptr<TaskGenerator> make_generator(const TaskOptions& options, uint64_t seed);
+
+}  // namespace star

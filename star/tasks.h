@@ -1,0 +1,85 @@
+// Synthetic tasks, generated from (seed, split, index): in-context recall and its variants, copying
+// and memorising as in the MAD suite (Poli et al., 2024), multi-query associative recall as in
+// Zoology (Arora et al., 2023), and a mixture.
+//
+// A task is written `name` or `name:option=value,…`. A sequence always has L tokens; where the
+// target is the next token, the last place has none and is ignored. Ranges below start at 0.
+//
+//   recall         V L              K = V/2 keys, then K values; L/2 pairs
+//   noisy-recall   V L noise share  the last `noise` tokens are noise, the rest as in recall
+//   fuzzy-recall   V L m            K = (V−1)/2 key tokens, then value tokens, V−1 pads; motifs of
+//                                   up to m tokens
+//   copy           V L n            content 0…V−3, V−2 blank, V−1 copy token
+//   memorize       V L              K = (V−1)/2 keys, then values, V−1 the insert token
+//   mqar           V L D a noise    token 0, keys 1…V/2−1, values V/2…V−1; `noise` alone, or
+//                                   noise=1, fills the other places with random tokens
+//   mix            V L noise share n D a      recall, noisy-recall, copy and mqar in turn
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "star/data.h"
+
+namespace star {
+
+enum class Task { recall, noisy_recall, fuzzy_recall, copy, memorize, mqar, mix };
+
+struct TaskOptions {
+  Task task = Task::recall;
+  int vocab = 16;        // V
+  int length = 128;      // L
+  int noise_tokens = 0;  // noise: tokens that carry nothing
+  double share = 0.2;    // share: probability that a pair of recall is noise
+  int motif = 3;         // m: longest motif of fuzzy recall
+  int content = 16;      // n: tokens to copy
+  int pairs = 4;         // D: key-value pairs of mqar
+  double power = 0.01;   // a: the smaller, the more the queries of mqar crowd at the start
+  bool filler = false;   // noise of mqar: random tokens rather than 0 at unlabelled places
+};
+
+// Names of the tasks, as written.
+std::vector<std::string> task_names();
+
+// The defaults of a task. Error: unknown name.
+TaskOptions task_defaults(std::string_view name);
+
+// Errors: an unknown task or option, a value that is no number, combinations that are impossible,
+// such as more keys than the vocabulary has or more queries than the length has room for.
+TaskOptions parse_task(std::string_view text);
+
+// The text from which parse_task makes the same options, every one written out.
+std::string task_text(const TaskOptions& options);
+
+class TaskGenerator;
+
+// Validation and test sequences are labelled as the task says for tests, training sequences as for
+// training; sequence `index` of a split is the same whatever the batch it stands in. In `mix`,
+// sequence i is of part i mod 4: equal parts in every batch whose size is a multiple of four.
+class TaskData : public Dataset {
+ public:
+  // `seed` fixes what is the same in every split: evaluation sequences and the map of memorize.
+  // Errors: those of parse_task about impossible combinations.
+  TaskData(const TaskOptions& options, uint64_t seed);
+  ~TaskData() override;
+
+  int vocab() const override { return options_.vocab; }
+  int length() const override { return options_.length; }
+  std::string identity() const override;
+  std::vector<std::string> parts() const override { return names_; }
+  Batch train_batch(uint64_t seed, int64_t step, int sequences) const override;
+  std::vector<Batch> evaluation(Split split, int sequences, int batches = 64) const override;
+
+ private:
+  Batch draw(uint64_t seed, Split split, uint64_t first, int sequences) const;
+
+  TaskOptions options_;
+  uint64_t seed_;
+  // One for each part.
+  std::vector<std::string> names_;
+  std::vector<std::unique_ptr<TaskGenerator>> generators_;
+};
+
+}  // namespace star

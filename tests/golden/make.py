@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""Writes the golden files that golden.cpp reads: `python3 make.py [folder]`, by default data/ beside this file.
+
+For each case two files: `<case>.safetensors`, a checkpoint whose float32 weights are exact, and
+`<case>.expected.safetensors`, in float64: `logits` [L, V], `loss` [1], and every gradient under the name of its
+parameter; the tokens and targets are in its metadata.
+"""
+import json
+import os
+import sys
+
+import torch
+
+import reference
+
+CONFIG = {"width": 8, "heads": 2, "vocab": 11, "seq": 8, "window": 4}
+TOKENS = [3, 1, 4, 1, 10, 0, 6]
+TARGETS = [1, 4, -100, 10, 0, 6, 2]
+
+CASES = {
+    "sa1": "11111", "sa2": "21111", "sa3": "31111", "sa4": "41111", "rec1": "51111", "rec2": "61111",
+    "gconv1": "71111", "gconv2": "81111", "gmemless": "91111", "d_sa1": "a1111", "la1": "i1111", "swa1": "j1111",
+    "rec3": "k1111", "rec4": "l1111",
+    # Weights shared in part, features reused in part, branches, and a parallel pair.
+    "shared": "b1514-91311-b1514-l1k16-l1k162-91311",
+    # Overrides: banded swish scores of convolved keys, repeated twice and of twice the width.
+    "override": "11111|1:12243|%1:21211,23221,21221",
+}
+
+
+def main():
+    folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+    os.makedirs(folder, exist_ok=True)
+    for seed, (name, genome) in enumerate(CASES.items(), 1):
+        arch = reference.Architecture(genome, CONFIG)
+        weights = reference.random_weights(arch, seed)
+        loss, grads = reference.gradients(arch, weights, TOKENS, TARGETS)
+        expected = {"logits": reference.logits(arch, weights, TOKENS), "loss": torch.tensor([loss]), **grads}
+        path = os.path.join(folder, name)
+        reference.write_safetensors(path + ".safetensors", weights, {
+            "format": "star-checkpoint/1", "genome": genome, "config": json.dumps(CONFIG)}, "F32")
+        reference.write_safetensors(path + ".expected.safetensors", expected, {
+            "tokens": json.dumps(TOKENS), "targets": json.dumps(TARGETS)}, "F64")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+// The views of one operator agree: the dense T(x), the parallel form, decoding, and the costs.
+#include <doctest/doctest.h>
+
+#include "tests/liv/models.h"
+
+namespace star {
+namespace {
+
+// Beside the classes of the pool: other entries of T, bands, repeats, widths, projections, states.
+const char* const kOverrides[] = {"11111|1:12113",
+                                  "11111|1:12133",
+                                  "11111|1:12143",
+                                  "11111|1:12223",
+                                  "11111|1:12213",
+                                  "11111|1:12233",
+                                  "11111|1:12243",
+                                  "11111|4:42133",
+                                  "41111|4:42243",
+                                  "11111|%1:21211,23221,21221",
+                                  "11111|%1:11111,11114,23111",
+                                  "21111|%2:43112,23131,21131",
+                                  "i1111|%a:23217,21227,21221",
+                                  "31111|%3:21118,23118,21116",
+                                  "k1111|%b:23111,21111,23111,21114,31115",
+                                  "k1111|%b:21211,21212,21211,21214,33215",
+                                  "l1111|%c:23111,23118,23111,41114,31115,31116",
+                                  "61111|%6:41116,21111,21114",
+                                  "61111|%6:13119,23111,21111",
+                                  "51111|%5:21214,21214,21215,21311,21311",
+                                  "51111|%5:21611,23614,43615,23211,21217",
+                                  "71111|%7:23211,41211,21217,13211",
+                                  "81111|%8:21311,43311,23314,14311",
+                                  "91111|9:91112",
+                                  "91111|9:91132",
+                                  "91111|%9:43611,23616"};
+
+std::vector<std::string> all_cases() {
+  std::vector<std::string> cases;
+  const Pool pool = extended_pool();
+  for (const LivClass& c : pool.classes)
+    if (!c.differential) cases.push_back(std::string(1, c.id) + "1111");
+  for (const char* text : kOverrides) cases.push_back(text);
+  Rng rng(3, "test.views");
+  for (int i = 0; i < 40; ++i)
+    cases.push_back(to_text(repair(random_genome_text(rng, pool, 1, true), pool)));
+  return cases;
+}
+
+constexpr int64_t kLengths[] = {1, 2, 3, 17, 63, 64, 65, 66, 130};
+constexpr int64_t kShapes[][2] = {{8, 2}, {8, 4}, {24, 6}, {28, 7}, {16, 1}, {10, 5}, {20, 2}};
+
+struct Setting {
+  LivClass liv;
+  Sizes sizes;
+  DType dtype;
+  int64_t length;
+  uint64_t seed;
+  double bound() const { return dtype == DType::f64 ? 1e-10 : 1e-5; }
+};
+
+// Calls f for each case at a few random sizes and lengths, in both precisions.
+template <class F>
+void for_each_setting(const char* purpose, int settings, F f) {
+  Rng rng(11, purpose);
+  for (const std::string& text : all_cases())
+    for (int i = 0; i < settings; ++i) {
+      auto& shape = kShapes[rng.below(std::size(kShapes))];
+      constexpr int64_t seqs[] = {3, 64, 200}, windows[] = {1, 4, 64, 200};
+      Setting s;
+      s.liv = first_class(text);
+      s.sizes = {shape[0], shape[1], 11, seqs[rng.below(3)], windows[rng.below(4)]};
+      s.dtype = i % 2 ? DType::f32 : DType::f64;
+      s.length = kLengths[rng.below(std::size(kLengths))];
+      s.seed = rng.bits();
+      INFO(fmt::format("{}: width {}, {} heads, length {}, seq {}, window {}, {}, seed {}", text,
+                       shape[0], shape[1], s.length, s.sizes.seq, s.sizes.window,
+                       dtype_name(s.dtype), s.seed));
+      f(s, rng);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("views: the overrides of these tests are legal as written") {
+  for (const std::string text : kOverrides) {
+    INFO(text);
+    GenomeCheck found = check(text, extended_pool());
+    CHECK_MESSAGE(found.valid(), fmt::format("{}", fmt::join(found.errors, "; ")));
+  }
+}
+
+TEST_CASE("views: the parallel form is W_o (T v) of the dense T") {
+  for_each_setting("test.views.dense", 4, [](const Setting& s, Rng& rng) {
+    Exec exec(cpu_backend());
+    RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
+    Tape tape(exec, false);
+    Weights weights = random.weights(tape);
+    Var x = tape.constant(random_tensor(exec, rng, {1, s.length, s.sizes.width}, s.dtype));
+    Features features;
+    Var y = random.op.apply(weights, x, {}, nullptr, &features);
+    DenseCore core = random.op.materialize(weights, features);
+    CHECK(core.length == s.length);
+    std::vector<double> dense = random.op.apply_dense(core, weights, features);
+    CHECK(relative_error(y.value().to_doubles(), dense) < s.bound());
+  });
+}
+
+TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is the parallel form") {
+  for_each_setting("test.views.decode", 4, [](const Setting& s, Rng& rng) {
+    Exec exec(cpu_backend());
+    RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
+    int64_t B = 1 + rng.below(2), L = s.length;
+    Tensor x = random_tensor(exec, rng, {B, L, s.sizes.width}, s.dtype);
+    Tensor parallel = random.apply(exec, x);
+    auto in_pieces = [&](const std::vector<int64_t>& cuts) {
+      State state;
+      Tensor y = exec.zeros(parallel.shape(), s.dtype);
+      int64_t from = 0;
+      for (int64_t to : cuts) {
+        Tensor piece = random.apply(exec, tokens_between(exec, x, from, to), &state);
+        exec.copy(piece, y.narrow(1, from, to - from));
+        from = to;
+        CHECK(state.position == to);
+        CHECK(state.floats() == B * random.op.cache_floats(to, {}) / random.op.branches());
+      }
+      return y.to_doubles();
+    };
+    std::vector<int64_t> every;
+    for (int64_t t = 1; t <= L; ++t) every.push_back(t);
+    CHECK(relative_error(in_pieces(every), parallel.to_doubles()) < s.bound());
+    for (int i = 0; i < 3 && L > 1; ++i) {
+      int64_t a = 1 + rng.below(uint32_t(L - 1)), b = 1 + rng.below(uint32_t(L - 1));
+      std::vector<int64_t> cuts = {std::min(a, b)};
+      if (a != b) cuts.push_back(std::max(a, b));
+      cuts.push_back(L);
+      CHECK(relative_error(in_pieces(cuts), parallel.to_doubles()) < s.bound());
+    }
+  });
+}
+
+TEST_CASE("views: later tokens leave earlier outputs as they are, and change the later ones") {
+  for_each_setting("test.views.causal", 2, [](const Setting& s, Rng& rng) {
+    Exec exec(cpu_backend());
+    RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
+    int64_t L = s.length, cut = rng.below(uint32_t(L));
+    Tensor x = random_tensor(exec, rng, {1, L, s.sizes.width}, s.dtype);
+    Tensor other = exec.zeros(x.shape(), s.dtype);
+    exec.copy(x, other);
+    exec.copy(random_tensor(exec, rng, {1, L - cut, s.sizes.width}, s.dtype),
+              other.narrow(1, cut, L - cut));
+    Tensor before = random.apply(exec, x), after = random.apply(exec, other);
+    if (cut > 0)
+      CHECK(relative_error(after.narrow(1, 0, cut).to_doubles(),
+                           before.narrow(1, 0, cut).to_doubles()) < s.bound());
+    CHECK(relative_error(after.narrow(1, cut, 1).to_doubles(),
+                         before.narrow(1, cut, 1).to_doubles()) > 1e-3);
+  });
+}
+
+TEST_CASE("views: sequences of a batch do not meet") {
+  for_each_setting("test.views.batch", 2, [](const Setting& s, Rng& rng) {
+    Exec exec(cpu_backend());
+    RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
+    Tensor x = random_tensor(exec, rng, {3, s.length, s.sizes.width}, s.dtype);
+    Tensor together = random.apply(exec, x);
+    for (int64_t b = 0; b < 3; ++b)
+      CHECK(relative_error(random.apply(exec, x.narrow(0, b, 1)).to_doubles(),
+                           together.narrow(0, b, 1).to_doubles()) < s.bound());
+  });
+}
+
+TEST_CASE("views: a class has the parameters and the cache that liv/README.md states") {
+  // Of one branch at width d, heads H; the cache at context c.
+  auto parameters = [](char base, int64_t d, int64_t H) -> int64_t {
+    int64_t e = d / H, r = (d + 15) / 16, m = 8 * ((d + 2) / 3);
+    auto grouped = [&](int64_t kv) { return 2 * d * d + 2 * std::max<int64_t>(1, kv) * e * d; };
+    switch (base) {
+      case '2':
+        return 4 * d * d + 9 * d;
+      case '3':
+        return grouped(H / 4);
+      case '4':
+        return grouped(H / 2);
+      case '5':
+        return 3 * d * d + 3 * d + 2 * d * r + d + 32 * d + 16 * d + d;
+      case '6':
+        return 8 * d * d + 2 * d;
+      case '7':
+        return 4 * d * d + 3 * d;
+      case '8':
+        return 4 * d * d + 9 * d + 32 * 17 + 32 + 32 * d + d + d;
+      case '9':
+        return 3 * d * m;
+      case 'k':
+        return 5 * d * d + H * d + 3 * H;
+      case 'l':
+        return 5 * d * d + 2 * H * d + 3 * H;
+      default:
+        return 4 * d * d;
+    }
+  };
+  auto cache = [](char base, int64_t d, int64_t H, int64_t c, int64_t window) -> int64_t {
+    int64_t e = d / H;
+    switch (base) {
+      case '1':
+        return 2 * d * c;
+      case '2':
+        return 2 * d * c + 6 * d;
+      case '3':
+        return 2 * std::max<int64_t>(1, H / 4) * e * c;
+      case '4':
+        return 2 * std::max<int64_t>(1, H / 2) * e * c;
+      case '5':
+        return 16 * d + 2 * d;
+      case '6':
+      case '7':
+        return 2 * d;
+      case '8':
+        return c * d + 6 * d;
+      case '9':
+        return 0;
+      case 'i':
+        return H * (e * e + e);
+      case 'j':
+        return 2 * d * std::min(c, window);
+      default:
+        return H * e * e;
+    }
+  };
+  for (const LivClass& liv : extended_pool().classes)
+    for (auto [d, H] : kShapes) {
+      INFO(liv.name << ", width " << d << ", " << H << " heads");
+      Operator op(liv, {d, H, 11, 16, 5});
+      int64_t count = 0;
+      for (auto& spec : op.parameters(3)) count += spec.shape.numel();
+      CHECK(count == parameters(liv.base, d, H));
+      CHECK(op.common_parameters().size() == (liv.differential ? 1 : 0));
+      for (int64_t c : {1, 3, 5, 6, 1000})
+        CHECK(op.cache_floats(c, {}) == op.branches() * cache(liv.base, d, H, c, 5));
+    }
+}
+
+TEST_CASE("views: logits are those of the materialised operators, branches subtracted by lambda") {
+  Rng rng(5, "test.views.model");
+  for (const LivClass& liv : extended_pool().classes) {
+    INFO(liv.name);
+    Exec exec(cpu_backend());
+    Sizes sizes{8, 2, 7, 16, 3};
+    Backbone model = random_model(exec, std::string(1, liv.id) + "1111", sizes, DType::f64, 4);
+    Tensor tokens = random_tokens(exec, rng, 1, 9, sizes.vocab);
+    auto values = [&](const std::string& name) { return model.find(name)->value.to_doubles(); };
+    auto norm = [](std::vector<double> x, const std::vector<double>& w) {
+      for (size_t i = 0; i < x.size(); i += 8) {
+        double squares = 0;
+        for (size_t c = 0; c < 8; ++c) squares += x[i + c] * x[i + c];
+        for (size_t c = 0; c < 8; ++c) x[i + c] *= w[c] / std::sqrt(squares / 8 + 1e-5);
+      }
+      return x;
+    };
+    std::vector<double> E = values("embed.weight"), h;
+    for (double t : tokens.to_doubles())
+      h.insert(h.end(), &E[size_t(t) * 8], &E[size_t(t) * 8] + 8);
+
+    Tape tape(exec, false);
+    Var x =
+        tape.constant(exec.from({1, 9, 8}, norm(h, values("blocks.0.norm.weight")), DType::f64));
+    const Operator& op = model.liv(0);
+    for (int branch = 0; branch < op.branches(); ++branch) {
+      Weights weights;
+      std::string prefix =
+          liv.differential ? fmt::format("blocks.0.liv.{}.", branch) : "blocks.0.liv.";
+      for (auto& spec : op.parameters(1))
+        weights.bind(spec.name, tape.constant(model.find(prefix + spec.name)->value));
+      Features features;
+      op.apply(weights, x, {}, nullptr, &features);
+      auto y = op.apply_dense(op.materialize(weights, features), weights, features);
+      double factor = branch ? -values("blocks.0.liv.lambda")[0] : 1;
+      for (size_t i = 0; i < h.size(); ++i) h[i] += factor * y[i];
+    }
+    std::vector<double> last = norm(h, values("norm.weight")), logits(9 * 7, 0.0);
+    for (size_t i = 0; i < 9; ++i)
+      for (size_t t = 0; t < 7; ++t)
+        for (size_t c = 0; c < 8; ++c) logits[i * 7 + t] += last[i * 8 + c] * E[t * 8 + c];
+    CHECK(relative_error(model.forward(tape, tokens).value().to_doubles(), logits) < 1e-10);
+  }
+}
+
+}  // namespace star

@@ -1,0 +1,143 @@
+// Every repaired genome compiles, trains a step and decodes.
+#include "star/compiler.h"
+
+#include <doctest/doctest.h>
+
+#include "autograd/adamw.h"
+#include "autograd/rows.h"
+#include "star/sharing.h"
+#include "tests/liv/models.h"
+
+namespace star {
+namespace {
+
+const Sizes kSizes{8, 2, 5, 4, 3};
+
+bool all_finite(const Tensor& t) {
+  for (double x : t.to_doubles())
+    if (!std::isfinite(x)) return false;
+  return true;
+}
+
+// Compiles, takes one step, and decodes one token behind a prefix, which must be what the parallel
+// form says of it.
+void check_lives(const Genome& genome, const Pool& pool) {
+  Exec exec(cpu_backend());
+  Backbone model(&exec, compile(genome, pool), kSizes, DType::f32, 1);
+  Tensor tokens = exec.from({1, 4}, std::vector<int32_t>{1, 0, 4, 2});
+  Tensor targets = exec.from({4}, std::vector<int32_t>{0, 4, 2, 3});
+  {
+    exec.copy(exec.zeros(model.flat_grads().shape(), DType::f32), model.flat_grads());
+    Tape tape(exec);
+    Var loss = cross_entropy(model.forward(tape, tokens), targets);
+    CHECK(std::isfinite(loss.value().item()));
+    tape.backward(loss);
+  }
+  AdamW optimizer(exec, model.flat_values(), model.flat_grads(), model.decayed());
+  double norm = optimizer.step(1e-3);
+  CHECK((std::isfinite(norm) && norm > 0));
+  CHECK(all_finite(model.flat_values()));
+
+  Tape tape(exec, false);
+  DecodingState state;
+  model.forward(tape, exec.from({1, 3}, std::vector<int32_t>{1, 0, 4}), &state);
+  Var next = model.forward(tape, exec.from({1, 1}, std::vector<int32_t>{2}), &state);
+  std::vector<double> parallel = model.forward(tape, tokens).value().narrow(0, 3, 1).to_doubles();
+  CHECK(relative_error(next.value().to_doubles(), parallel) < 1e-4);
+  CHECK(4 * state.floats() == model.cache_bytes(4));
+}
+
+// Sanitizers make each genome some twenty times as dear.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kGenomes = 250;
+#else
+constexpr int kGenomes = 1000;
+#endif
+
+void check_random_genomes(const Pool& pool, bool overrides, int count) {
+  Rng rng(overrides ? 1 : 2, "test.compiler", pool.classes.size());
+  for (int round = 0; round < count; ++round) {
+    std::string text = random_genome_text(rng, pool, 1 + int(rng.below(6)), overrides);
+    Genome genome = repair(text, pool);
+    INFO(text << " → " << to_text(genome));
+    CHECK(repair(to_text(genome), pool) == genome);
+    Genome written = canonical(genome, pool);
+    CHECK(parse(to_text(written), pool) == written);
+    CHECK(canonical(written, pool) == written);
+    check_lives(genome, pool);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("compiler: random digits of the paper's pool live once repaired") {
+  check_random_genomes(paper_pool(), false, kGenomes);
+}
+TEST_CASE("compiler: random digits of the extended pool live once repaired") {
+  check_random_genomes(extended_pool(), false, kGenomes);
+}
+TEST_CASE("compiler: random overrides of the paper's pool live once repaired") {
+  check_random_genomes(paper_pool(), true, kGenomes);
+}
+TEST_CASE("compiler: random overrides of the extended pool live once repaired") {
+  check_random_genomes(extended_pool(), true, kGenomes);
+}
+
+TEST_CASE("compiler: a genome and its canonical form are one model") {
+  Rng rng(6, "test.compiler.canonical");
+  const Pool pool = extended_pool();
+  for (int round = 0; round < 100; ++round) {
+    Genome genome = repair(random_genome_text(rng, pool, 5, round % 2), pool);
+    INFO(to_text(genome));
+    Exec exec(cpu_backend());
+    Backbone a(&exec, compile(genome, pool), kSizes),
+        b(&exec, compile(canonical(genome, pool), pool), kSizes);
+    REQUIRE(a.parameters().size() == b.parameters().size());
+    for (size_t i = 0; i < a.parameters().size(); ++i)
+      CHECK(a.parameters()[i].name == b.parameters()[i].name);
+    Tape tape(exec, false);
+    Tensor tokens = random_tokens(exec, rng, 1, 5, kSizes.vocab);
+    CHECK(a.forward(tape, tokens).value().to_doubles() ==
+          b.forward(tape, tokens).value().to_doubles());
+  }
+}
+
+TEST_CASE("compiler: blocks hold the class in force, its sources and whether it is parallel") {
+  const Pool pool = extended_pool();
+  Genome genome = parse("21112-91111-211122|2:22223|%2:21111,23121,23121", pool);
+  std::vector<Block> blocks = compile(genome, pool);
+  REQUIRE(blocks.size() == 3);
+  CHECK(blocks[0].liv.op.sparsity() == 2);
+  CHECK(blocks[2].liv.groups[1].digits == Digits{2, 3, 1, 2, 1});
+  CHECK(blocks[2].sources[1] == FeatureSource{0, -1});
+  CHECK(blocks[2].sources[0] == FeatureSource{2, 2});
+  CHECK((!blocks[0].parallel && !blocks[1].parallel && blocks[2].parallel));
+}
+
+TEST_CASE("compiler: a parallel run reads what the LIV before it read") {
+  const Sizes sizes{8, 2, 5, 8, 3};
+  Exec exec(cpu_backend());
+  // In a run the order does not matter; one behind the other it does.
+  auto logits = [&](const char* text, bool swapped) {
+    Backbone model = random_model(exec, text, sizes, DType::f64, 3);
+    auto exchange = [&](const std::string& name) {
+      Parameter *a = model.find("blocks.0." + name), *b = model.find("blocks.1." + name);
+      Tensor kept = exec.from(a->value.shape(), a->value.to_doubles(), DType::f64);
+      exec.copy(b->value, a->value);
+      exec.copy(kept, b->value);
+    };
+    if (swapped)
+      for (auto name :
+           {"norm.weight", "liv.q.weight", "liv.k.weight", "liv.v.weight", "liv.o.weight"})
+        exchange(name);
+    Tape tape(exec, false);
+    return model.forward(tape, exec.from({1, 3}, std::vector<int32_t>{1, 2, 0}))
+        .value()
+        .to_doubles();
+  };
+  CHECK(relative_error(logits("11111-111112", true), logits("11111-111112", false)) < 1e-12);
+  CHECK(relative_error(logits("11111-11111", true), logits("11111-11111", false)) > 1e-3);
+  CHECK(relative_error(logits("11111-11111", false), logits("11111-111112", false)) > 1e-3);
+}
+
+}  // namespace star

@@ -1,0 +1,248 @@
+#include "star/evolution.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "core/error.h"
+#include "star/repair.h"
+
+namespace star {
+namespace {
+
+EvolutionConfig small_config(uint64_t seed) {
+  EvolutionConfig config;
+  config.seed = seed;
+  config.population = 12;
+  config.pool = paper_pool();
+  config.variation.min_depth = config.variation.max_depth = 6;
+  return config;
+}
+
+// Two objectives at odds: few attention layers, few recurrences; a constraint on GMemless;
+// failures.
+Fitness assess(const Genome& genome) {
+  Fitness f{{0, 0}};
+  for (const Segment& s : genome.segments) {
+    f.objectives[0] += std::string("1234abcd").find(s.liv) == std::string::npos;
+    f.objectives[1] += std::string("56ef").find(s.liv) == std::string::npos;
+    f.violation += s.liv == '9' ? 0.5 : 0;
+    f.failed |= s.liv == 'h';
+  }
+  f.violation = std::max(0.0, f.violation - 1);
+  return f;
+}
+
+std::vector<Fitness> assess(const std::vector<Offspring>& asked) {
+  std::vector<Fitness> results;
+  for (const Offspring& o : asked) results.push_back(assess(o.genome));
+  return results;
+}
+
+// All that a run of `turns` turns of `step` individuals asks for.
+std::vector<Offspring> run(const std::string& name, const EvolutionConfig& config, int turns,
+                           int step) {
+  auto algorithm = make_algorithm(name, config);
+  std::vector<Offspring> all;
+  for (int turn = 0; turn < turns; ++turn) {
+    std::vector<Offspring> asked = algorithm->ask(step);
+    algorithm->tell(assess(asked));
+    all.insert(all.end(), asked.begin(), asked.end());
+  }
+  return all;
+}
+
+std::vector<std::string> texts(const std::vector<Offspring>& all) {
+  std::vector<std::string> result;
+  for (const Offspring& o : all) result.push_back(to_text(o.genome));
+  return result;
+}
+
+double first_objective(const std::vector<Offspring>& all, size_t from) {
+  double sum = 0;
+  for (size_t i = from; i < all.size(); ++i) sum += assess(all[i].genome).objectives[0];
+  return sum / double(all.size() - from);
+}
+
+}  // namespace
+
+TEST_CASE("evolution: genomes are valid, canonical and never asked for twice") {
+  for (const std::string& name : algorithm_names()) {
+    for (int step : {12, 1, 5}) {
+      const EvolutionConfig config = small_config(20);
+      const std::vector<Offspring> all = run(name, config, 120 / step, step);
+      std::set<std::string> seen;
+      CHECK(all.size() == size_t(120 / step * step));
+      for (size_t i = 0; i < all.size(); ++i) {
+        const std::string text = to_text(all[i].genome);
+        CHECK(seen.insert(text).second);
+        CHECK(check(text, config.pool).valid());
+        CHECK(canonical(all[i].genome, config.pool) == all[i].genome);
+        CHECK(all[i].genome.segments.size() == 6);
+        for (int parent : all[i].parents) CHECK((parent >= 0 && parent < int(i)));
+        CHECK((all[i].origin == "initial") == (i < 12));
+      }
+    }
+  }
+}
+
+TEST_CASE("evolution: the same seed gives the same run, and every algorithm the same beginning") {
+  std::vector<std::string> first;
+  for (const std::string& name : algorithm_names()) {
+    const auto one = texts(run(name, small_config(21), 6, 12));
+    CHECK(one == texts(run(name, small_config(21), 6, 12)));
+    CHECK(one != texts(run(name, small_config(22), 6, 12)));
+    const std::vector<std::string> begin(one.begin(), one.begin() + 12);
+    if (first.empty()) first = begin;
+    CHECK(begin == first);
+    // Asked for one at a time without being told, the initial population is the same.
+    auto algorithm = make_algorithm(name, small_config(21));
+    std::vector<Offspring> steady;
+    for (int i = 0; i < 12; ++i) steady.push_back(algorithm->ask(1).at(0));
+    CHECK(texts(steady) == first);
+  }
+}
+
+TEST_CASE("evolution: a lag only delays what breeding knows") {
+  // Offspring i depends on the results 0 … i − 1 − lag: with other results after these, it is the
+  // same.
+  for (const std::string& name : algorithm_names()) {
+    const int lag = 3;
+    auto one = make_algorithm(name, small_config(23)), two = make_algorithm(name, small_config(23));
+    std::vector<Fitness> results;
+    for (int i = 0; i < 40; ++i) {
+      if (i > lag) {
+        one->tell({&results[size_t(i - 1 - lag)], 1});
+        two->tell({&results[size_t(i - 1 - lag)], 1});
+      }
+      const auto a = one->ask(1), b = two->ask(1);
+      REQUIRE(a.size() == 1);
+      CHECK(texts(a) == texts(b));
+      CHECK(a[0].parents == b[0].parents);
+      for (int parent : a[0].parents) CHECK(parent <= i - 1 - lag);
+      results.push_back(assess(a[0].genome));
+    }
+  }
+}
+
+TEST_CASE("evolution: seeds come first") {
+  EvolutionConfig config = small_config(24);
+  config.seeds = {named_genome("@transformer:6"),
+                  parse("79911-91111-91111-91111-91111-79911", config.pool)};
+  const auto asked = make_algorithm("nsga2", config)->ask(12);
+  CHECK(asked[0].genome == config.seeds[0]);
+  CHECK(asked[0].origin == "seed");
+  CHECK(to_text(asked[1].genome) == "71911-91111-91111-91111-91111-71911");
+  CHECK(asked[2].origin == "initial");
+  config.seeds = {named_genome("@linear:6")};
+  CHECK_THROWS_AS(make_algorithm("nsga2", config), Error);
+  config.seeds = {named_genome("@transformer:7")};
+  CHECK_THROWS_AS(make_algorithm("nsga2", config), Error);
+  // A seed given twice counts once, and the place is filled.
+  config.seeds = {named_genome("@conv:6"), named_genome("@conv:6")};
+  const auto twice = make_algorithm("random", config)->ask(2);
+  CHECK(twice.size() == 2);
+  CHECK(twice[1].origin == "initial");
+}
+
+TEST_CASE(
+    "evolution: nsga2 keeps the best, and what it keeps is never dominated by what it drops") {
+  auto algorithm = make_algorithm("nsga2", small_config(25));
+  std::vector<Fitness> all;
+  std::vector<int> before;
+  for (int turn = 0; turn < 10; ++turn) {
+    const auto results = assess(algorithm->ask(12));
+    algorithm->tell(results);
+    for (size_t i = 0; i < results.size(); ++i) before.push_back(int(all.size() + i));
+    all.insert(all.end(), results.begin(), results.end());
+    const std::vector<int>& kept = algorithm->population();
+    CHECK(kept.size() == 12);
+    CHECK(std::is_sorted(kept.begin(), kept.end()));
+    CHECK(std::includes(before.begin(), before.end(), kept.begin(), kept.end()));
+    for (int dropped : before) {
+      if (std::binary_search(kept.begin(), kept.end(), dropped)) continue;
+      for (int k : kept) CHECK_FALSE(dominates(all[size_t(dropped)], all[size_t(k)]));
+    }
+    before = kept;
+  }
+  for (int i : algorithm->population()) CHECK_FALSE(has_failed(all[size_t(i)]));
+}
+
+TEST_CASE("evolution: the regularized and the random population are the youngest") {
+  for (const char* name : {"regularized", "random"}) {
+    auto algorithm = make_algorithm(name, small_config(26));
+    for (int turn = 1; turn <= 40; ++turn) {
+      algorithm->tell(assess(algorithm->ask(1)));
+      const std::vector<int>& kept = algorithm->population();
+      CHECK(int(kept.size()) == std::min(turn, 12));
+      CHECK(kept.back() == turn - 1);
+      CHECK(kept.front() == std::max(0, turn - 12));
+    }
+  }
+}
+
+TEST_CASE("evolution: genetic looks at the first objective alone, and finds what random does not") {
+  EvolutionConfig config = small_config(27);
+  const auto genetic = run("genetic", config, 20, 12), random = run("random", config, 20, 12);
+  const auto nsga2 = run("nsga2", config, 20, 12), regularized = run("regularized", config, 20, 12);
+  CHECK(first_objective(genetic, 200) < first_objective(nsga2, 200));
+  CHECK(first_objective(genetic, 200) < first_objective(random, 200) - 2);
+  CHECK(first_objective(regularized, 200) < first_objective(random, 200));
+
+  auto algorithm = make_algorithm("genetic", config);
+  std::vector<Fitness> all;
+  for (int turn = 0; turn < 3; ++turn) {
+    const auto results = assess(algorithm->ask(12));
+    algorithm->tell(results);
+    all.insert(all.end(), results.begin(), results.end());
+  }
+  std::vector<double> feasible, kept;
+  for (const Fitness& f : all) {
+    if (!f.failed && f.violation == 0) feasible.push_back(f.objectives[0]);
+  }
+  for (int i : algorithm->population()) kept.push_back(all[size_t(i)].objectives[0]);
+  std::sort(feasible.begin(), feasible.end());
+  std::sort(kept.begin(), kept.end());
+  feasible.resize(12);
+  CHECK(kept == feasible);
+}
+
+TEST_CASE("evolution: failures and missing numbers do not stop it") {
+  for (const std::string& name : algorithm_names()) {
+    auto algorithm = make_algorithm(name, small_config(28));
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    for (int turn = 0; turn < 4; ++turn) {
+      const size_t asked = algorithm->ask(12).size();
+      algorithm->tell(
+          std::vector<Fitness>(asked, turn % 2 ? Fitness{{}, 0, true} : Fitness{{nan, 1}}));
+      CHECK(algorithm->population().size() == 12);
+    }
+  }
+}
+
+TEST_CASE("evolution: a space that is used up yields fewer, then none") {
+  EvolutionConfig config = small_config(29);
+  config.variation.min_depth = config.variation.max_depth = 1;
+  for (const std::string& name : algorithm_names()) {
+    // One LIV shares nothing: as many genomes as classes.
+    CHECK(run(name, config, 4, 12).size() == 17);
+  }
+}
+
+TEST_CASE("evolution: wrong use") {
+  EvolutionConfig config = small_config(30);
+  CHECK_THROWS_AS(make_algorithm("nsga3", config), Error);
+  auto algorithm = make_algorithm("nsga2", config);
+  algorithm->ask(2);
+  CHECK_THROWS_AS(algorithm->tell(std::vector<Fitness>(3, Fitness{{1, 1}})), Error);
+  config.population = 1;
+  CHECK_THROWS_AS(make_algorithm("nsga2", config), Error);
+  config.population = 4;
+  config.variation.max_depth = 2;
+  CHECK_THROWS_AS(make_algorithm("nsga2", config), Error);
+}
+
+}  // namespace star

@@ -1,0 +1,79 @@
+#include "star/objectives.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/liv/models.h"
+
+namespace star {
+namespace {
+
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("objectives: lists of names, in the order given") {
+  using Names = std::vector<std::string>;
+  CHECK(parse_objectives("quality") == Names{"quality"});
+  CHECK(parse_objectives("flops,quality,cache,params") ==
+        Names{"flops", "quality", "cache", "params"});
+  for (const char* text :
+       {"", ",", "quality,", ",quality", "Quality", "quality params", "size", "quality,,params"}) {
+    INFO(std::string(text));
+    CHECK(error_of([&] { parse_objectives(text); }).find("unknown objective") != std::string::npos);
+  }
+  CHECK(error_of([] { parse_objectives("params,quality,params"); }).find("`params`") !=
+        std::string::npos);
+  CHECK(error_of([] { parse_objectives("size"); }).find("`size`") != std::string::npos);
+}
+
+TEST_CASE("objectives: bounds are positive numbers of known objectives") {
+  CHECK(parse_bound("params=500000") == std::pair<std::string, double>{"params", 500000});
+  CHECK(parse_bound("quality=1.25") == std::pair<std::string, double>{"quality", 1.25});
+  CHECK(parse_bound("flops=2e9") == std::pair<std::string, double>{"flops", 2e9});
+  for (const char* text :
+       {"", "params", "params=", "=5", "params=x", "params=5x", "params= 5", "params=0",
+        "params=-1", "params=nan", "params=5=6", "size=5", "params=1e999"}) {
+    INFO(std::string(text));
+    CHECK(error_of([&] { parse_bound(text); }).find("--max") == 0);
+  }
+}
+
+TEST_CASE("objectives: what is known of a model without running it") {
+  const Pool pool = extended_pool();
+  Backbone model(nullptr, compile(parse("11111-91111", pool), pool), {8, 2, 7, 6, 3});
+  Metrics metrics = static_metrics(model, 50);
+  CHECK(metrics.at("params") == 7 * 8 + 3 * 8 + 4 * 64 + 3 * 8 * 24);
+  CHECK(metrics.at("body_params") == metrics.at("params") - 7 * 8);
+  CHECK(metrics.at("cache") == 4 * 2 * 8 * 50);
+  CHECK(metrics.at("flops") == model.training_flops());
+}
+
+TEST_CASE("objectives: the fitness holds the objectives in order, and the excess over the bounds") {
+  const Metrics metrics = {{"quality", 2}, {"params", 150}, {"cache", 30}, {"flops", 7}};
+  Fitness free = fitness_of(metrics, {"params", "quality"}, {});
+  CHECK(free.objectives == std::vector<double>{150, 2});
+  CHECK(free.violation == 0);
+  CHECK_FALSE(free.failed);
+  CHECK(fitness_of(metrics, {"quality"}, {{"params", 150}}).violation == 0);
+  CHECK(fitness_of(metrics, {"quality"}, {{"params", 100}}).violation == doctest::Approx(0.5));
+  // What keeps its bound does not make up for what exceeds it.
+  CHECK(fitness_of(metrics, {"quality"}, {{"params", 100}, {"cache", 10}, {"flops", 100}})
+            .violation == doctest::Approx(0.5 + 2));
+  CHECK_THROWS(fitness_of({}, {"quality"}, {}));
+}
+
+TEST_CASE("objectives: all names are known to both parsers") {
+  for (const std::string& name : objective_names()) {
+    CHECK(parse_objectives(name).size() == 1);
+    CHECK(parse_bound(name + "=1").first == name);
+  }
+}
+
+}  // namespace star

@@ -1,0 +1,282 @@
+#include "star/store.h"
+
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "core/error.h"
+#include "core/file.h"
+#include "core/rng.h"
+
+using namespace star;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A folder of its own, so that the test sees what is left beside the run file.
+struct Folder {
+  fs::path path = fs::temp_directory_path() / fmt::format("star-store-{}", getpid());
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+  std::string file(const char* name = "run.db") const { return (path / name).string(); }
+  size_t count() const {
+    return size_t(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
+  }
+};
+
+const double kOddNumbers[] = {0.0,
+                              -0.0,
+                              1.0,
+                              -3.0,
+                              0.1,
+                              1e300,
+                              9007199254740993.0,
+                              5e-324,
+                              std::numeric_limits<double>::max(),
+                              std::numeric_limits<double>::infinity(),
+                              -std::numeric_limits<double>::infinity(),
+                              std::numeric_limits<double>::quiet_NaN()};
+
+bool same_bits(double a, double b) {
+  return (std::isnan(a) && std::isnan(b)) ||
+         std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b);
+}
+
+double random_number(Rng& rng) {
+  if (rng.chance(0.3)) return kOddNumbers[rng.below(std::size(kOddNumbers))];
+  return std::bit_cast<double>(uint64_t(rng.bits()) << 32 | rng.bits());
+}
+
+Evaluation random_evaluation(Rng& rng, const std::string& genome) {
+  Evaluation e;
+  e.genome = genome;
+  if (rng.chance(0.3)) e.failure = "it's \"dead\"\n; DROP TABLE genomes";
+  e.seconds = random_number(rng);
+  for (uint32_t n = rng.below(6); n > 0; --n) e.metrics[fmt::format("m{}", n)] = random_number(rng);
+  for (int64_t step = 0; step < int64_t(rng.below(20)); ++step)
+    e.curve.push_back({step * 10, random_number(rng)});
+  return e;
+}
+
+void check_same(const Evaluation& a, const Evaluation& b) {
+  CHECK(a.genome == b.genome);
+  CHECK(a.recipe == b.recipe);
+  CHECK(a.failure == b.failure);
+  CHECK(same_bits(a.seconds, b.seconds));
+  REQUIRE(a.metrics.size() == b.metrics.size());
+  for (const auto& [name, value] : a.metrics) {
+    REQUIRE(b.metrics.count(name) == 1);
+    CHECK(same_bits(value, b.metrics.at(name)));
+  }
+  REQUIRE(a.curve.size() == b.curve.size());
+  for (size_t i = 0; i < a.curve.size(); ++i) {
+    CHECK(a.curve[i].step == b.curve[i].step);
+    CHECK(same_bits(a.curve[i].loss, b.curve[i].loss));
+  }
+}
+
+std::string fault_of(auto&& work) {
+  try {
+    work();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+bool has(const std::string& text, const char* words) { return text.find(words) != text.npos; }
+
+void run_sql(const std::string& path, const char* sql) {
+  sqlite3* handle = nullptr;
+  REQUIRE(sqlite3_open(path.c_str(), &handle) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(handle, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(handle);
+}
+
+void put(const std::string& path, std::string_view text) { write_file(path, {&text, 1}); }
+
+}  // namespace
+
+TEST_CASE("store: evaluations come back bit for bit, and a second record replaces the first") {
+  Folder folder;
+  Rng rng(1, "store");
+  std::vector<Evaluation> all;
+  {
+    auto run = RunFile::create(folder.file(), "{\"seed\": 1}");
+    for (int i = 0; i < 60; ++i) {
+      all.push_back(random_evaluation(rng, fmt::format("genome {}", i / 2)));
+      all.back().recipe = i % 2 ? "final" : "search";
+      run.record(all.back());
+    }
+    all[7] = random_evaluation(rng, all[7].genome);
+    all[7].recipe = "final";
+    run.record(all[7]);
+  }
+  auto run = RunFile::open(folder.file());
+  CHECK(run.settings() == "{\"seed\": 1}");
+  auto back = run.evaluations();
+  REQUIRE(back.size() == all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    check_same(all[i], back[i]);
+    auto one = run.evaluation(all[i].genome, all[i].recipe);
+    REQUIRE(one);
+    check_same(all[i], *one);
+  }
+  CHECK_FALSE(run.evaluation("genome 1000"));
+  CHECK_FALSE(run.evaluation(all[0].genome, "transfer"));
+  CHECK(folder.count() == 1);
+}
+
+TEST_CASE("store: candidates, generations and the reference come back") {
+  Folder folder;
+  auto run = RunFile::create(folder.file(), "{}");
+  CHECK(run.reference().empty());
+  CHECK(run.generations().empty());
+  std::map<std::string, double> reference{{"quality", 5.5}, {"params", -0.0}};
+  run.record_reference({{"old", 1}});
+  run.record_reference(reference);
+  CHECK(run.reference() == reference);
+
+  std::vector<Candidate> first{{0, 0, "a", {}, "random"}, {0, 1, "b", {}, "seed"}};
+  std::vector<Candidate> second{{1, 0, "c", {"a", "b"}, "crossover, mutation"},
+                                {1, 1, "d", {"b", "b"}, "mutation"}};
+  run.record(second);
+  run.record(first);
+  run.record(second);
+  first.insert(first.end(), second.begin(), second.end());
+  CHECK(run.candidates() == first);
+
+  Generation g;
+  g.generation = 3;
+  g.population = {"d", "a", "c"};
+  g.front = {"d", "c"};
+  g.hypervolume = 0.1;
+  g.evaluated = 12;
+  g.failed = 2;
+  Generation longer = g;
+  longer.population.push_back("b");
+  run.record(longer);
+  run.record(g);
+  g.front = {"b"};
+  CHECK(has(fault_of([&] { run.record(g); }), "'b' of the front"));
+  auto back = run.generations();
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].generation == 3);
+  CHECK(back[0].population == std::vector<std::string>{"d", "a", "c"});
+  CHECK(back[0].front == std::vector<std::string>{"d", "c"});
+  CHECK(back[0].hypervolume == 0.1);
+  CHECK(back[0].evaluated == 12);
+  CHECK(back[0].failed == 2);
+}
+
+TEST_CASE("store: a run file is never overwritten") {
+  Folder folder;
+  RunFile::create(folder.file(), "{}");
+  CHECK(has(fault_of([&] { RunFile::create(folder.file(), "{}"); }), "--resume"));
+  put(folder.file("text"), "mine");
+  CHECK(has(fault_of([&] { RunFile::create(folder.file("text"), "{}"); }), "--resume"));
+  CHECK(read_file(folder.file("text")) == "mine");
+  CHECK(
+      has(fault_of([&] { RunFile::create("/nonexistent/run.db", "{}"); }), "/nonexistent/run.db"));
+  CHECK(folder.count() == 2);
+}
+
+TEST_CASE("store: what is no run file is refused with its reason") {
+  Folder folder;
+  auto fault = [&](const std::string& path) { return fault_of([&] { RunFile::open(path); }); };
+  CHECK(has(fault(folder.file()), "No such"));
+  CHECK_FALSE(fs::exists(folder.file()));
+  CHECK(has(fault(folder.path.string()), "not a run file"));
+  put(folder.file("empty"), "");
+  CHECK(has(fault(folder.file("empty")), "not a run file"));
+  put(folder.file("text"), std::string(5000, 'x'));
+  CHECK(has(fault(folder.file("text")), "not a run file"));
+  run_sql(folder.file("other"), "CREATE TABLE t (x)");
+  CHECK(has(fault(folder.file("other")), "not a run file"));
+
+  RunFile::create(folder.file(), "{}");
+  run_sql(folder.file(), "PRAGMA user_version = 99");
+  CHECK(has(fault(folder.file()), "newer version"));
+  run_sql(folder.file(), "PRAGMA user_version = 1; DELETE FROM run");
+  CHECK(has(fault(folder.file()), "damaged"));
+}
+
+TEST_CASE("store: damage is an error, never a crash") {
+  Folder folder;
+  Rng rng(2, "store-damage");
+  {
+    auto run = RunFile::create(folder.file("whole"), "{}");
+    for (int i = 0; i < 20; ++i) run.record(random_evaluation(rng, fmt::format("g{}", i)));
+  }
+  const std::string whole = read_file(folder.file("whole"));
+  int refused = 0;
+  for (int trial = 0; trial < 60; ++trial) {
+    std::string damaged = whole;
+    if (trial % 3 == 0) damaged.resize(rng.below(uint32_t(whole.size())));
+    for (int i = 0; trial % 3 && i < 200; ++i)
+      damaged[rng.below(uint32_t(whole.size()))] = char(rng.bits());
+    put(folder.file(), damaged);
+    refused += fault_of([&] {
+                 auto run = RunFile::open(folder.file());
+                 run.evaluations();
+                 run.record(random_evaluation(rng, "g3"));
+               }) != "";
+  }
+  CHECK(refused > 40);
+}
+
+TEST_CASE("store: a writer killed at any moment leaves whole records") {
+  Folder folder;
+  auto whole = [](int i) {
+    Evaluation e;
+    e.genome = fmt::format("g{}", i);
+    for (int k = 0; k < 5; ++k) e.metrics[fmt::format("m{}", k)] = i + k;
+    for (int k = 0; k < 50; ++k) e.curve.push_back({k, i * 0.5 + k});
+    return e;
+  };
+  RunFile::create(folder.file(), "{}");
+  for (int kill_after : {0, 1, 3, 4, 8}) {
+    int ends[2];
+    REQUIRE(pipe(ends) == 0);
+    pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      auto run = RunFile::open(folder.file());
+      for (int i = 0;; ++i) {
+        run.record(whole(i));
+        if (write(ends[1], "x", 1) != 1) _exit(1);
+      }
+    }
+    close(ends[1]);
+    char byte;
+    for (int i = 0; i < kill_after; ++i) REQUIRE(read(ends[0], &byte, 1) == 1);
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    close(ends[0]);
+    auto run = RunFile::open(folder.file());
+    auto all = run.evaluations();
+    CHECK(int(all.size()) >= kill_after);
+    for (size_t i = 0; i < all.size(); ++i) check_same(all[i], whole(int(i)));
+  }
+}
+
+TEST_CASE("store: one process reads while another writes") {
+  Folder folder;
+  auto writer = RunFile::create(folder.file(), "{}");
+  auto reader = RunFile::open(folder.file());
+  Rng rng(3, "store-readers");
+  for (int i = 0; i < 5; ++i) {
+    auto e = random_evaluation(rng, fmt::format("g{}", i));
+    writer.record(e);
+    auto seen = reader.evaluation(e.genome);
+    REQUIRE(seen);
+    check_same(e, *seen);
+  }
+}

@@ -1,0 +1,355 @@
+// Each sequence is judged by what it says alone: checkers that know the definition of the task but
+// not how a sequence came about.
+#include "star/tasks.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <span>
+
+#include "core/error.h"
+#include "core/rng.h"
+
+using namespace star;
+
+namespace {
+
+using Row = std::vector<int32_t>;
+
+struct Sequence {
+  Row tokens, targets;
+  int part = 0;
+  int at(size_t i) const { return tokens[i]; }
+  size_t size() const { return tokens.size(); }
+};
+
+std::vector<Sequence> rows_of(const Batch& batch) {
+  std::vector<Sequence> rows;
+  auto length = std::ptrdiff_t(batch.length);
+  for (std::ptrdiff_t s = 0; s < batch.sequences; ++s) {
+    auto t = batch.tokens.begin() + s * length, y = batch.targets.begin() + s * length;
+    rows.push_back({Row(t, t + length), Row(y, y + length), batch.parts.at(size_t(s))});
+  }
+  return rows;
+}
+
+std::vector<Sequence> draw(const std::string& task, Split split, int count) {
+  TaskData data(parse_task(task), 11);
+  if (split == Split::train) return rows_of(data.train_batch(12, 3, count));
+  return rows_of(data.evaluation(split, count, 1).at(0));
+}
+
+void check_next_token(const Sequence& s, size_t from = 0) {
+  for (size_t i = 0; i < s.size(); ++i) {
+    bool counted = i >= from && i + 1 < s.size();
+    CHECK(s.targets[i] == (counted ? s.at(i + 1) : kIgnored));
+  }
+}
+
+// Pairs of (key, value) with values that never change, noise pairs where `noise` > 0.
+void check_recall(const Sequence& s, int vocab, int noise, bool training) {
+  int keys = (vocab - noise) / 2;
+  std::map<int, int> value_of;
+  for (size_t i = 0; i < s.size(); i += 2) {
+    int key = s.at(i), value = s.at(i + 1);
+    bool last = i + 2 == s.size();
+    int target = kIgnored;
+    if (key >= vocab - noise) {
+      CHECK_FALSE(last);
+      CHECK((value >= vocab - noise && value < vocab));
+    } else {
+      CHECK((key >= 0 && key < keys));
+      CHECK((value >= keys && value < 2 * keys));
+      auto [known, fresh] = value_of.emplace(key, value);
+      CHECK(known->second == value);
+      if (!fresh) target = value;
+      CHECK_FALSE((last && fresh));
+    }
+    if (training) continue;
+    CHECK(s.targets[i] == target);
+    CHECK(s.targets[i + 1] == kIgnored);
+  }
+  if (training) check_next_token(s);
+}
+
+void check_copy(const Sequence& s, int vocab, int n) {
+  Row content;
+  size_t length = s.size(), answers = length - size_t(n);
+  for (size_t i = 0; i < length; ++i) {
+    CHECK((s.at(i) == vocab - 1) == (i == answers - 1));
+    if (i >= answers) CHECK(s.at(i) == vocab - 2);
+    if (i + 1 < answers && s.at(i) != vocab - 2) content.push_back(s.at(i));
+    CHECK((s.targets[i] != kIgnored) == (i >= answers));
+  }
+  CHECK(content == Row(s.targets.begin() + std::ptrdiff_t(answers), s.targets.end()));
+}
+
+void check_mqar(const Sequence& s, int vocab, int pairs, bool filler) {
+  std::map<int, int> value_of;
+  std::set<int> values, asked;
+  for (size_t i = 0; i < s.size(); ++i) {
+    if (i < size_t(2 * pairs)) {
+      CHECK(s.targets[i] == kIgnored);
+      if (i % 2 == 0) {
+        CHECK((s.at(i) >= 1 && s.at(i) < vocab / 2));
+        CHECK((s.at(i + 1) >= vocab / 2 && s.at(i + 1) < vocab));
+        CHECK(value_of.emplace(s.at(i), s.at(i + 1)).second);
+        CHECK(values.insert(s.at(i + 1)).second);
+      }
+    } else if (s.targets[i] != kIgnored) {
+      CHECK(i % 2 == 0);
+      REQUIRE(value_of.count(s.at(i)) == 1);
+      CHECK(s.targets[i] == value_of[s.at(i)]);
+      CHECK(asked.insert(s.at(i)).second);
+    } else if (!filler) {
+      CHECK(s.at(i) == 0);
+    }
+  }
+  CHECK(asked.size() == size_t(pairs));
+}
+
+// Splits text into motifs: keys and values come from disjoint ranges and take turns.
+std::vector<Row> motifs_of(std::span<const int32_t> text, int keys) {
+  std::vector<Row> motifs;
+  std::optional<bool> was_key;
+  for (int32_t token : text) {
+    if (was_key != (token < keys)) motifs.emplace_back();
+    was_key = token < keys;
+    motifs.back().push_back(token);
+  }
+  return motifs;
+}
+
+void check_fuzzy(const Sequence& s, int vocab, int longest, bool training) {
+  int keys = (vocab - 1) / 2, pad = vocab - 1;
+  size_t start = 0;
+  while (s.at(start) == pad) ++start;
+  CHECK(std::count(s.tokens.begin(), s.tokens.end(), pad) == std::ptrdiff_t(start));
+  auto motifs = motifs_of(std::span(s.tokens).subspan(start), keys);
+  REQUIRE(motifs.size() % 2 == 0);
+  REQUIRE(motifs.size() >= 4);
+  std::map<Row, Row> value_of;
+  bool repeated = false;
+  for (size_t m = 0; m < motifs.size(); m += 2) {
+    const Row &key = motifs[m], &value = motifs[m + 1];
+    CHECK((key[0] < keys && value[0] >= keys && value[0] < 2 * keys));
+    for (const Row& motif : {key, value}) {
+      CHECK(std::set<int>(motif.begin(), motif.end()).size() == motif.size());
+      CHECK(motif.size() <= size_t(longest));
+    }
+    if (!training) CHECK(key.size() == size_t(longest));
+    auto [known, fresh] = value_of.emplace(key, value);
+    CHECK(known->second == value);
+    repeated = !fresh;
+  }
+  CHECK(repeated);  // the last key stood in the sequence before
+  check_next_token(s, training ? start : s.size() - 1 - motifs.back().size());
+}
+
+std::string fault_of(const std::string& task) {
+  try {
+    parse_task(task);
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("tasks: every sequence is what its definition says") {
+  for (Split split : {Split::train, Split::validation, Split::test}) {
+    bool training = split == Split::train;
+    for (const auto& s : draw("recall", split, 200)) check_recall(s, 16, 0, training);
+    for (const auto& s : draw("recall:V=7,L=10", split, 200)) check_recall(s, 7, 0, training);
+    for (const auto& s : draw("noisy-recall", split, 200)) check_recall(s, 32, 16, training);
+    for (const auto& s : draw("noisy-recall:V=9,L=6,noise=4,share=1", split, 200))
+      check_recall(s, 9, 4, training);
+    for (const auto& s : draw("copy", split, 200)) check_copy(s, 16, 16);
+    for (const auto& s : draw("copy:V=3,L=9,n=4", split, 200)) check_copy(s, 3, 4);
+    for (const auto& s : draw("mqar", split, 200)) check_mqar(s, 8192, 4, false);
+    for (const auto& s : draw("mqar:V=10,L=16,D=4", split, 200)) check_mqar(s, 10, 4, false);
+    for (const auto& s : draw("mqar:V=40,L=33,D=5,noise", split, 200)) check_mqar(s, 40, 5, true);
+    for (const auto& s : draw("fuzzy-recall", split, 200)) check_fuzzy(s, 16, 3, training);
+    for (const auto& s : draw("fuzzy-recall:V=6,L=9,m=2", split, 200))
+      check_fuzzy(s, 6, 2, training);
+  }
+}
+
+TEST_CASE("tasks: defaults are those of the definition") {
+  std::map<std::string, std::pair<int, int>> sizes{
+      {"recall", {16, 128}}, {"noisy-recall", {32, 128}}, {"fuzzy-recall", {16, 128}},
+      {"copy", {16, 256}},   {"memorize", {256, 32}},     {"mqar", {8192, 64}},
+      {"mix", {64, 64}},
+  };
+  CHECK(task_names().size() == sizes.size());
+  for (const auto& name : task_names()) {
+    TaskData data(parse_task(name), 1);
+    REQUIRE(sizes.count(name) == 1);
+    CHECK(std::pair(data.vocab(), data.length()) == sizes[name]);
+    auto options = parse_task(name);
+    CHECK(task_text(parse_task(task_text(options))) == task_text(options));
+  }
+  CHECK(task_text(parse_task("noisy-recall")) == "noisy-recall:V=32,L=128,noise=16,share=0.2");
+  CHECK(task_text(parse_task("copy")) == "copy:V=16,L=256,n=16");
+  CHECK(task_text(parse_task("mqar")) == "mqar:V=8192,L=64,D=4,a=0.01,noise=0");
+  CHECK(task_text(parse_task("mix")) == "mix:V=64,L=64,noise=16,share=0.2,n=8,D=4,a=0.01");
+}
+
+TEST_CASE("tasks: memorize asks for one map, the same in every split, with distinct values") {
+  TaskData data(parse_task("memorize:V=21,L=8"), 4);
+  std::map<int, int> value_of;
+  auto gather = [&](const Batch& batch) {
+    for (size_t i = 0; i < batch.tokens.size(); i += 2) {
+      CHECK(batch.tokens[i] < 10);
+      CHECK(batch.tokens[i + 1] == 20);
+      CHECK(batch.targets[i] == kIgnored);
+      int value = batch.targets[i + 1];
+      CHECK((value >= 10 && value < 20));
+      CHECK(value_of.emplace(batch.tokens[i], value).first->second == value);
+    }
+  };
+  gather(data.train_batch(1, 0, 30));
+  gather(data.train_batch(2, 5, 30));
+  for (Split split : {Split::validation, Split::test})
+    for (const auto& batch : data.evaluation(split, 10, 3)) gather(batch);
+  std::set<int> values;
+  for (auto [key, value] : value_of) values.insert(value);
+  CHECK(value_of.size() == 10);
+  CHECK(values.size() == 10);
+}
+
+TEST_CASE("tasks: mix holds its parts in equal numbers, each as the task alone") {
+  TaskData data(parse_task("mix"), 5);
+  REQUIRE(data.parts() == std::vector<std::string>{"recall", "noisy-recall", "copy", "mqar"});
+  auto batches = data.evaluation(Split::test, 8, 4);
+  REQUIRE(batches.size() == 4);
+  batches.push_back(data.train_batch(1, 7, 8));
+  for (const auto& batch : batches) {
+    bool training = &batch == &batches.back();
+    std::vector<int> count(4);
+    for (const auto& s : rows_of(batch)) {
+      ++count.at(size_t(s.part));
+      if (s.part == 0) check_recall(s, 64, 0, training);
+      if (s.part == 1) check_recall(s, 64, 16, training);
+      if (s.part == 2) check_copy(s, 64, 8);
+      if (s.part == 3) check_mqar(s, 64, 4, false);
+    }
+    CHECK(count == std::vector<int>(4, 2));
+  }
+}
+
+TEST_CASE("tasks: a sequence depends on seed, split and index only") {
+  for (const auto& name : task_names()) {
+    TaskData data(parse_task(name), 1), same(parse_task(name), 1), other(parse_task(name), 2);
+    auto batch = data.train_batch(3, 2, 4);
+    CHECK(same.train_batch(3, 2, 4).tokens == batch.tokens);
+    CHECK(data.train_batch(4, 2, 4).tokens != batch.tokens);
+    CHECK(data.train_batch(3, 3, 4).tokens != batch.tokens);
+    // Index 8 … 11 in another cut: steps 4 and 5 of two sequences.
+    auto halves = data.train_batch(3, 4, 2).tokens;
+    auto second = data.train_batch(3, 5, 2).tokens;
+    halves.insert(halves.end(), second.begin(), second.end());
+    CHECK(halves == batch.tokens);
+
+    auto test = data.evaluation(Split::test, 4, 2);
+    CHECK(same.evaluation(Split::test, 4, 2)[1].tokens == test[1].tokens);
+    CHECK(test[0].tokens != test[1].tokens);
+    CHECK(data.evaluation(Split::validation, 4, 2)[0].tokens != test[0].tokens);
+    CHECK(other.evaluation(Split::test, 4, 2)[0].tokens != test[0].tokens);
+    CHECK(data.identity() == same.identity());
+    CHECK(data.identity() != other.identity());
+  }
+}
+
+TEST_CASE("tasks: the noise of noisy-recall has its share") {
+  int noise = 0, slots = 0;
+  for (const auto& s : draw("noisy-recall:share=0.3", Split::test, 500)) {
+    for (size_t i = 0; i < s.size(); i += 2) noise += s.at(i) >= 16;
+    slots += 62;  // of 64 the protected one and the last are never noise
+  }
+  double mean = double(noise) / slots;
+  CHECK(std::abs(mean - 0.3) < 6 * std::sqrt(0.3 * 0.7 / slots));
+}
+
+TEST_CASE("tasks: gaps of mqar follow the power law, drawn one after the other without repeats") {
+  // With two pairs the probability of each gap to be drawn can be summed by hand.
+  const double a = 0.01;
+  const int room = 6, count = 20000;
+  std::vector<double> p(room), want(room);
+  for (int g = 0; g < room; ++g) p[size_t(g)] = std::pow(g + 1, a - 1);
+  double total = std::accumulate(p.begin(), p.end(), 0.0);
+  for (size_t g = 0; g < room; ++g) {
+    want[g] = p[g] / total;
+    for (size_t first = 0; first < room; ++first)
+      if (first != g) want[g] += p[first] / total * p[g] / (total - p[first]);
+  }
+  std::vector<int> got(room);
+  for (const auto& s : draw("mqar:V=16,L=16,D=2", Split::test, count))
+    for (size_t i = 4; i < s.size(); ++i)
+      if (s.targets[i] != kIgnored) ++got.at((i - 4) / 2);
+  for (size_t g = 0; g < room; ++g) {
+    CAPTURE(g);
+    double spread = std::sqrt(want[g] * (1 - want[g]) / count);
+    CHECK(std::abs(got[g] / double(count) - want[g]) < 6 * spread);
+  }
+}
+
+TEST_CASE("tasks: filler of mqar is random over the vocabulary") {
+  std::set<int> seen;
+  for (const auto& s : draw("mqar:V=12,L=32,D=2,noise=1", Split::test, 50))
+    for (size_t i = 4; i < s.size(); ++i)
+      if (s.targets[i] == kIgnored) seen.insert(s.at(i));
+  CHECK(seen.size() == 12);
+}
+
+TEST_CASE("tasks: wrong and impossible options are errors that name them") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "unknown task ''"},
+      {"compress", "unknown task"},
+      {"mqar:", "unknown option ''"},
+      {"mqar:V=64,", "unknown option ''"},
+      {"mqar:n=4", "unknown option 'n'"},
+      {"mqar:V", "no value"},
+      {"mqar:V=", "no number"},
+      {"mqar:V=4x", "no number"},
+      {"mqar:V=99999999999999", "no number"},
+      {"mqar:V=64,V=64", "twice"},
+      {"mqar:noise=2", "neither 0 nor 1"},
+      {"mqar:a=inf", "finite"},
+      {"mqar:D=0", "D=0"},
+      {"mqar:V=8,D=4", "V=8 has 3 keys"},
+      {"mqar:L=15", "take 16"},
+      {"mqar:V=-5", "V=-5"},
+      {"mqar:L=2000000", "L=2000000"},
+      {"recall:V=1", "V=1"},
+      {"recall:L=7", "even"},
+      {"recall:L=2", "at least 4"},
+      {"noisy-recall:V=16", "noise=16 of V=16"},
+      {"noisy-recall:share=1.5", "share=1.5"},
+      {"noisy-recall:share=nan", "share=nan"},
+      {"noisy-recall:noise=0", "noise=0"},
+      {"copy:L=32", "room for n=16"},
+      {"copy:V=2", "V=2"},
+      {"memorize:L=5", "even"},
+      {"fuzzy-recall:V=6", "motif of m=3"},
+      {"fuzzy-recall:L=11", "L=11"},
+      {"mix:V=16", "noisy-recall: noise=16 of V=16"},
+      {"mix:L=15", "even"},
+      {"mix:D=40", "mqar"},
+  };
+  for (auto [task, words] : cases) {
+    CAPTURE(task);
+    auto fault = fault_of(task);
+    CAPTURE(fault);
+    CHECK(fault.find(words) != fault.npos);
+  }
+  TaskOptions impossible = task_defaults("mqar");
+  impossible.pairs = 100;
+  CHECK_THROWS_AS(TaskData(impossible, 1), Error);
+}

@@ -1,0 +1,267 @@
+#include "star/trainer.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "autograd/rows.h"
+#include "star/generator.h"
+#include "tests/liv/models.h"
+
+namespace star {
+namespace {
+
+// Counts up from a random start: the target is the token's successor. Each second sequence is of
+// part 1, where targets at odd places do not count.
+class Counting : public Dataset {
+ public:
+  int vocab() const override { return 6; }
+  int length() const override { return 8; }
+  std::string identity() const override { return "counting"; }
+  std::vector<std::string> parts() const override { return {"all", "even"}; }
+  Batch train_batch(uint64_t seed, int64_t step, int sequences) const override {
+    Rng rng(seed, "test.counting", uint64_t(step));
+    Batch b;
+    b.sequences = sequences;
+    b.length = length();
+    for (int s = 0; s < sequences; ++s) {
+      int32_t start = int32_t(rng.below(6));
+      b.parts.push_back(s % 2);
+      for (int i = 0; i < length(); ++i) {
+        b.tokens.push_back((start + i) % 6);
+        b.targets.push_back(s % 2 && i % 2 ? kIgnored : (start + i + 1) % 6);
+      }
+    }
+    return b;
+  }
+  std::vector<Batch> evaluation(Split split, int sequences, int) const override {
+    return {train_batch(100 + uint64_t(split), 0, sequences),
+            train_batch(100 + uint64_t(split), 1, 3)};
+  }
+};
+
+// Two tokens more than the data has.
+const Sizes kSizes{16, 2, 8, 8, 4};
+constexpr size_t kVocab = 8;
+constexpr const char* kGenome = "11111-91111-51111-71111";
+
+Backbone fresh(Exec& exec, const char* genome = kGenome, DType dtype = DType::f32) {
+  const Pool pool = extended_pool();
+  return Backbone(&exec, compile(parse(genome, pool), pool), kSizes, dtype, 5);
+}
+
+TrainOptions options_of(int64_t steps) {
+  TrainOptions o;
+  o.steps = steps;
+  o.batch = 8;
+  o.seed = 3;
+  return o;
+}
+
+struct Trained {
+  TrainResult result;
+  std::vector<double> weights, losses;
+};
+
+Trained trained(int threads, const TrainOptions& options, const char* genome = kGenome) {
+  Exec exec(cpu_backend(), threads);
+  Backbone model = fresh(exec, genome);
+  Trained t;
+  t.result = train(exec, model, Counting(), options, [&](int64_t, double loss) {
+    t.losses.push_back(loss);
+    return true;
+  });
+  t.weights = model.flat_values().to_doubles();
+  return t;
+}
+
+bool finite(const std::vector<double>& values) {
+  for (double x : values)
+    if (!std::isfinite(x)) return false;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("trainer: an easy task is learnt") {
+  Exec exec(cpu_backend());
+  Backbone model = fresh(exec);
+  Counting data;
+  Judgement before = judge(exec, model, data, Split::test, 16);
+  CHECK(before.loss == doctest::Approx(std::log(8)).epsilon(0.1));
+  TrainResult result = train(exec, model, data, options_of(150));
+  Judgement after = judge(exec, model, data, Split::test, 16);
+  CHECK(result.failure == "");
+  CHECK(result.steps == 150);
+  CHECK(result.tokens == 150 * 8 * 8);
+  CHECK(result.train_loss < 0.1);
+  CHECK(after.loss < 0.1);
+  CHECK(after.accuracy == 1);
+  CHECK(after.macro_accuracy == 1);
+}
+
+TEST_CASE("trainer: a step is a batch, its gradient alone, and an update at the scheduled rate") {
+  TrainOptions options = options_of(40);  // two steps of warm-up
+  Trained t = trained(1, options);
+  Exec exec(cpu_backend());
+  Backbone model = fresh(exec);
+  AdamW optimizer(exec, model.flat_values(), model.flat_grads(), model.decayed());
+  for (int64_t step = 0; step < 40; ++step) {
+    Batch b = Counting().train_batch(options.seed, step, options.batch);
+    exec.copy(exec.zeros(model.flat_grads().shape(), DType::f32), model.flat_grads());
+    Tape tape(exec);
+    Var logits = model.forward(tape, exec.from({b.sequences, b.length}, b.tokens));
+    Var loss = cross_entropy(logits, exec.from({int64_t(b.targets.size())}, b.targets));
+    CHECK(t.losses[size_t(step)] == loss.value().item());
+    tape.backward(loss);
+    optimizer.step(scheduled_rate(options.learning_rate, step, 40, 2));
+  }
+  CHECK(t.weights == model.flat_values().to_doubles());
+}
+
+TEST_CASE("trainer: the curve is the mean of the steps between its points") {
+  for (int64_t steps : {1, 7, 100, 101, 230}) {
+    TrainOptions options = options_of(steps);
+    options.batch = 1;
+    Trained t = trained(1, options, "91111");
+    REQUIRE(int64_t(t.losses.size()) == steps);
+    CHECK(t.result.curve.size() <= 101);
+    CHECK(t.result.curve.back().step == steps);
+    int64_t from = 0;
+    for (const CurvePoint& point : t.result.curve) {
+      double total = 0;
+      for (int64_t s = from; s < point.step; ++s) total += t.losses[size_t(s)];
+      CHECK(point.loss == doctest::Approx(total / double(point.step - from)).epsilon(1e-12));
+      from = point.step;
+    }
+    double tail = 0;
+    int64_t count = std::max<int64_t>(1, steps / 10);
+    for (int64_t s = steps - count; s < steps; ++s) tail += t.losses[size_t(s)];
+    CHECK(t.result.train_loss == doctest::Approx(tail / double(count)).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("trainer: the same bits for the same seed, whatever the number of threads") {
+  for (const char* genome : {kGenome, "81111-k1111-l1111-61111-i1111-j1111",
+                             "11211-11211-91211-91211-51211-51211-71212-71212"}) {
+    INFO(std::string(genome));
+    Trained one = trained(1, options_of(6), genome), again = trained(1, options_of(6), genome);
+    Trained two = trained(2, options_of(6), genome);
+    TrainOptions other_seed = options_of(6);
+    other_seed.seed = 4;
+    CHECK(one.weights == again.weights);
+    CHECK(one.weights == two.weights);
+    CHECK(one.losses == two.losses);
+    CHECK(one.weights != trained(1, other_seed, genome).weights);
+  }
+}
+
+TEST_CASE("trainer: divergence is a value") {
+  TrainOptions wild = options_of(20);
+  wild.learning_rate = 1e30;
+  Trained t = trained(1, wild);
+  CHECK(t.result.failure.find("diverged at step") == 0);
+  CHECK(t.result.steps < 20);
+
+  Exec exec(cpu_backend());
+  for (double bad : {std::numeric_limits<double>::infinity(), std::nan("")}) {
+    Backbone model = fresh(exec);
+    exec.copy(exec.full({1}, DType::f32, bad), model.find("blocks.1.liv.gate.weight")
+                                                   ->value.narrow(0, 2, 1)
+                                                   .reshape({16})
+                                                   .narrow(0, 1, 1));
+    TrainResult result = train(exec, model, Counting(), options_of(5));
+    CHECK(result.failure == "diverged at step 1");
+    CHECK(result.steps == 0);
+    CHECK(std::isnan(result.train_loss));
+  }
+  // A great rate alone is none as long as the numbers hold.
+  TrainOptions great = options_of(20);
+  great.learning_rate = 10;
+  Trained survivor = trained(1, great);
+  if (survivor.result.failure.empty()) CHECK(finite(survivor.weights));
+}
+
+TEST_CASE("trainer: after the first steps no memory is asked of the system") {
+  for (const char* genome : {kGenome, "81111-k1111-l1111-61111-i1111-j1111-a1212-a1212"}) {
+    Exec exec(cpu_backend(), 2);
+    Backbone model = fresh(exec, genome);
+    int64_t settled = 0;
+    size_t live = 0;
+    train(exec, model, Counting(), options_of(12), [&](int64_t step, double) {
+      if (step == 2) settled = exec.arena().system_allocations();
+      if (step == 2) live = exec.arena().live_bytes();
+      if (step > 2) CHECK(exec.arena().live_bytes() == live);
+      return true;
+    });
+    CHECK(settled > 0);
+    CHECK(exec.arena().system_allocations() == settled);
+  }
+}
+
+TEST_CASE("trainer: it stops when asked to, and refuses data beyond the vocabulary") {
+  Exec exec(cpu_backend());
+  Backbone model = fresh(exec);
+  TrainResult result =
+      train(exec, model, Counting(), options_of(10), [](int64_t step, double) { return step < 4; });
+  CHECK(result.steps == 4);
+  CHECK(result.failure == "interrupted");
+  CHECK(train(exec, model, Counting(), options_of(4), [](int64_t step, double) {
+          return step < 4;
+        }).failure == "");
+  const Pool pool = extended_pool();
+  Sizes small = kSizes;
+  small.vocab = 5;
+  Backbone narrow(&exec, compile(parse("91111", pool), pool), small);
+  CHECK_THROWS_AS(train(exec, narrow, Counting(), options_of(1)), Error);
+  CHECK_THROWS_AS(judge(exec, narrow, Counting(), Split::test, 4), Error);
+}
+
+TEST_CASE("judge: loss and accuracies against counting by hand") {
+  for (DType dtype : {DType::f32, DType::f64}) {
+    Exec exec(cpu_backend());
+    Backbone model = fresh(exec, "11111-91111", dtype);
+    Counting data;
+    train(exec, model, data, options_of(20));  // half learnt: some right, some wrong
+    std::vector<Judgement> by_part;
+    Judgement all = judge(exec, model, data, Split::validation, 5, &by_part);
+    REQUIRE(by_part.size() == 2);
+    for (int part : {-1, 0, 1}) {
+      double loss = 0, macro = 0;
+      int64_t count = 0, right = 0, seen[kVocab] = {}, hit[kVocab] = {};
+      for (const Batch& b : data.evaluation(Split::validation, 5, 64))
+        for (int s = 0; s < b.sequences; ++s) {
+          if (part >= 0 && b.parts[size_t(s)] != part) continue;
+          std::span<const int32_t> tokens(&b.tokens[size_t(s * 8)], 8);
+          std::vector<float> logits = all_logits(exec, model, tokens, DecodeMode::parallel);
+          for (size_t i = 0; i < 8; ++i) {
+            int32_t target = b.targets[size_t(s) * 8 + i];
+            if (target == kIgnored) continue;
+            double total = 0;
+            int likeliest = 0;
+            for (int t = 0; t < int(kVocab); ++t) {
+              total += std::exp(double(logits[i * kVocab + size_t(t)]));
+              if (logits[i * kVocab + size_t(t)] > logits[i * kVocab + size_t(likeliest)])
+                likeliest = t;
+            }
+            loss += std::log(total) - double(logits[i * kVocab + size_t(target)]);
+            ++count;
+            ++seen[target];
+            right += likeliest == target;
+            hit[target] += likeliest == target;
+          }
+        }
+      int classes = 0;
+      for (int t = 0; t < int(kVocab); ++t)
+        if (seen[t]) macro += double(hit[t]) / double(seen[t]), ++classes;
+      const Judgement& j = part < 0 ? all : by_part[size_t(part)];
+      CHECK(j.targets == count);
+      CHECK(j.loss == doctest::Approx(loss / double(count)).epsilon(1e-5));
+      CHECK(j.accuracy == doctest::Approx(double(right) / double(count)));
+      CHECK(j.macro_accuracy == doctest::Approx(macro / classes));
+    }
+    CHECK((all.accuracy > 0 && all.accuracy < 1 && all.accuracy != all.macro_accuracy));
+  }
+}
+
+}  // namespace star

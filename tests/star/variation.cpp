@@ -1,0 +1,189 @@
+#include "star/variation.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "star/repair.h"
+
+namespace star {
+namespace {
+
+// Segments that need no repair wherever they stand: each of one class, unshared.
+Genome plain_genome(const std::string& classes) {
+  Genome genome;
+  for (char id : classes) genome.segments.push_back({id, 1, 1, 1, 1, false});
+  return genome;
+}
+
+std::string classes_of(const Genome& genome) {
+  std::string ids;
+  for (const Segment& s : genome.segments) ids += s.liv;
+  return ids;
+}
+
+bool is_valid_canonical(const Genome& genome, const Pool& pool) {
+  return check(to_text(genome), pool).valid() && canonical(genome, pool) == genome;
+}
+
+}  // namespace
+
+TEST_CASE("variation: children are valid and canonical, of legal depth, and repeatable") {
+  const Pool pool = extended_pool();
+  VariationConfig config;
+  config.min_depth = 3;
+  config.max_depth = 10;
+  config.operators = config.featurizers = true;
+  std::set<int> depths;
+  int overridden = 0;
+  Genome other = named_genome("@hybrid:6");
+  for (uint64_t round = 0; round < 300; ++round) {
+    Rng rng(13, "test.variation", round), again(13, "test.variation", round);
+    const Genome genome = random_genome(rng, pool, config);
+    const Genome child = mutate(rng, crossover(rng, genome, other, pool, config), pool, config);
+    CHECK(is_valid_canonical(genome, pool));
+    CHECK(is_valid_canonical(child, pool));
+    CHECK(child.segments.size() >= 3);
+    CHECK(child.segments.size() <= 10);
+    depths.insert(int(child.segments.size()));
+    overridden += child.has_overrides();
+    CHECK(random_genome(again, pool, config) == genome);
+    CHECK(mutate(again, crossover(again, genome, other, pool, config), pool, config) == child);
+    if (round % 2) other = child;
+  }
+  CHECK(depths.size() == 8);
+  CHECK(overridden > 20);
+}
+
+TEST_CASE("variation: a crossover of k cuts takes pieces in turn, each in its place") {
+  const Pool pool = extended_pool();
+  const Genome a = plain_genome("12341234"), b = plain_genome("56785678");
+  Rng rng(14, "test.variation");
+  for (int cuts = 1; cuts <= 9; ++cuts) {
+    VariationConfig config;
+    config.cuts = cuts;
+    std::map<std::string, int> patterns;
+    for (int round = 0; round < 400; ++round) {
+      const std::string child = classes_of(crossover(rng, a, b, pool, config));
+      std::string pattern;
+      int changes = 0;
+      REQUIRE(child.size() == 8);
+      for (size_t i = 0; i < 8; ++i) {
+        const bool of_a = child[i] == "12341234"[i];
+        CHECK((of_a || child[i] == "56785678"[i]));
+        pattern += of_a ? 'a' : 'b';
+        changes += i > 0 && pattern[i] != pattern[i - 1];
+      }
+      CHECK(changes == std::min(cuts, 7));
+      CHECK(pattern[0] == 'a');
+      ++patterns[pattern];
+    }
+    // 7 boundaries: every choice of them occurs, 35 at most.
+    const int choices[] = {7, 21, 35, 35, 21, 7, 1, 1, 1};
+    CHECK(int(patterns.size()) == choices[cuts - 1]);
+  }
+}
+
+TEST_CASE("variation: parents of other depths; depth one") {
+  const Pool pool = extended_pool();
+  VariationConfig config;
+  Rng rng(15, "test.variation");
+  for (int round = 0; round < 100; ++round) {
+    const Genome a = plain_genome("111111"), b = plain_genome("555");
+    const std::string child = classes_of(crossover(rng, a, b, pool, config));
+    CHECK(child == "151111");
+    const std::string other = classes_of(crossover(rng, b, a, pool, config));
+    CHECK(other == "515");
+    CHECK(crossover(rng, plain_genome("1"), b, pool, config) == plain_genome("1"));
+  }
+}
+
+TEST_CASE("variation: overrides cross whole") {
+  const Pool pool = paper_pool();
+  const Genome a = parse("11111-21111|1:12223|2:22213|%1:23111,21111,21111", pool);
+  const Genome b = parse("11111-21111|1:12133|%1:21111,23111,21111", pool);
+  VariationConfig config;
+  Rng rng(16, "test.variation");
+  std::set<std::string> children;
+  for (int round = 0; round < 200; ++round) {
+    children.insert(to_text(crossover(rng, a, b, pool, config)));
+  }
+  std::set<std::string> expected;
+  for (const char* one : {"|1:12223", "|1:12133"}) {
+    for (const char* two : {"|2:22213", ""}) {
+      for (const char* featurizer : {"|%1:23111,21111,21111", "|%1:21111,23111,21111"}) {
+        expected.insert(std::string("11111-21111") + one + two + featurizer);
+      }
+    }
+  }
+  CHECK(children == expected);
+}
+
+TEST_CASE("variation: mutation draws each digit at its rate") {
+  const Pool pool = paper_pool();
+  VariationConfig config;
+  config.min_depth = config.max_depth = 200;
+  Rng rng(17, "test.variation");
+  config.rate = 0;
+  const Genome genome = random_genome(rng, pool, config);
+  CHECK(mutate(rng, genome, pool, config) == genome);
+  config.rate = 0.1;
+  // GMemless alone: the class changes with probability 0.1 · 16/17, the composition 0.1 / 2.
+  const Genome plain = plain_genome(std::string(200, '9'));
+  int classes = 0, parallel = 0, total = 0;
+  for (int round = 0; round < 50; ++round) {
+    for (const Segment& s : mutate(rng, plain, pool, config).segments) {
+      classes += s.liv != '9';
+      parallel += s.parallel;
+      ++total;
+    }
+  }
+  // Within five standard deviations of 10 000 draws.
+  CHECK(std::abs(double(classes) / total - 0.1 * 16 / 17) < 0.015);
+  CHECK(std::abs(double(parallel) / total - 0.05) < 0.011);
+}
+
+TEST_CASE("variation: segments come and go only where the depth may change") {
+  const Pool pool = paper_pool();
+  VariationConfig config;
+  config.rate = 0.5;
+  config.min_depth = 4;
+  config.max_depth = 4;
+  Rng rng(18, "test.variation");
+  Genome genome = plain_genome("1919");
+  for (int round = 0; round < 100; ++round)
+    CHECK(mutate(rng, genome, pool, config).segments.size() == 4);
+  config.max_depth = 5;
+  std::set<size_t> depths;
+  for (int round = 0; round < 100; ++round)
+    depths.insert(mutate(rng, genome, pool, config).segments.size());
+  CHECK(depths == std::set<size_t>{4, 5});
+  config.min_depth = 3;
+  for (int round = 0; round < 100; ++round)
+    depths.insert(mutate(rng, genome, pool, config).segments.size());
+  CHECK(depths == std::set<size_t>{3, 4, 5});
+}
+
+TEST_CASE("variation: levels 1 and 2 evolve only where they are asked to") {
+  const Pool pool = paper_pool();
+  Rng rng(19, "test.variation");
+  for (int levels = 0; levels < 4; ++levels) {
+    VariationConfig config;
+    config.operators = levels & 1;
+    config.featurizers = levels & 2;
+    size_t operators = 0, featurizers = 0;
+    Genome genome = named_genome("@hybrid");
+    for (int round = 0; round < 60; ++round) {
+      genome = mutate(rng, genome, pool, config);
+      CHECK(is_valid_canonical(genome, pool));
+      operators += genome.operators.size();
+      featurizers += genome.featurizers.size();
+    }
+    CHECK((operators > 0) == config.operators);
+    CHECK((featurizers > 0) == config.featurizers);
+  }
+}
+
+}  // namespace star

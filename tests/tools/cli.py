@@ -1,0 +1,248 @@
+"""The built binary end to end, as its users meet it: commands, JSON, exit codes, a short search.
+
+    cli.py BINARY        prints a line a check; exits 1 if one fails
+"""
+import array
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+STAR = os.path.abspath(sys.argv[1])
+NINE = [c + "1111" for c in "123456789"]
+SHARED = "22212-91111-22212-71221-712212-91111"  # weights, features, a parallel pair
+SMALL = ["--width", "16", "--heads", "2", "--seq", "32", "--batch", "4", "--threads", "1"]
+SEARCH = ["search", "--population", "4", "--generations", "3", "--depth", "3", "--steps", "12",
+          "--seed", "5", "--json", "--quiet"] + SMALL[:-2]
+
+
+def star(*args, status=0, cwd=None):
+    """Runs the program; its standard output. Fails on another exit status."""
+    done = subprocess.run([STAR, *args], capture_output=True, text=True, cwd=cwd,
+                          timeout=600)
+    assert done.returncode == status, f"{args}: status {done.returncode}, {done.stderr}"
+    if status == 2 and "check" not in args:
+        assert len(done.stderr.strip().splitlines()) == 1, f"{args}: {done.stderr!r}"
+        assert done.stdout == "", f"{args}: {done.stdout!r}"
+    return done.stderr if status else done.stdout
+
+
+def doc(*args, **kw):
+    return json.loads(star(*args, "--json", **kw))
+
+
+def read_npy(path):
+    """Shape and float32 values of a NumPy file."""
+    with open(path, "rb") as f:
+        head = f.read(10)
+        assert head[:6] == b"\x93NUMPY", head
+        text = f.read(int.from_bytes(head[8:10], "little")).decode()
+        assert "'<f4'" in text and "'fortran_order': False" in text, text
+        shape = tuple(int(n) for n in re.search(r"\(([^)]*)\)", text)[1].split(",") if n.strip())
+        values = array.array("f", f.read())
+    return shape, values
+
+
+def make_text(folder):
+    """Text with something to learn: words of a small vocabulary in a fixed grammar."""
+    rng = random.Random(1)
+    os.makedirs(folder)
+    for name in ("one.txt", "two.txt"):
+        with open(os.path.join(folder, name), "w") as f:
+            for _ in range(400):
+                f.write(f"the {rng.choice(['cat', 'dog', 'owl'])} sees a "
+                        f"{rng.choice(['mouse', 'bird'])} and runs.\n")
+
+
+def outcome(result):
+    """What a search found, without what names the file or was measured."""
+    return {k: result[k] for k in ("generations", "evaluated", "failed", "hypervolume", "front")}
+
+
+def check_usage(tmp):
+    assert re.fullmatch(r"star \d+\.\d+\.\d+\n", star("--version"))
+    assert "search" in star("--help")
+    for command in ("search", "train", "eval", "logits", "generate"):
+        text = star(command, "--help")
+        assert "--json" in text and "--seed" in text, command
+    assert "--population" in star("search", "--help") and "=16" in star("search", "--help")
+    star(status=2)
+    star("fly", status=2)
+    star("train", status=2)
+    star("train", "11111", status=2)
+    star("train", "11111", "--data", tmp + "/nowhere", status=2)
+    star("train", "11111", "--task", "juggle", status=2)
+    star("train", "11111", "--task", "mqar:D=999", status=2)
+    star("train", "11111", "--task", "recall", "--width", "10", "--heads", "4", status=2)
+    star("train", "z1111", "--task", "recall", status=2)
+    star("eval", tmp + "/nothing.safetensors", "--task", "recall", status=2)
+    star("search", "--objectives", "quality,luck", status=2)
+    star("search", "--max", "params=many", status=2)
+    star("search", "--resume", tmp + "/nothing.run", status=2)
+    with open(tmp + "/garbage", "wb") as f:
+        f.write(bytes(range(256)) * 8)
+    star("eval", tmp + "/garbage", "--task", "recall", status=2)
+    star("search", "--resume", tmp + "/garbage", status=2)
+
+
+def check_genomes(tmp):
+    shown = doc("genome", "show", SHARED)
+    assert shown["valid"] and shown["errors"] == []
+    assert len(shown["layers"]) == 6 and shown["layers"][4]["parallel"]
+    assert shown["layers"][2]["reused_features"] == {"k": 0, "v": 0}
+    assert shown["layers"][2]["cache_bytes"] < shown["layers"][0]["cache_bytes"]
+    assert shown["params"] == 256 * 64 + sum(l["params"] for l in shown["layers"]) + 64
+    assert "SA-2" in star("genome", "show", SHARED)
+    assert star("genome", "check", "11111-91111") == "valid\n"
+    assert doc("genome", "check", "11111-91111")["errors"] == []
+    done = subprocess.run([STAR, "genome", "check", "11211-91111", "--json"], capture_output=True, text=True)
+    assert done.returncode == 1 and not json.loads(done.stdout)["valid"], done
+    done = subprocess.run([STAR, "genome", "check", "1111!"], capture_output=True, text=True)
+    assert done.returncode == 2, done
+    repaired = star("genome", "repair", "z9z9z-000").strip()
+    assert star("genome", "check", repaired) == "valid\n", repaired
+    assert star("genome", "repair", repaired).strip() == repaired
+    assert star("genome", "canonical", "13212-91111-13212") == "11212-91111-11212\n"
+    assert star("genome", "random", "--seed", "3") == star("genome", "random", "--seed", "3")
+    assert len(star("genome", "neighbours", "11111").splitlines()) > 10
+    for name in ("@transformer", "@hybrid", "@mamba", "@conv", "@lfm2", "@linear"):
+        assert len(doc("genome", "show", name + ":6")["layers"]) == 6, name
+    assert len(doc("liv", "list")["classes"]) == 25
+
+
+def check_training(tmp):
+    data = tmp + "/text"
+    make_text(data)
+    tokens = ",".join(str(ord(c)) for c in "the owl sees a mouse and runs. the dog sees")
+    for genome in NINE + [SHARED]:
+        out = tmp + "/model.safetensors"
+        trained = doc("train", genome, "--data", data, "--steps", "30", "--out", out, "--quiet", *SMALL)
+        assert trained["steps"] == 30 and trained["val_loss"] < 5, trained
+        assert abs(trained["val_bpb"] - trained["val_loss"] / 0.6931471805599453) < 1e-9
+        judged = doc("eval", out, "--data", data, "--split", "validation", "--batch", "4")
+        assert abs(judged["loss"] - trained["val_loss"]) < 1e-6, (judged, trained)
+        logits = []
+        for mode in ("parallel", "recurrent"):
+            path = f"{tmp}/{mode}.npy"
+            made = doc("logits", out, "--tokens", tokens, "--mode", mode, "--out", path)
+            shape, values = read_npy(path)
+            assert list(shape) == made["shape"] == [tokens.count(",") + 1, 256]
+            logits.append(values)
+        scale = max(abs(v) for v in logits[0])
+        worst = max(abs(a - b) for a, b in zip(*logits)) / scale
+        assert worst < 1e-4, (genome, worst)
+        text = doc("generate", out, "--prompt", "the ", "--tokens", "12", "--seed", "2")
+        assert len(text["text"]) > 0 and text["decode_ms_per_token"] > 0
+        again = doc("generate", out, "--prompt", "the ", "--tokens", "12", "--seed", "2")
+        assert again["text"] == text["text"]
+    with open(tmp + "/ids", "w") as f:
+        f.write("1 2\n3")
+    assert doc("logits", out, "--tokens-file", tmp + "/ids", "--out", tmp + "/x.npy")["shape"] == [3, 256]
+    star("logits", out, "--tokens", "1,256", "--out", tmp + "/x.npy", status=2)
+    star("logits", out, "--tokens", "1,x", "--out", tmp + "/x.npy", status=2)
+    learned = doc("train", "11111-91111", "--data", data, "--steps", "200", "--quiet", *SMALL)
+    assert learned["val_loss"] < 1.5, learned
+    with open(tmp + "/options.toml", "w") as f:
+        f.write("steps = 3\nwidth = 16\nheads = 2\n")
+    assert doc("train", "11111", "--task", "recall", "--config", tmp + "/options.toml")["steps"] == 3
+    star("train", "11111", "--task", "recall", "--lr", "1e30", "--steps", "20", "--quiet", status=1)
+
+
+def check_search(tmp):
+    default = json.loads(star("search", "--population", "3", "--generations", "1", "--steps", "2",
+                              "--json", "--quiet", cwd=tmp))
+    assert default["run"] == "star.run" and os.path.exists(tmp + "/star.run"), default
+    SEARCH.extend(["--data", tmp + "/text"])
+    first = json.loads(star(*SEARCH, "--workers", "1", "--out", tmp + "/one.run"))
+    second = json.loads(star(*SEARCH, "--workers", "2", "--out", tmp + "/two.run"))
+    assert outcome(first) == outcome(second), "1 and 2 workers differ"
+    assert first["generations"] == 3 and first["evaluated"] >= 8 and first["failed"] == 0, first
+    assert first["front"] and set(first["front"][0]["objectives"]) == {"quality", "params"}
+    assert len(first["hypervolume"]) == 3 and 0 < first["hypervolume"][-1] < 1, first
+    again = json.loads(star("search", "--resume", tmp + "/one.run", "--json", "--quiet"))
+    assert outcome(again) == outcome(first)
+    assert "--resume" in star(*SEARCH, "--out", tmp + "/one.run", status=2)
+    best = min(first["front"], key=lambda m: m["metrics"]["quality"])
+    trained = doc("train", tmp + "/one.run", "--steps", "2", "--quiet", *SMALL)
+    assert trained["genome"] == best["genome"], (trained, best)
+    return outcome(first)
+
+
+def check_killed_search(tmp, expected):
+    """Stopped at any moment, hard or softly, a search goes on to the same end."""
+    for when, sign in ((0.2, signal.SIGKILL), (0.6, signal.SIGKILL), (0.5, signal.SIGINT)):
+        path = f"{tmp}/killed-{when}.run"
+        running = subprocess.Popen([STAR, *SEARCH, "--workers", "2", "--out", path],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(when)
+        running.send_signal(sign)
+        _, err = running.communicate(timeout=600)
+        if sign == signal.SIGINT and running.returncode != 0:
+            assert running.returncode == 130 and "--resume" in err, (running.returncode, err)
+        if os.path.exists(path):
+            resumed = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+            assert outcome(resumed) == expected, f"killed after {when} s"
+
+
+def children(pid):
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat") as f:
+                if int(f.read().rsplit(")", 1)[1].split()[1]) == pid:
+                    found.append(int(entry))
+        except (OSError, IndexError):
+            pass
+    return found
+
+
+def check_killed_worker(tmp):
+    """A worker killed from outside is one failed candidate; the search ends normally."""
+    running = subprocess.Popen([STAR, *SEARCH, "--steps", "60", "--workers", "2", "--out", tmp + "/w.run"],
+                               stdout=subprocess.PIPE, text=True)
+    victims = []
+    while not victims and running.poll() is None:
+        victims = children(running.pid)
+    os.kill(victims[0], signal.SIGKILL)
+    out, _ = running.communicate(timeout=600)
+    assert running.returncode == 0, running.returncode
+    result = json.loads(out)
+    assert result["failed"] == 1 and result["generations"] == 3, result
+
+
+def check_limits(tmp):
+    """A candidate that overruns its memory fails with its reason; the search says so and ends."""
+    err = star(*SEARCH, "--width", "256", "--memory-limit", "1", "--out", tmp + "/m.run", status=1)
+    assert "out of memory" in err, err
+
+
+def main():
+    with tempfile.TemporaryDirectory() as tmp:
+        results = {}
+        checks = [("usage", lambda: check_usage(tmp)),
+                  ("genomes", lambda: check_genomes(tmp)),
+                  ("training", lambda: check_training(tmp)),
+                  ("search", lambda: results.update(expected=check_search(tmp))),
+                  ("killed search", lambda: check_killed_search(tmp, results["expected"])),
+                  ("killed worker", lambda: check_killed_worker(tmp)),
+                  ("limits", lambda: check_limits(tmp))]
+        failed = 0
+        for name, check in checks:
+            try:
+                check()
+                print(f"ok      {name}", flush=True)
+            except Exception as e:  # every check is reported
+                failed += 1
+                print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
+        return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

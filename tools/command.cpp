@@ -1,0 +1,192 @@
+#include "tools/command.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "star/source_text.h"
+#include "star/tasks.h"
+#include "star/text.h"
+
+namespace star {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+volatile sig_atomic_t g_signal = 0;
+
+std::string clock_text(double seconds) {
+  int64_t s = int64_t(seconds + 0.5);
+  return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+                   : fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+}  // namespace
+
+void Common::declare(CLI::App& app) {
+  app.add_option("--seed", seed, "Seed of everything random")->capture_default_str();
+  app.add_option("--threads", threads, "Threads; 0: one for each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--device", device, "Where to compute")
+      ->check(CLI::IsMember({"cpu"}))
+      ->capture_default_str();
+  app.add_flag("--quiet", quiet, "No progress on standard error");
+  app.add_flag("--json", json, "One JSON document on standard output");
+}
+
+int Common::cores() const {
+  int cores = int(std::thread::hardware_concurrency());
+  return threads > 0 ? threads : std::max(1, cores);
+}
+
+std::unique_ptr<Exec> Common::make_exec() const {
+  return std::make_unique<Exec>(cpu_backend(), cores());
+}
+
+void DataOptions::declare(CLI::App& app) {
+  auto* by_path =
+      app.add_option("--data", path, "A text file, or a folder of them: bytes are tokens");
+  app.add_option("--task", task,
+                 "source, " + fmt::format("{}", fmt::join(task_names(), ", ")) +
+                     "; options as in mqar:D=8,L=128")
+      ->excludes(by_path);
+}
+
+std::unique_ptr<Dataset> DataOptions::open(int64_t length, uint64_t seed,
+                                           const std::string& fallback) const {
+  constexpr int kTextLength = 128;
+  int text_length = int(length > 0 ? length : kTextLength);
+  if (!path.empty()) return std::make_unique<TextData>(read_text(path), text_length, path);
+  std::string name = task.empty() ? fallback : task;
+  require(!name.empty(), "data: give --data PATH or --task NAME");
+  if (name == "source") return std::make_unique<TextData>(source_text(), text_length, name);
+  TaskOptions options = parse_task(name);
+  if (length > 0) options.length = int(length);
+  return std::make_unique<TaskData>(options, seed);
+}
+
+void ModelOptions::declare(CLI::App& app) {
+  auto positive = CLI::Range(int64_t(1), int64_t(1) << 20);
+  app.add_option("--width", sizes.width, "Width d of the model")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_option("--heads", sizes.heads, "Heads H; they divide the width")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_option("--seq", length, "Tokens a sequence (default 128 for text, the task's otherwise)")
+      ->check(positive);
+  app.add_option("--window", sizes.window, "Positions that banded operators see")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_option("--pool", pool, "LIV classes: paper (17) or extended (25)")
+      ->check(CLI::IsMember({"paper", "extended"}))
+      ->capture_default_str();
+}
+
+Sizes ModelOptions::for_data(const Dataset& data) const {
+  Sizes s = sizes;
+  s.vocab = data.vocab();
+  s.seq = data.length();
+  check_sizes(s);
+  return s;
+}
+
+Genome ModelOptions::genome(const std::string& text, Pool& in_force) const {
+  // Named genomes are of the extended pool.
+  in_force = pool_by_name(text.rfind('@', 0) == 0 ? "extended" : pool);
+  return resolve(text, in_force);
+}
+
+Pool pool_by_name(const std::string& name) {
+  return name == "extended" ? extended_pool() : paper_pool();
+}
+
+void declare_training(CLI::App& app, TrainOptions& o) {
+  auto positive = CLI::PositiveNumber;
+  app.add_option("--batch", o.batch, "Sequences a step")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--steps", o.steps, "Training steps")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
+      ->capture_default_str();
+  app.add_option("--lr", o.learning_rate, "Peak learning rate")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_option("--warmup", o.warmup, "Share of the steps in which the rate rises")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--weight-decay", o.optimizer.weight_decay, "Of linear maps and the embedding")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--clip", o.optimizer.clip, "Largest norm of the gradient; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+}
+
+bool interrupted() {
+  static const bool installed = [] {
+    struct sigaction action = {};
+    action.sa_handler = [](int) {
+      if (g_signal) _exit(130);  // asked twice: at once
+      g_signal = 1;
+    };
+    sigaction(SIGINT, &action, nullptr);
+    sigaction(SIGTERM, &action, nullptr);
+    return true;
+  }();
+  return installed && g_signal;
+}
+
+Progress::Progress(bool quiet, std::string what, int64_t total)
+    : quiet_(quiet),
+      terminal_(isatty(STDERR_FILENO)),
+      what_(std::move(what)),
+      total_(total),
+      start_(now()) {}
+
+Progress::~Progress() { finish(); }
+
+void Progress::update(int64_t done, const std::string& note) {
+  double t = now();
+  bool last = done == total_;
+  if (quiet_ || (!last && t - last_ < (terminal_ ? 0.1 : 10))) return;
+  last_ = t;
+  double rate = double(done) / std::max(t - start_, 1e-9);
+  double left = rate > 0 ? double(total_ - done) / rate : 0;
+  std::string line = fmt::format("{} {}/{}  {}  {:.1f}/s  {} left", what_, done, total_, note, rate,
+                                 clock_text(left));
+  if (!terminal_) {
+    fmt::print(stderr, "{}\n", line);
+    return;
+  }
+  constexpr int kWidth = 20;
+  int full = total_ ? int(double(done) / double(total_) * kWidth) : kWidth;
+  fmt::print(stderr, "\r\033[K[{}{}] {}", std::string(size_t(full), '#'),
+             std::string(size_t(kWidth - full), '.'), line);
+  std::fflush(stderr);
+  drawn_ = true;
+}
+
+void Progress::finish() {
+  if (drawn_) fmt::print(stderr, "\n");
+  drawn_ = false;
+}
+
+double nats_to_bits(double nats) { return nats / std::log(2.0); }
+
+nlohmann::json judgement_json(const Judgement& j) {
+  return {{"loss", j.loss},
+          {"bpb", nats_to_bits(j.loss)},
+          {"perplexity", std::exp(j.loss)},
+          {"accuracy", j.accuracy},
+          {"macro_accuracy", j.macro_accuracy},
+          {"tokens", j.targets}};
+}
+
+}  // namespace star

@@ -1,0 +1,102 @@
+// What the subcommands share: their common options, how they open data, how they print.
+//
+// A subcommand is a function that declares its options on the application and sets what to run.
+// Standard output is for results (one JSON document with --json), standard error for progress.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "liv/layout.h"
+#include "star/data.h"
+#include "star/genome.h"
+#include "star/trainer.h"
+
+namespace star {
+
+// The work itself failed: exit status 1, where `Error` (bad input, wrong usage) is 2.
+class Failure : public std::runtime_error {
+ public:
+  explicit Failure(const std::string& what) : std::runtime_error(what) {}
+};
+
+// Interrupted, everything saved: exit status 130 with this line.
+class Interrupted : public std::runtime_error {
+ public:
+  explicit Interrupted(const std::string& what) : std::runtime_error(what) {}
+};
+
+struct Common {
+  uint64_t seed = 0;
+  int threads = 0;  // 0: all cores
+  std::string device = "cpu";
+  bool quiet = false, json = false;
+
+  void declare(CLI::App& app);
+  std::unique_ptr<Exec> make_exec() const;  // for one model with all threads
+  int cores() const;
+};
+
+// Where training data comes from.
+struct DataOptions {
+  std::string path, task;
+
+  void declare(CLI::App& app);
+  // `length` is the number of tokens a sequence; 0 leaves it to the task, or 128 for text.
+  // `fallback` is the task where neither --data nor --task is given; empty: that is an error.
+  std::unique_ptr<Dataset> open(int64_t length, uint64_t seed,
+                                const std::string& fallback = "") const;
+};
+
+struct ModelOptions {
+  Sizes sizes;
+  int64_t length = 0;  // as for DataOptions::open
+  std::string pool = "paper";
+
+  void declare(CLI::App& app);
+  // The sizes with vocabulary and length taken from the data; checked.
+  Sizes for_data(const Dataset& data) const;
+  // A name, or a genome that is valid in the pool in force.
+  Genome genome(const std::string& text, Pool& pool_in_force) const;
+};
+
+void declare_training(CLI::App& app, TrainOptions& options);
+
+Pool pool_by_name(const std::string& name);  // "paper", "extended"
+
+// True once SIGINT or SIGTERM has come; the handler is installed by the first call.
+bool interrupted();
+
+// Progress on standard error: a bar that redraws itself on a terminal, a line now and then
+// elsewhere, nothing when quiet.
+class Progress {
+ public:
+  Progress(bool quiet, std::string what, int64_t total);
+  ~Progress();
+  void update(int64_t done, const std::string& note);
+  void finish();
+
+ private:
+  bool quiet_, terminal_;
+  std::string what_;
+  int64_t total_;
+  double start_, last_ = 0;
+  bool drawn_ = false;
+};
+
+double nats_to_bits(double nats);
+
+// {"loss", "bpb", "perplexity", "accuracy", "macro_accuracy", "tokens"}
+nlohmann::json judgement_json(const Judgement& j);
+
+void declare_search(CLI::App& app);
+void declare_train(CLI::App& app);
+void declare_eval(CLI::App& app);
+void declare_logits(CLI::App& app);
+void declare_generate(CLI::App& app);
+void declare_genome(CLI::App& app);
+void declare_liv(CLI::App& app);
+
+}  // namespace star

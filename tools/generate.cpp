@@ -1,0 +1,132 @@
+// star logits, star generate.
+#include <cctype>
+#include <charconv>
+
+#include "core/file.h"
+#include "core/npy.h"
+#include "star/checkpoint.h"
+#include "star/generator.h"
+#include "tools/command.h"
+
+namespace star {
+namespace {
+
+// Whole numbers separated by commas or white space.
+std::vector<int32_t> parse_tokens(const std::string& text, const std::string& where) {
+  std::vector<int32_t> tokens;
+  auto separates = [](char c) { return c == ',' || std::isspace(static_cast<unsigned char>(c)); };
+  for (size_t at = 0; at < text.size();) {
+    if (separates(text[at])) {
+      ++at;
+      continue;
+    }
+    size_t end = at;
+    while (end < text.size() && !separates(text[end])) ++end;
+    int32_t value = 0;
+    auto [stop, code] = std::from_chars(text.data() + at, text.data() + end, value);
+    require(code == std::errc() && stop == text.data() + end, "{}: `{}` is not a token number",
+            where, text.substr(at, end - at));
+    tokens.push_back(value);
+    at = end;
+  }
+  require(!tokens.empty(), "{}: no tokens", where);
+  return tokens;
+}
+
+struct Logits {
+  Common common;
+  std::string checkpoint, tokens, tokens_file, mode = "parallel", out;
+
+  void run() {
+    require(tokens.empty() != tokens_file.empty(), "logits: give --tokens or --tokens-file");
+    auto exec = common.make_exec();
+    LoadedModel loaded = load_checkpoint(checkpoint, *exec);
+    std::vector<int32_t> ids = tokens.empty() ? parse_tokens(read_file(tokens_file), tokens_file)
+                                              : parse_tokens(tokens, "--tokens");
+    std::vector<float> values =
+        all_logits(*exec, *loaded.model, ids,
+                   mode == "recurrent" ? DecodeMode::recurrent : DecodeMode::parallel);
+    std::vector<int64_t> shape = {int64_t(ids.size()), loaded.model->sizes().vocab};
+    write_npy(out, shape, std::span<const float>(values));
+    if (common.json)
+      fmt::print("{}\n", nlohmann::json{{"shape", shape}, {"mode", mode}, {"out", out}}.dump(2));
+    else
+      fmt::print("{}: logits [{}, {}]\n", out, shape[0], shape[1]);
+  }
+};
+
+struct Generate {
+  Common common;
+  std::string checkpoint, prompt;
+  GenerateOptions options;
+
+  void run() {
+    auto exec = common.make_exec();
+    LoadedModel loaded = load_checkpoint(checkpoint, *exec);
+    require(loaded.model->sizes().vocab == 256,
+            "{}: a vocabulary of {} tokens is not bytes of text", checkpoint,
+            loaded.model->sizes().vocab);
+    require(!prompt.empty(), "generate: the prompt is empty");
+    std::vector<int32_t> tokens;
+    for (unsigned char c : prompt) tokens.push_back(c);
+    options.seed = common.seed;
+    std::string text;
+    if (!common.json) fmt::print("{}", prompt);
+    GenerateTimes times = generate(*exec, *loaded.model, tokens, options, [&](int32_t token) {
+      text += char(token);
+      if (!common.json) {
+        std::fputc(token, stdout);
+        std::fflush(stdout);
+      }
+      return !interrupted();
+    });
+    if (common.json) {
+      nlohmann::json doc = {{"text", text},
+                            {"prefill_ms", times.prefill_ms},
+                            {"decode_ms_per_token", times.decode_ms_per_token}};
+      // Bytes that are no UTF-8 are replaced: JSON cannot hold them.
+      fmt::print("{}\n", doc.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+      return;
+    }
+    fmt::print("\n");
+    if (!common.quiet)
+      fmt::print(stderr, "prefill {:.2f} ms, decode {:.3f} ms a token\n", times.prefill_ms,
+                 times.decode_ms_per_token);
+  }
+};
+
+}  // namespace
+
+void declare_logits(CLI::App& app) {
+  auto c = std::make_shared<Logits>();
+  CLI::App* sub = app.add_subcommand("logits", "Logits of a token sequence as a NumPy file");
+  sub->add_option("checkpoint", c->checkpoint, "A checkpoint made by star train")->required();
+  auto* given = sub->add_option("--tokens", c->tokens, "Token numbers: 1,2,3");
+  sub->add_option("--tokens-file", c->tokens_file, "A file of token numbers")->excludes(given);
+  sub->add_option("--mode", c->mode, "All tokens at once, or one at a time from a cache")
+      ->check(CLI::IsMember({"parallel", "recurrent"}))
+      ->capture_default_str();
+  sub->add_option("--out", c->out, "Where [L, V] float32 goes (.npy)")->required();
+  c->common.declare(*sub);
+  sub->callback([c] { c->run(); });
+}
+
+void declare_generate(CLI::App& app) {
+  auto c = std::make_shared<Generate>();
+  CLI::App* sub = app.add_subcommand("generate", "Text from a checkpoint");
+  sub->add_option("checkpoint", c->checkpoint, "A checkpoint made by star train")->required();
+  sub->add_option("--prompt", c->prompt, "The text to go on from")->required();
+  sub->add_option("--tokens", c->options.tokens, "Bytes to generate")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
+      ->capture_default_str();
+  sub->add_option("--temperature", c->options.temperature, "0: always the likeliest byte")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  sub->add_option("--top-k", c->options.top_k, "Draw among the k likeliest; 0: all")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  c->common.declare(*sub);
+  sub->callback([c] { c->run(); });
+}
+
+}  // namespace star

@@ -1,0 +1,221 @@
+// star genome show|check|repair|canonical|random|neighbours.
+#include "liv/backbone.h"
+#include "star/compiler.h"
+#include "star/repair.h"
+#include "star/sharing.h"
+#include "tools/command.h"
+
+namespace star {
+namespace {
+
+std::string size_text(int64_t bytes) {
+  if (bytes >= 10 << 20) return fmt::format("{:.1f} MiB", double(bytes) / (1 << 20));
+  if (bytes >= 10 << 10) return fmt::format("{:.1f} KiB", double(bytes) / (1 << 10));
+  return fmt::format("{} B", bytes);
+}
+
+struct GenomeCommand {
+  Common common;
+  ModelOptions model;
+  std::string text;
+  int64_t cache_context = 4096;
+  int depth = 8, count = 1;
+
+  // A named genome is written out in the pool that it belongs to.
+  std::string written_out(Pool& pool) const {
+    pool = pool_by_name(model.pool);
+    if (text.rfind('@', 0) != 0) return text;
+    pool = extended_pool();
+    return to_text(named_genome(text));
+  }
+
+  int check_text() {
+    Pool pool;
+    std::string plain = written_out(pool);
+    GenomeCheck result = check(plain, pool);
+    if (common.json) {
+      fmt::print(
+          "{}\n",
+          nlohmann::json{{"genome", plain}, {"valid", result.valid()}, {"errors", result.errors}}
+              .dump(2));
+    } else if (result.valid()) {
+      fmt::print("valid\n");
+    } else {
+      for (auto& e : result.errors) fmt::print("{}\n", e);
+      if (result.readable) fmt::print("star genome repair makes it valid\n");
+    }
+    return result.valid() ? 0 : result.readable ? 1 : 2;
+  }
+
+  void print_genome(const Genome& g) const {
+    std::string out = to_text(g);
+    if (common.json)
+      fmt::print(
+          "{}\n",
+          nlohmann::json{{"genome", out}, {"valid", true}, {"errors", nlohmann::json::array()}}
+              .dump(2));
+    else
+      fmt::print("{}\n", out);
+  }
+
+  void repair_text() {
+    Pool pool;
+    std::string plain = written_out(pool);
+    Genome g = repair(plain, pool);
+    print_genome(g);
+  }
+
+  void canonical_text() {
+    Pool pool;
+    std::string plain = written_out(pool);
+    print_genome(canonical(parse(plain, pool), pool));
+  }
+
+  void list(const std::vector<Genome>& genomes) const {
+    nlohmann::json array = nlohmann::json::array();
+    for (auto& g : genomes) {
+      if (common.json)
+        array.push_back(to_text(g));
+      else
+        fmt::print("{}\n", to_text(g));
+    }
+    if (common.json) fmt::print("{}\n", nlohmann::json{{"genomes", array}}.dump(2));
+  }
+
+  void random() {
+    Pool pool = pool_by_name(model.pool);
+    std::vector<Genome> genomes;
+    for (int i = 0; i < count; ++i) {
+      Rng rng(common.seed, "genome-random", uint64_t(i));
+      genomes.push_back(random_genome(rng, pool, depth));
+    }
+    if (count == 1 && common.json) return print_genome(genomes[0]);
+    list(genomes);
+  }
+
+  void list_neighbours() {
+    Pool pool;
+    std::string plain = written_out(pool);
+    list(neighbours(parse(plain, pool), pool));
+  }
+
+  void show();
+};
+
+// One LIV as `show` describes it.
+struct Row {
+  std::string weights, features;  // what it takes and from whom, "" for nothing
+  nlohmann::json json;
+};
+
+Row describe(const Backbone& backbone, int l, const Segment& segment, int64_t context) {
+  const Block& block = backbone.blocks()[size_t(l)];
+  Row row;
+  nlohmann::json weights = nlohmann::json::object(), features = nlohmann::json::object();
+  auto append = [](std::string& list, const std::string& name, int from) {
+    list += fmt::format("{}{} of {}", list.empty() ? "" : ", ", name, from + 1);
+  };
+  for (size_t g = 0; g < block.sources.size(); ++g) {
+    const FeatureSource& source = block.sources[g];
+    const std::string& name = block.liv.groups[g].name;
+    if (source.feature != l) {
+      append(row.features, name, source.feature);
+      features[name] = source.feature;
+    } else if (source.weights != l) {
+      append(row.weights, name, source.weights);
+      weights[name] = source.weights;
+    }
+  }
+  row.json = {{"index", l},
+              {"class", std::string(1, segment.liv)},
+              {"name", block.liv.name},
+              {"parallel", block.parallel},
+              {"shared_weights", weights},
+              {"reused_features", features},
+              {"params", backbone.layer_parameter_count(l)},
+              {"cache_bytes", backbone.layer_cache_bytes(l, context)}};
+  return row;
+}
+
+void GenomeCommand::show() {
+  Pool pool;
+  std::string plain = written_out(pool);
+  Genome g = parse(plain, pool);
+  Sizes sizes = model.sizes;
+  if (model.length > 0) sizes.seq = model.length;
+  Backbone backbone(nullptr, compile(g, pool), sizes);
+  nlohmann::json layers = nlohmann::json::array();
+  if (!common.json)
+    fmt::print("{}\nwidth {}, {} heads, vocabulary {}, context {}\n\n      embed\n",
+               to_text(canonical(g, pool)), sizes.width, sizes.heads, sizes.vocab, cache_context);
+  for (int l = 0; l < int(g.segments.size()); ++l) {
+    Row row = describe(backbone, l, g.segments[size_t(l)], cache_context);
+    layers.push_back(row.json);
+    if (common.json) continue;
+    bool joins_next = l + 1 < int(g.segments.size()) && g.segments[size_t(l + 1)].parallel;
+    const char* edge =
+        g.segments[size_t(l)].parallel ? (joins_next ? "├" : "└") : (joins_next ? "┌" : "│");
+    fmt::print("{:4}  {} {:10} {:>9}  {:>10}{}{}{}{}\n", l + 1, edge,
+               backbone.blocks()[size_t(l)].liv.name, backbone.layer_parameter_count(l),
+               size_text(backbone.layer_cache_bytes(l, cache_context)),
+               row.weights.empty() ? "" : "  weights ", row.weights,
+               row.features.empty() ? "" : "  features ", row.features);
+  }
+  if (common.json) {
+    fmt::print("{}\n", nlohmann::json{{"genome", to_text(canonical(g, pool))},
+                                      {"valid", true},
+                                      {"errors", nlohmann::json::array()},
+                                      {"params", backbone.parameter_count()},
+                                      {"body_params", backbone.body_parameter_count()},
+                                      {"cache_bytes", backbone.cache_bytes(cache_context)},
+                                      {"flops", backbone.training_flops()},
+                                      {"layers", layers}}
+                           .dump(2));
+    return;
+  }
+  fmt::print(
+      "      norm, embedᵀ\n\nparameters  {}  (body {})\ncache       {} at {} tokens\ntraining    "
+      "{:.0f} FLOPs a token\n",
+      backbone.parameter_count(), backbone.body_parameter_count(),
+      size_text(backbone.cache_bytes(cache_context)), cache_context, backbone.training_flops());
+}
+
+}  // namespace
+
+void declare_genome(CLI::App& app) {
+  auto c = std::make_shared<GenomeCommand>();
+  CLI::App* sub = app.add_subcommand("genome", "Reads, mends and draws genomes");
+  sub->require_subcommand(1);
+  auto add = [&](const char* name, const char* what, bool takes_genome) {
+    CLI::App* action = sub->add_subcommand(name, what);
+    if (takes_genome)
+      action->add_option("genome", c->text, "A genome or a name such as @hybrid:8")->required();
+    c->common.declare(*action);
+    c->model.declare(*action);
+    return action;
+  };
+  CLI::App* show = add("show", "Draws the backbone with its sharing, parameters and cache", true);
+  show->add_option("--vocab", c->model.sizes.vocab, "Vocabulary V")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 24))
+      ->capture_default_str();
+  show->add_option("--cache-context", c->cache_context, "Tokens at which the cache is counted")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
+      ->capture_default_str();
+  show->callback([c] { c->show(); });
+  add("check", "Says what is wrong: exit 0 valid, 1 invalid, 2 unreadable", true)->callback([c] {
+    if (int status = c->check_text()) throw CLI::RuntimeError(status);
+  });
+  add("repair", "The nearest valid genome", true)->callback([c] { c->repair_text(); });
+  add("canonical", "The canonical text", true)->callback([c] { c->canonical_text(); });
+  add("neighbours", "All genomes one digit away", true)->callback([c] { c->list_neighbours(); });
+  CLI::App* random = add("random", "A random valid genome", false);
+  random->add_option("--depth", c->depth, "LIVs")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  random->add_option("--count", c->count, "How many")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  random->callback([c] { c->random(); });
+}
+
+}  // namespace star

@@ -1,0 +1,51 @@
+// star liv list.
+#include "tools/command.h"
+
+namespace star {
+namespace {
+
+std::string digits_text(const Digits& digits) {
+  std::string text;
+  for (int d : digits) text += base36_digit(d);
+  return text;
+}
+
+struct LivList {
+  Common common;
+
+  void run() const {
+    nlohmann::json classes = nlohmann::json::array();
+    if (!common.json) fmt::print("id  name       operator  features\n");
+    for (auto& c : extended_pool().classes) {
+      std::vector<std::string> features;
+      for (auto& g : c.groups)
+        features.push_back(fmt::format("{} {}", g.name, digits_text(g.digits)));
+      std::string op = digits_text(c.op.digits);
+      if (!common.json) {
+        fmt::print("{}   {:10} {}     {}\n", c.id, c.name, op, fmt::join(features, ", "));
+        continue;
+      }
+      classes.push_back({{"id", std::string(1, c.id)},
+                         {"name", c.name},
+                         {"operator", op},
+                         {"differential", c.differential},
+                         {"features", features},
+                         {"shareable_weights", c.shareable_weights},
+                         {"shareable_features", c.shareable_features}});
+    }
+    if (common.json) fmt::print("{}\n", nlohmann::json{{"classes", classes}}.dump(2));
+  }
+};
+
+}  // namespace
+
+void declare_liv(CLI::App& app) {
+  auto c = std::make_shared<LivList>();
+  CLI::App* sub = app.add_subcommand("liv", "The operators");
+  sub->require_subcommand(1);
+  CLI::App* list = sub->add_subcommand("list", "The pool of LIV classes");
+  c->common.declare(*list);
+  list->callback([c] { c->run(); });
+}
+
+}  // namespace star

@@ -1,0 +1,73 @@
+// star: searches for neural architectures among linear input-varying operators.
+#include <cstdio>
+#include <fstream>
+
+#include "tools/command.h"
+
+namespace star {
+namespace {
+
+// TOML in which options may stand at the top level: they are those of the subcommand called.
+class FlatConfig : public CLI::ConfigTOML {
+ public:
+  explicit FlatConfig(std::string subcommand) : subcommand_(std::move(subcommand)) {}
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    auto given = CLI::ConfigTOML::from_config(input);
+    for (auto& item : given)
+      if (item.parents.empty() && !subcommand_.empty()) item.parents = {subcommand_};
+    return given;
+  }
+
+ private:
+  std::string subcommand_;
+};
+
+int run(int argc, char** argv) {
+  CLI::App app("star: architectures of linear input-varying operators, evolved");
+  app.set_version_flag("--version", std::string("star ") + STAR_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_config("--config", "", "Options from a TOML file, named as on the command line");
+  app.config_formatter(std::make_shared<FlatConfig>(argc > 1 ? argv[1] : ""));
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  // Of an option given twice the last one counts; lists say otherwise for themselves.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  declare_search(app);
+  declare_train(app);
+  declare_eval(app);
+  declare_logits(app);
+  declare_generate(app);
+  declare_genome(app);
+  declare_liv(app);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::RuntimeError& e) {
+    return e.get_exit_code();  // a command that says by its status what it found
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);
+    fmt::print(stderr, "star: {}; see star --help\n", e.what());
+    return 2;
+  }
+}
+
+}  // namespace
+}  // namespace star
+
+int main(int argc, char** argv) {
+  try {
+    return star::run(argc, argv);
+  } catch (const star::Error& e) {
+    fmt::print(stderr, "star: {}\n", e.what());
+    return 2;
+  } catch (const star::Interrupted& e) {
+    fmt::print(stderr, "star: {}\n", e.what());
+    return 130;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "star: out of memory\n");
+    return 1;
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "star: {}\n", e.what());
+    return 1;
+  }
+}

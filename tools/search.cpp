@@ -1,0 +1,218 @@
+// star search: the main job.
+#include <cmath>
+#include <filesystem>
+
+#include "star/search.h"
+#include "tools/command.h"
+
+namespace star {
+namespace {
+
+struct SearchCommand {
+  Common common;
+  DataOptions data;
+  ModelOptions model;
+  SearchSettings settings;
+  std::string program;  // as it was called
+  std::string out, resume, depth = "8", objectives = "quality,params", preset;
+  std::vector<std::string> bounds;
+  int workers = 0;
+  double memory_mib = 4096;
+
+  void run() {
+    settings.cpu_target = cpu_backend().target;
+    settings.blas_core = blas_core();
+    bool resuming = !resume.empty();
+    std::string path = resuming ? resume : (out.empty() ? free_path() : out);
+    std::unique_ptr<Dataset> dataset;
+    if (!resuming) {
+      dataset = data.open(model.length, common.seed, "source");
+      fill(*dataset);
+    } else {
+      RunFile stored = RunFile::open(path);
+      SearchSettings then = settings_from_json(stored.settings());
+      warn_of_other_processor(then);
+      settings = then;
+      DataOptions source{settings.data_path, settings.task};
+      dataset = source.open(settings.sizes.seq, settings.seed);
+      require(dataset->identity() == settings.data_identity,
+              "{}: the data is no longer what the search began with ({}, then {})", path,
+              dataset->identity(), settings.data_identity);
+    }
+    Search search(settings, *dataset);  // refuses bad settings before a file appears
+    RunFile file =
+        resuming ? RunFile::open(path) : RunFile::create(path, settings_to_json(settings));
+    go(search, file, path);
+  }
+
+ private:
+  static std::string free_path() {
+    for (int i = 1;; ++i) {
+      std::string path = i == 1 ? "star.run" : fmt::format("star-{}.run", i);
+      if (!std::filesystem::exists(path)) return path;
+    }
+  }
+
+  // The settings that follow from other options and from the data.
+  void fill(const Dataset& dataset) {
+    if (preset == "paper") {
+      settings.population = 16;
+      settings.generations = 18;
+      depth = "24";
+    }
+    auto [low, high] = parse_depth();
+    settings.min_depth = low;
+    settings.max_depth = high;
+    settings.seed = settings.training.seed = common.seed;
+    settings.pool = model.pool;
+    settings.objectives = parse_objectives(objectives);
+    for (auto& text : bounds) settings.bounds.insert(parse_bound(text));
+    settings.sizes = model.for_data(dataset);
+    if (!data.path.empty())
+      settings.data_path = std::filesystem::absolute(data.path).lexically_normal();
+    settings.task = !data.path.empty() ? "" : data.task.empty() ? "source" : data.task;
+    settings.data_identity = dataset.identity();
+    settings.limits.memory_bytes = uint64_t(memory_mib * (1 << 20));
+    settings.limits.wall_seconds =
+        settings.limits.cpu_seconds > 0 ? 10 * settings.limits.cpu_seconds : 0;
+  }
+
+  std::pair<int, int> parse_depth() const {
+    int low = 0, high = 0;
+    char rest;
+    if (std::sscanf(depth.c_str(), "%d-%d%c", &low, &high, &rest) != 2) {
+      require(std::sscanf(depth.c_str(), "%d%c", &low, &rest) == 1,
+              "--depth: `{}` is neither a number nor a range such as 6-10", depth);
+      high = low;
+    }
+    require(low >= 1 && high >= low && high <= 1000, "--depth: {} is not within 1 to 1000", depth);
+    return {low, high};
+  }
+
+  void warn_of_other_processor(const SearchSettings& then) const {
+    if (then.cpu_target == settings.cpu_target && then.blas_core == settings.blas_core) return;
+    fmt::print(stderr,
+               "star: warning: the search began with {} and OpenBLAS {}, here they are {} and {}: "
+               "losses will differ in their last digits\n",
+               then.cpu_target, then.blas_core, settings.cpu_target, settings.blas_core);
+  }
+
+  void go(Search& search, RunFile& file, const std::string& path) {
+    int count = workers > 0 ? workers : common.cores();
+    if (!common.quiet)
+      fmt::print(stderr, "star: {} generations of {}, {} worker{}, run file {}\n",
+                 settings.generations, settings.population, count, count == 1 ? "" : "s", path);
+    Progress bar(common.quiet, "candidate", int64_t(settings.population) * settings.generations);
+    auto show = [&](const SearchProgress& p) {
+      bar.update(p.done,
+                 fmt::format("generation {}/{}  best {}  hypervolume {:.4f}{}",
+                             std::min(p.generation + 1, settings.generations), settings.generations,
+                             std::isnan(p.best) ? "-" : fmt::format("{:.4f}", p.best),
+                             p.hypervolume, p.failed ? fmt::format("  {} failed", p.failed) : ""));
+    };
+    SearchResult result = search.run(file, count, show, [] { return interrupted(); });
+    bar.finish();
+    if (result.interrupted)
+      throw Interrupted(
+          fmt::format("interrupted; go on with: {} search --resume {}", program, path));
+    common.json ? print_json(result, path) : print_text(result, path);
+    if (!result.front.empty()) return;
+    for (auto& e : file.evaluations())
+      if (!e.ok())
+        throw Failure(fmt::format("every candidate failed; {}: {}", e.genome, e.failure));
+    throw Failure("no candidate was evaluated");
+  }
+
+  void print_json(const SearchResult& r, const std::string& path) const {
+    nlohmann::json front = nlohmann::json::array();
+    for (auto& m : r.front)
+      front.push_back({{"genome", m.genome}, {"objectives", m.objectives}, {"metrics", m.metrics}});
+    fmt::print("{}\n", nlohmann::json{{"run", path},
+                                      {"generations", r.generations},
+                                      {"evaluated", r.evaluated},
+                                      {"failed", r.failed},
+                                      {"hypervolume", r.hypervolume},
+                                      {"front", front}}
+                           .dump(2));
+  }
+
+  void print_text(const SearchResult& r, const std::string& path) const {
+    fmt::print("{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}\n\n",
+               r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back());
+    for (auto& name : settings.objectives) fmt::print("{:>12}", name);
+    fmt::print("  genome\n");
+    for (auto& m : r.front) {
+      for (auto& name : settings.objectives)
+        fmt::print("{:12.{}f}", m.objectives.at(name), name == "quality" ? 4 : 0);
+      fmt::print("  {}\n", m.genome);
+    }
+    if (r.front.empty()) return;
+    std::string data_option =
+        settings.data_path.empty() ? "--task " + settings.task : "--data " + settings.data_path;
+    fmt::print("\nrun file    {}\ntrain one   {} train '{}' {} --out best.safetensors\n", path,
+               program, r.front[0].genome, data_option);
+    fmt::print("read one    {} genome show '{}'\n", program, r.front[0].genome);
+  }
+};
+
+}  // namespace
+
+void declare_search(CLI::App& app) {
+  auto c = std::make_shared<SearchCommand>();
+  SearchSettings& s = c->settings;
+  CLI::App* sub = app.add_subcommand(
+      "search",
+      "Evolves architectures; without options, a few minutes on the program's own source");
+  sub->add_option("--out", c->out, "The run file (default star.run, or the first free star-N.run)");
+  sub->add_option("--resume", c->resume, "Goes on with a run file, under the settings it holds")
+      ->excludes("--out");
+  c->data.declare(*sub);
+  c->model.declare(*sub);
+  sub->add_option("--depth", c->depth, "LIVs of a genome, or a range such as 6-10")
+      ->capture_default_str();
+  declare_training(*sub, s.training);
+  sub->add_option("--population", s.population, "Genomes a generation")
+      ->check(CLI::Range(2, 1 << 16))
+      ->capture_default_str();
+  sub->add_option("--generations", s.generations, "Generations, the initial one included")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  sub->add_option("--algorithm", s.algorithm, "How to evolve")
+      ->check(CLI::IsMember(algorithm_names()))
+      ->capture_default_str();
+  sub->add_option("--objectives", c->objectives,
+                  fmt::format("What to minimise, of {}", fmt::join(objective_names(), ", ")))
+      ->capture_default_str();
+  sub->add_option("--max", c->bounds, "A bound on an objective: params=500000; may be repeated")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  sub->add_option("--start", s.start, "Genomes or names that the initial population begins with")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  sub->add_option("--evolve", s.evolve, "Levels of the genome: backbone, operator, featurizer")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(CLI::IsMember({"backbone", "operator", "featurizer"}))
+      ->capture_default_str();
+  sub->add_option("--preset", c->preset, "paper: population 16, 18 generations, depth 24")
+      ->check(CLI::IsMember({"paper"}));
+  sub->add_option("--cache-context", s.cache_context, "Tokens at which the cache is counted")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
+      ->capture_default_str();
+  sub->add_option("--timeout", s.limits.cpu_seconds,
+                  "Processor seconds a candidate may take; 0: any")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  sub->add_option("--memory-limit", c->memory_mib, "MiB a candidate may take; 0: any")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  sub->add_option("--workers", c->workers, "Candidates at a time; 0: one for each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  c->common.declare(*sub);
+  sub->callback([c, root = &app] {
+    c->program = root->get_name();
+    c->run();
+  });
+}
+
+}  // namespace star
