@@ -19,7 +19,7 @@ struct SearchSettings {
   uint64_t seed = 0;
   std::string algorithm = "nsga2";
   int population = 16;
-  int generations = 6;
+  int generations = 5;
   int min_depth = 8, max_depth = 8;                // LIVs
   std::string pool = "paper";                      // or "extended"
   std::vector<std::string> evolve = {"backbone"};  // and operator, featurizer
@@ -31,7 +31,7 @@ struct SearchSettings {
   Sizes sizes;
   // The rate was chosen by measurement: of 2e-3, 5e-3 and 1e-2 it gave the least mean loss over
   // attention, gated convolution with attention, and the selective state space.
-  TrainOptions training = {.steps = 200, .batch = 8, .learning_rate = 1e-2};
+  TrainOptions training = {.steps = 150, .batch = 8, .learning_rate = 1e-2};
   Limits limits;
   // What they are trained on.
   std::string data_path, task;  // one of them; the path is absolute
