@@ -28,8 +28,7 @@ int64_t cached_rows(const Layout& layout) {
 
 int64_t rank_of(const Layout& layout) { return (layout.sizes.width + 15) / 16; }
 
-Var project(const Layout& layout, const FeatureGroup& g, const Weights& w, const Var& x) {
-  (void)layout;
+Var project(const FeatureGroup& g, const Weights& w, const Var& x) {
   if (low_rank(g)) return linear(linear(x, w[g.name + "_a.weight"]), w[g.name + "_b.weight"]);
   const Var& weight = w[g.name + ".weight"];
   return g.channel_mixing() == 1 ? x * weight : linear(x, weight);
@@ -128,7 +127,7 @@ Features featurize(const Layout& layout, const Weights& weights, const Var& x,
       if (g.name == "a") features["1-a"] = reused.at("1-a");
       continue;
     }
-    Var u = project(layout, g, weights, x);
+    Var u = project(g, weights, x);
     if (g.token_mixing() == 3) u = short_conv(g, weights, u, state);
     if (has_bias(g)) u = u + weights[g.name + (low_rank(g) ? "_b.bias" : ".bias")];
     Var f = activate(layout, g, u);
