@@ -2,9 +2,16 @@
 
 namespace star {
 
+void Exec::fill(const Tensor& t, double value) {
+  require(t.contiguous(), "fill: a strided tensor {}", t.shape());
+  dispatch(t.dtype(), [&]<class T>() {
+    kernels<T>().fill(*this, {t.numel(), T(value), t.data<T>()});
+  });
+}
+
 Tensor Exec::full(const Shape& shape, DType dtype, double value) {
   Tensor t = empty(shape, dtype);
-  dispatch(dtype, [&]<class T>() { kernels<T>().fill(*this, {t.numel(), T(value), t.data<T>()}); });
+  fill(t, value);
   return t;
 }
 

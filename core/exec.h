@@ -52,6 +52,7 @@ class Exec {
   }
 
   Tensor empty(const Shape& shape, DType dtype) { return Tensor(arena_, shape, dtype); }
+  void fill(const Tensor& t, double value);  // contiguous tensors only
   Tensor full(const Shape& shape, DType dtype, double value);
   Tensor zeros(const Shape& shape, DType dtype) { return full(shape, dtype, 0); }
   Tensor from(const Shape& shape, std::span<const double> values, DType dtype);

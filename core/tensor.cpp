@@ -16,10 +16,23 @@ Shape contiguous_strides(const Shape& shape) {
   return strides;
 }
 
-Tensor::Tensor(Arena& arena, Shape shape, DType dtype)
-    : shape_(shape), strides_(contiguous_strides(shape)), dtype_(dtype) {
-  storage_ = arena.allocate(size_t(shape.numel()) * dtype_bytes(dtype));
+namespace {
+
+size_t bytes_of(const Shape& shape, DType dtype) {
+  size_t bytes = dtype_bytes(dtype);
+  for (int64_t d : shape)
+    require(d >= 0 && !__builtin_mul_overflow(bytes, size_t(d), &bytes) && bytes <= PTRDIFF_MAX,
+            "tensor: no memory holds the shape {}", shape);
+  return bytes;
 }
+
+}  // namespace
+
+Tensor::Tensor(Arena& arena, Shape shape, DType dtype)
+    : storage_(arena.allocate(bytes_of(shape, dtype))),
+      shape_(shape),
+      strides_(contiguous_strides(shape)),
+      dtype_(dtype) {}
 
 Tensor::Tensor(const Tensor& o)
     : storage_(o.storage_),

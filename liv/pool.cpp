@@ -112,6 +112,12 @@ Pool paper_pool() { return make_pool("123456789abcdefgh"); }
 
 Pool extended_pool() { return make_pool("123456789abcdefghijklmnop"); }
 
+Pool named_pool(const std::string& name) {
+  if (name == "paper") return paper_pool();
+  require(name == "extended", "pool: `{}` is neither paper nor extended", name);
+  return extended_pool();
+}
+
 void derive(Pool& pool) {
   for (LivClass& c : pool.classes) {
     if (const LivClass* base = pool.find(c.base); c.differential && base) c.op = base->op;

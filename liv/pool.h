@@ -73,6 +73,9 @@ struct Pool {
 Pool paper_pool();     // the 17 classes 1–9, a–h
 Pool extended_pool();  // all of them, 1–9, a–p
 
+// "paper" or "extended"; throws `Error` for another name.
+Pool named_pool(const std::string& name);
+
 // Recomputes what follows from operators and featurizers: the groups of every class and what it can
 // share; differential classes take the operator of their base. Call it after changing either.
 void derive(Pool& pool);

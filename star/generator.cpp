@@ -1,16 +1,14 @@
 #include "star/generator.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+
+#include "core/clock.h"
 
 namespace star {
 namespace {
 
-double now_ms() {
-  using namespace std::chrono;
-  return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
-}
+double milliseconds_now() { return 1000 * seconds_now(); }
 
 void check_tokens(const Backbone& model, std::span<const int32_t> tokens) {
   require(!tokens.empty(), "tokens: none given");
@@ -54,18 +52,18 @@ GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_
   DecodingState state;
   Rng rng(options.seed, "generate");
   GenerateTimes times;
-  double start = now_ms();
+  double start = milliseconds_now();
   auto feed = [&](std::span<const int32_t> tokens) {
     return last_logits(model.forward(tape, exec.from({1, int64_t(tokens.size())}, tokens), &state));
   };
   std::vector<double> logits = feed(prompt), decode;
-  times.prefill_ms = now_ms() - start;
+  times.prefill_ms = milliseconds_now() - start;
   for (int64_t i = 0; i < options.tokens; ++i) {
     int32_t next = draw(logits, options, rng);
     if (!token(next) || i + 1 == options.tokens) break;
-    start = now_ms();
+    start = milliseconds_now();
     logits = feed({&next, 1});
-    decode.push_back(now_ms() - start);
+    decode.push_back(milliseconds_now() - start);
   }
   if (!decode.empty()) {
     std::nth_element(decode.begin(), decode.begin() + int64_t(decode.size() / 2), decode.end());

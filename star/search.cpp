@@ -13,10 +13,6 @@
 namespace star {
 namespace {
 
-Pool pool_of(const SearchSettings& s) {
-  return s.pool == "extended" ? extended_pool() : paper_pool();
-}
-
 bool evolves(const SearchSettings& s, const std::string& level) {
   return std::find(s.evolve.begin(), s.evolve.end(), level) != s.evolve.end();
 }
@@ -65,7 +61,7 @@ void prepare_blas() {
 
 Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& data,
                               const std::string& genome) {
-  Pool pool = pool_of(settings);
+  Pool pool = named_pool(settings.pool);
   Evaluation e;
   e.genome = genome;
   Exec exec(cpu_backend(), 1);
@@ -91,7 +87,7 @@ Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& dat
 }
 
 Search::Search(const SearchSettings& settings, const Dataset& data)
-    : settings_(settings), data_(data), pool_(pool_of(settings)) {
+    : settings_(settings), data_(data), pool_(named_pool(settings.pool)) {
   require(settings.population > 1, "search: a population of {} cannot breed", settings.population);
   require(settings.generations > 0, "search: {} generations", settings.generations);
   require(!settings.objectives.empty(), "search: no objective");

@@ -1,18 +1,14 @@
 #include "star/trainer.h"
 
-#include <chrono>
 #include <cmath>
 
 #include "autograd/rows.h"
+#include "core/clock.h"
 
 namespace star {
 namespace {
 
 constexpr int64_t kCurvePoints = 100;
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 Tensor tokens_of(Exec& exec, const Batch& b) {
   return exec.from({b.sequences, b.length}, b.tokens);
@@ -38,12 +34,11 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
   int64_t tail_begin = options.steps - std::max<int64_t>(1, options.steps / 10);
   TrainResult result;
   Tape tape(exec);
-  double start = now(), tail = 0, since_point = 0;
+  double start = seconds_now(), tail = 0, since_point = 0;
   int64_t tail_steps = 0, points_since = 0;
   for (int64_t step = 0; step < options.steps; ++step) {
     Batch batch = data.train_batch(options.seed, step, options.batch);
-    exec.copy(exec.zeros(model.flat_grads().shape(), model.flat_grads().dtype()),
-              model.flat_grads());
+    exec.fill(model.flat_grads(), 0);
     Var logits = model.forward(tape, tokens_of(exec, batch));
     Var loss = cross_entropy(logits, targets_of(exec, batch));
     double value = loss.value().item();
@@ -75,7 +70,7 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
     }
   }
   result.train_loss = tail_steps ? tail / double(tail_steps) : std::nan("");
-  result.seconds = now() - start;
+  result.seconds = seconds_now() - start;
   return result;
 }
 

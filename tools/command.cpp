@@ -3,20 +3,16 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cmath>
 #include <thread>
 
+#include "core/clock.h"
 #include "star/source_text.h"
 #include "star/tasks.h"
 #include "star/text.h"
 
 namespace star {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 volatile sig_atomic_t g_signal = 0;
 
@@ -99,12 +95,8 @@ Sizes ModelOptions::for_data(const Dataset& data) const {
 
 Genome ModelOptions::genome(const std::string& text, Pool& in_force) const {
   // Named genomes are of the extended pool.
-  in_force = pool_by_name(text.rfind('@', 0) == 0 ? "extended" : pool);
+  in_force = named_pool(text.rfind('@', 0) == 0 ? "extended" : pool);
   return resolve(text, in_force);
-}
-
-Pool pool_by_name(const std::string& name) {
-  return name == "extended" ? extended_pool() : paper_pool();
 }
 
 void declare_training(CLI::App& app, TrainOptions& o) {
@@ -148,12 +140,12 @@ Progress::Progress(bool quiet, std::string what, int64_t total)
       terminal_(isatty(STDERR_FILENO)),
       what_(std::move(what)),
       total_(total),
-      start_(now()) {}
+      start_(seconds_now()) {}
 
 Progress::~Progress() { finish(); }
 
 void Progress::update(int64_t done, const std::string& note) {
-  double t = now();
+  double t = seconds_now();
   bool last = done == total_;
   if (quiet_ || (!last && t - last_ < (terminal_ ? 0.1 : 10))) return;
   last_ = t;

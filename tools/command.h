@@ -64,8 +64,6 @@ struct ModelOptions {
 
 void declare_training(CLI::App& app, TrainOptions& options);
 
-Pool pool_by_name(const std::string& name);  // "paper", "extended"
-
 // True once SIGINT or SIGTERM has come; the handler is installed by the first call.
 bool interrupted();
 

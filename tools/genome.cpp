@@ -23,7 +23,7 @@ struct GenomeCommand {
 
   // A named genome is written out in the pool that it belongs to.
   std::string written_out(Pool& pool) const {
-    pool = pool_by_name(model.pool);
+    pool = named_pool(model.pool);
     if (text.rfind('@', 0) != 0) return text;
     pool = extended_pool();
     return to_text(named_genome(text));
@@ -83,7 +83,7 @@ struct GenomeCommand {
   }
 
   void random() {
-    Pool pool = pool_by_name(model.pool);
+    Pool pool = named_pool(model.pool);
     std::vector<Genome> genomes;
     for (int i = 0; i < count; ++i) {
       Rng rng(common.seed, "genome-random", uint64_t(i));

@@ -1,23 +1,17 @@
 #include "core/npy.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstring>
-#include <filesystem>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/rng.h"
+#include "tests/temporary.h"
 
 using namespace star;
 
 namespace {
-
-std::string scratch(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / fmt::format("star-{}-{}", getpid(), name))
-      .string();
-}
 
 template <class T>
 void check_round_trip(const std::vector<int64_t>& shape, Rng& rng) {
@@ -25,13 +19,13 @@ void check_round_trip(const std::vector<int64_t>& shape, Rng& rng) {
   for (int64_t extent : shape) count *= size_t(extent);
   std::vector<T> values(count);
   for (T& v : values) v = T(rng.normal());
-  auto path = scratch("round.npy");
+  TemporaryFolder folder;
+  auto path = folder.file("round.npy");
   write_npy(path, shape, std::span<const T>(values));
   CHECK(read_file(path).find('\n') % 64 == 63);
   auto array = read_npy(path);
   CHECK(array.shape == shape);
   CHECK(std::get<std::vector<T>>(array.values) == values);
-  std::filesystem::remove(path);
 }
 
 std::string npy_v1(const std::string& header, const std::string& data) {
@@ -57,11 +51,11 @@ TEST_CASE("npy: the bytes that NumPy writes") {
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
   header += std::string(128 - 10 - 1 - header.size(), ' ') + "\n";
   std::string want = npy_v1(header, std::string("\0\0\x80\x3f\0\0\0\xc0", 8));
-  auto path = scratch("numpy.npy");
+  TemporaryFolder folder;
+  auto path = folder.file("numpy.npy");
   const std::vector<float> values{1.0f, -2.0f};
   write_npy(path, std::vector<int64_t>{2}, std::span<const float>(values));
   CHECK(read_file(path) == want);
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("npy: int64, and the wider header of format 2") {
@@ -71,7 +65,8 @@ TEST_CASE("npy: int64, and the wider header of format 2") {
   std::string text("\x93NUMPY\x02\x00", 8);
   text += char(header.size());
   text += std::string(3, '\0');
-  auto path = scratch("int.npy");
+  TemporaryFolder folder;
+  auto path = folder.file("int.npy");
   const std::string second = text + header + data, first = npy_v1(header, data);
   for (std::string_view content : {std::string_view(first), std::string_view(second)}) {
     write_file(path, {&content, 1});
@@ -80,11 +75,11 @@ TEST_CASE("npy: int64, and the wider header of format 2") {
     CHECK(std::get<std::vector<int64_t>>(array.values) ==
           std::vector<int64_t>{numbers[0], numbers[1]});
   }
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("npy: faults are errors, damage never reads beyond the end") {
-  auto path = scratch("fault.npy");
+  TemporaryFolder folder;
+  auto path = folder.file("fault.npy");
   auto fails = [&](std::string_view content) {
     write_file(path, {&content, 1});
     try {
@@ -117,7 +112,6 @@ TEST_CASE("npy: faults are errors, damage never reads beyond the end") {
     damaged[rng.below(uint32_t(whole.size()))] = char(rng.bits());
     fails(damaged);
   }
-  std::filesystem::remove(path);
   const std::vector<float> two(2);
   CHECK_THROWS_AS(write_npy(path, std::vector<int64_t>{3}, std::span<const float>(two)), Error);
 }

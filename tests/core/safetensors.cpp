@@ -1,25 +1,19 @@
 #include "core/safetensors.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <set>
 
 #include "core/error.h"
 #include "core/file.h"
 #include "core/rng.h"
+#include "tests/temporary.h"
 
 using namespace star;
 
 namespace {
-
-std::string scratch(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / fmt::format("star-{}-{}", getpid(), name))
-      .string();
-}
 
 // A file from the text of its header and its data.
 std::string assemble(const std::string& header, const std::string& data) {
@@ -72,7 +66,8 @@ Sample random_tensors(Rng& rng) {
 }  // namespace
 
 TEST_CASE("safetensors: what is written is read") {
-  auto path = scratch("round.safetensors");
+  TemporaryFolder folder;
+  auto path = folder.file("round.safetensors");
   for (int trial = 0; trial < 50; ++trial) {
     Rng rng(1, "safetensors", uint64_t(trial));
     Sample sample = random_tensors(rng);
@@ -99,7 +94,6 @@ TEST_CASE("safetensors: what is written is read") {
     }
     CHECK_FALSE(moved.find("absent"));
   }
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("safetensors: a file as others write it") {
@@ -168,7 +162,7 @@ TEST_CASE("safetensors: each fault is an error that names file and tensor") {
   }
   CHECK(fault_of(std::string("1234567")).find("too short") != std::string::npos);
   CHECK(fault_of(std::string(16, '\xff')).find("header of") != std::string::npos);
-  CHECK_THROWS_AS(SafeTensors::open(scratch("absent")), Error);
+  CHECK_THROWS_AS(SafeTensors::open(TemporaryFolder().file("absent")), Error);
   CHECK_THROWS_AS(SafeTensors::open("/tmp"), Error);
 }
 
@@ -178,13 +172,13 @@ TEST_CASE("safetensors: nesting without end is refused") {
 }
 
 TEST_CASE("safetensors: damaged files throw or read, and never leave their bytes") {
-  auto path = scratch("damage.safetensors");
+  TemporaryFolder folder;
+  auto path = folder.file("damage.safetensors");
   Rng rng(2, "damage");
   Sample sample;
   while (sample.tensors.size() < 3) sample = random_tensors(rng);
   write_safetensors(path, sample.tensors, {{"k", "v"}});
   const std::string whole = read_file(path);
-  std::filesystem::remove(path);
   for (size_t n = 0; n < whole.size(); ++n) CHECK(fault_of(whole.substr(0, n)) != "");
   for (int trial = 0; trial < 3000; ++trial) {
     std::string damaged = whole;
@@ -202,7 +196,8 @@ TEST_CASE("safetensors: damaged files throw or read, and never leave their bytes
 }
 
 TEST_CASE("safetensors: the writer checks what it is given") {
-  auto path = scratch("wrong.safetensors");
+  TemporaryFolder folder;
+  auto path = folder.file("wrong.safetensors");
   std::string text = "1234";
   TensorView good{"a", "F32", {1}, std::as_bytes(std::span(text.data(), 4))};
   auto with = [&](auto change) {

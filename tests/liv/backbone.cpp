@@ -37,7 +37,7 @@ double loss_of(Exec& exec, const Backbone& model, const Sample& s) {
 
 // Fills the gradients and returns the loss.
 double differentiate(Exec& exec, Backbone& model, const Sample& s) {
-  exec.copy(exec.zeros(model.flat_grads().shape(), DType::f64), model.flat_grads());
+  exec.fill(model.flat_grads(), 0);
   Tape tape(exec);
   Var loss = cross_entropy(model.forward(tape, s.tokens), s.targets);
   double value = loss.value().item();

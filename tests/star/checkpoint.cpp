@@ -1,7 +1,6 @@
 #include "star/checkpoint.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -10,18 +9,15 @@
 
 #include "core/safetensors.h"
 #include "tests/liv/models.h"
+#include "tests/temporary.h"
 
 namespace star {
 namespace {
 
 const Sizes kSizes{8, 2, 7, 6, 3};
 
-// A file of this process, gone with the test.
-struct TemporaryFile {
-  std::string path = (std::filesystem::temp_directory_path() /
-                      fmt::format("star-test-checkpoint-{}.safetensors", getpid()))
-                         .string();
-  ~TemporaryFile() { std::filesystem::remove(path); }
+struct TemporaryFile : TemporaryFolder {
+  std::string path = file("model.safetensors");
 };
 
 std::string content_of(const std::string& path) {
@@ -141,7 +137,7 @@ TEST_CASE("checkpoint: every damage is an error that names the file and what is 
   };
   const std::string q = "blocks.0.liv.q.weight";
   const Damage damages[] = {
-      {[&](Parts& p) { std::erase_if(p.arrays, [&](auto& a) { return a.name == q; }); }, "fewer"},
+      {[&](Parts& p) { std::erase_if(p.arrays, [&](auto& a) { return a.name == q; }); }, q.c_str()},
       {[&](Parts& p) { p.at(q).name = "blocks.0.liv.r.weight"; }, "blocks.0.liv.q.weight"},
       {[&](Parts& p) {
          p.at(q).shape = {4, 16};
@@ -161,15 +157,15 @@ TEST_CASE("checkpoint: every damage is an error that names the file and what is 
       {[&](Parts& p) {
          p.arrays.push_back({"extra", "F32", {1}, std::vector<std::byte>(4)});
        },
-       "12 tensors"},
-      {[&](Parts& p) { p.arrays.clear(); }, "fewer"},
+       "tensor extra"},
+      {[&](Parts& p) { p.arrays.clear(); }, "embed.weight is missing"},
       {[](Parts& p) { p.metadata.erase("format"); }, "format"},
       {[](Parts& p) { p.metadata["format"] = "star-checkpoint/2"; }, "star-checkpoint/2"},
       {[](Parts& p) { p.metadata.erase("genome"); }, "genome"},
       {[](Parts& p) { p.metadata["genome"] = "11111-91119"; }, "segment 2"},
       {[](Parts& p) { p.metadata["genome"] = ""; }, "genome"},
-      {[](Parts& p) { p.metadata["genome"] = "11111"; }, "tensors"},
-      {[](Parts& p) { p.metadata["genome"] = "11111-91111-11111"; }, "fewer"},
+      {[](Parts& p) { p.metadata["genome"] = "11111"; }, "tensor blocks.1"},
+      {[](Parts& p) { p.metadata["genome"] = "11111-91111-11111"; }, "blocks.2"},
       {[](Parts& p) { p.metadata.erase("config"); }, "config"},
       {[](Parts& p) { p.metadata["config"] = "{"; }, "config"},
       {[](Parts& p) { p.metadata["config"] = "[8]"; }, "config"},
@@ -178,14 +174,14 @@ TEST_CASE("checkpoint: every damage is an error that names the file and what is 
       {config("width", "8.5"), "width"},
       {config("width", "0"), "width"},
       {config("width", "-8"), "width"},
-      {config("width", "16"), "fewer"},
-      {config("width", "1048576"), "fewer"},
+      {config("width", "16"), "embed.weight"},
+      {config("width", "1048576"), "embed.weight"},
       {config("width", "9223372036854775807"), "width"},
       {config("width", "18446744073709551615"), "width"},
       {config("width", "1e30"), "width"},
       {config("heads", "3"), "heads"},
       {config("heads", "8"), "even"},
-      {config("vocab", "16777216"), "fewer"},
+      {config("vocab", "16777216"), "embed.weight"},
       {config("vocab", "6"), "embed.weight"},
       {config("seq", "0"), "length"},
       {config("window", "9223372036854775807"), "window"},

@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cmath>
@@ -14,18 +13,15 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/rng.h"
+#include "tests/temporary.h"
 
 using namespace star;
 namespace fs = std::filesystem;
 
 namespace {
 
-// A folder of its own, so that the test sees what is left beside the run file.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("star-store-{}", getpid());
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-  std::string file(const char* name = "run.db") const { return (path / name).string(); }
+// Counts what is left beside the run file.
+struct Folder : TemporaryFolder {
   size_t count() const {
     return size_t(std::distance(fs::directory_iterator(path), fs::directory_iterator()));
   }
@@ -109,7 +105,7 @@ TEST_CASE("store: evaluations come back bit for bit, and a second record replace
   Rng rng(1, "store");
   std::vector<Evaluation> all;
   {
-    auto run = RunFile::create(folder.file(), "{\"seed\": 1}");
+    auto run = RunFile::create(folder.file("run.db"), "{\"seed\": 1}");
     for (int i = 0; i < 60; ++i) {
       all.push_back(random_evaluation(rng, fmt::format("genome {}", i / 2)));
       all.back().recipe = i % 2 ? "final" : "search";
@@ -119,7 +115,7 @@ TEST_CASE("store: evaluations come back bit for bit, and a second record replace
     all[7].recipe = "final";
     run.record(all[7]);
   }
-  auto run = RunFile::open(folder.file());
+  auto run = RunFile::open(folder.file("run.db"));
   CHECK(run.settings() == "{\"seed\": 1}");
   auto back = run.evaluations();
   REQUIRE(back.size() == all.size());
@@ -136,7 +132,7 @@ TEST_CASE("store: evaluations come back bit for bit, and a second record replace
 
 TEST_CASE("store: candidates, generations and the reference come back") {
   Folder folder;
-  auto run = RunFile::create(folder.file(), "{}");
+  auto run = RunFile::create(folder.file("run.db"), "{}");
   CHECK(run.reference().empty());
   CHECK(run.generations().empty());
   std::map<std::string, double> reference{{"quality", 5.5}, {"params", -0.0}};
@@ -178,8 +174,8 @@ TEST_CASE("store: candidates, generations and the reference come back") {
 
 TEST_CASE("store: a run file is never overwritten") {
   Folder folder;
-  RunFile::create(folder.file(), "{}");
-  CHECK(has(fault_of([&] { RunFile::create(folder.file(), "{}"); }), "--resume"));
+  RunFile::create(folder.file("run.db"), "{}");
+  CHECK(has(fault_of([&] { RunFile::create(folder.file("run.db"), "{}"); }), "--resume"));
   put(folder.file("text"), "mine");
   CHECK(has(fault_of([&] { RunFile::create(folder.file("text"), "{}"); }), "--resume"));
   CHECK(read_file(folder.file("text")) == "mine");
@@ -191,8 +187,8 @@ TEST_CASE("store: a run file is never overwritten") {
 TEST_CASE("store: what is no run file is refused with its reason") {
   Folder folder;
   auto fault = [&](const std::string& path) { return fault_of([&] { RunFile::open(path); }); };
-  CHECK(has(fault(folder.file()), "No such"));
-  CHECK_FALSE(fs::exists(folder.file()));
+  CHECK(has(fault(folder.file("run.db")), "No such"));
+  CHECK_FALSE(fs::exists(folder.file("run.db")));
   CHECK(has(fault(folder.path.string()), "not a run file"));
   put(folder.file("empty"), "");
   CHECK(has(fault(folder.file("empty")), "not a run file"));
@@ -201,11 +197,11 @@ TEST_CASE("store: what is no run file is refused with its reason") {
   run_sql(folder.file("other"), "CREATE TABLE t (x)");
   CHECK(has(fault(folder.file("other")), "not a run file"));
 
-  RunFile::create(folder.file(), "{}");
-  run_sql(folder.file(), "PRAGMA user_version = 99");
-  CHECK(has(fault(folder.file()), "newer version"));
-  run_sql(folder.file(), "PRAGMA user_version = 1; DELETE FROM run");
-  CHECK(has(fault(folder.file()), "damaged"));
+  RunFile::create(folder.file("run.db"), "{}");
+  run_sql(folder.file("run.db"), "PRAGMA user_version = 99");
+  CHECK(has(fault(folder.file("run.db")), "newer version"));
+  run_sql(folder.file("run.db"), "PRAGMA user_version = 1; DELETE FROM run");
+  CHECK(has(fault(folder.file("run.db")), "damaged"));
 }
 
 TEST_CASE("store: damage is an error, never a crash") {
@@ -222,9 +218,9 @@ TEST_CASE("store: damage is an error, never a crash") {
     if (trial % 3 == 0) damaged.resize(rng.below(uint32_t(whole.size())));
     for (int i = 0; trial % 3 && i < 200; ++i)
       damaged[rng.below(uint32_t(whole.size()))] = char(rng.bits());
-    put(folder.file(), damaged);
+    put(folder.file("run.db"), damaged);
     refused += fault_of([&] {
-                 auto run = RunFile::open(folder.file());
+                 auto run = RunFile::open(folder.file("run.db"));
                  run.evaluations();
                  run.record(random_evaluation(rng, "g3"));
                }) != "";
@@ -241,14 +237,14 @@ TEST_CASE("store: a writer killed at any moment leaves whole records") {
     for (int k = 0; k < 50; ++k) e.curve.push_back({k, i * 0.5 + k});
     return e;
   };
-  RunFile::create(folder.file(), "{}");
+  RunFile::create(folder.file("run.db"), "{}");
   for (int kill_after : {0, 1, 3, 4, 8}) {
     int ends[2];
     REQUIRE(pipe(ends) == 0);
     pid_t child = fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-      auto run = RunFile::open(folder.file());
+      auto run = RunFile::open(folder.file("run.db"));
       for (int i = 0;; ++i) {
         run.record(whole(i));
         if (write(ends[1], "x", 1) != 1) _exit(1);
@@ -260,7 +256,7 @@ TEST_CASE("store: a writer killed at any moment leaves whole records") {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
     close(ends[0]);
-    auto run = RunFile::open(folder.file());
+    auto run = RunFile::open(folder.file("run.db"));
     auto all = run.evaluations();
     CHECK(int(all.size()) >= kill_after);
     for (size_t i = 0; i < all.size(); ++i) check_same(all[i], whole(int(i)));
@@ -269,8 +265,8 @@ TEST_CASE("store: a writer killed at any moment leaves whole records") {
 
 TEST_CASE("store: one process reads while another writes") {
   Folder folder;
-  auto writer = RunFile::create(folder.file(), "{}");
-  auto reader = RunFile::open(folder.file());
+  auto writer = RunFile::create(folder.file("run.db"), "{}");
+  auto reader = RunFile::open(folder.file("run.db"));
   Rng rng(3, "store-readers");
   for (int i = 0; i < 5; ++i) {
     auto e = random_evaluation(rng, fmt::format("g{}", i));

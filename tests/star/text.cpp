@@ -1,7 +1,6 @@
 #include "star/text.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,21 +11,18 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/rng.h"
+#include "tests/temporary.h"
 
 using namespace star;
 namespace fs = std::filesystem;
 
 namespace {
 
-// A folder that goes with the test.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("star-text-{}", getpid());
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
+struct Folder : TemporaryFolder {
   std::string put(const std::string& name, std::string_view text) const {
     fs::create_directories((path / name).parent_path());
-    write_file((path / name).string(), {&text, 1});
-    return (path / name).string();
+    write_file(file(name), {&text, 1});
+    return file(name);
   }
 };
 

@@ -108,7 +108,7 @@ TEST_CASE("trainer: a step is a batch, its gradient alone, and an update at the 
   AdamW optimizer(exec, model.flat_values(), model.flat_grads(), model.decayed());
   for (int64_t step = 0; step < 40; ++step) {
     Batch b = Counting().train_batch(options.seed, step, options.batch);
-    exec.copy(exec.zeros(model.flat_grads().shape(), DType::f32), model.flat_grads());
+    exec.fill(model.flat_grads(), 0);
     Tape tape(exec);
     Var logits = model.forward(tape, exec.from({b.sequences, b.length}, b.tokens));
     Var loss = cross_entropy(logits, exec.from({int64_t(b.targets.size())}, b.targets));
