@@ -1,132 +1,38 @@
 #include "autograd/contraction.h"
 
-#include <bit>
-#include <cctype>
-#include <limits>
+#include <algorithm>
 
+#include "autograd/orders.h"
 #include "autograd/values.h"
 #include "autograd/views.h"
 
 namespace star {
-
-Network parse_network(const std::string& text) {
-  Network network;
-  size_t arrow = text.find("->");
-  require(arrow != std::string::npos, "contract \"{}\": no ->", text);
-  auto letters_at = [&](size_t begin, size_t end) {
-    std::string letters = text.substr(begin, end - begin);
-    for (size_t i = 0; i < letters.size(); ++i) {
-      require(std::isalpha(static_cast<unsigned char>(letters[i])),
-              "contract \"{}\": bad letter '{}'", text, letters[i]);
-      require(letters.find(letters[i]) == i, "contract \"{}\": '{}' stands twice in one place",
-              text, letters[i]);
-    }
-    return letters;
-  };
-  for (size_t begin = 0; begin <= arrow;) {
-    size_t end = std::min(text.find(',', begin), arrow);
-    network.factors.push_back(letters_at(begin, end));
-    begin = end + 1;
-  }
-  network.result = letters_at(arrow + 2, text.size());
-  for (char c : network.result) {
-    bool found = false;
-    for (auto& f : network.factors) found |= f.find(c) != std::string::npos;
-    require(found, "contract \"{}\": no factor has '{}'", text, c);
-  }
-  return network;
-}
-
 namespace {
 
-// Letters of a subset of the factors that are needed outside of it, in order of appearance.
-std::string open_letters(const Network& network, unsigned subset) {
-  std::string open;
-  for (size_t f = 0; f < network.factors.size(); ++f) {
-    if (!(subset >> f & 1)) continue;
-    for (char c : network.factors[f]) {
-      bool outside = network.result.find(c) != std::string::npos;
-      for (size_t g = 0; g < network.factors.size(); ++g)
-        outside |= !(subset >> g & 1) && network.factors[g].find(c) != std::string::npos;
-      if (outside && open.find(c) == std::string::npos) open += c;
-    }
-  }
-  return open;
+BoundNetwork bind_vars(const std::string& text, const std::vector<Var>& tensors) {
+  require(!tensors.empty(), "contract \"{}\": no tensor given", text);
+  std::vector<Operand> operands;
+  for (const Var& v : tensors) operands.push_back({"", v.shape(), v});
+  return bind(parse_network(text), operands);
 }
 
-double volume(const std::string& a, const std::string& b, const std::map<char, int64_t>& sizes) {
-  double product = 1;
-  for (char c : a) product *= double(sizes.at(c));
-  for (char c : b)
-    if (a.find(c) == std::string::npos) product *= double(sizes.at(c));
-  return product;
+Var run(const BoundNetwork& bound, const OrderChoice& order, const std::vector<Var>& tensors) {
+  Machine machine(&tensors[0].tape(), tensors[0].dtype(), bound.network);
+  return run_order(machine, bound, order).var;
 }
 
-}  // namespace
-
-ContractionPlan plan_contraction(const Network& network, const std::map<char, int64_t>& sizes) {
-  size_t n = network.factors.size();
-  require(n <= 12, "contract: {} factors; at most 12 are planned", n);
-  unsigned all = (1u << n) - 1;
-  struct Best {
-    double cost = std::numeric_limits<double>::infinity();
-    double step = 0;
-    unsigned left = 0;
-    std::string letters;
-  };
-  std::vector<Best> best(size_t(all) + 1);
-  for (unsigned set = 1; set <= all; ++set) {
-    Best& here = best[set];
-    here.letters = open_letters(network, set);
-    if (std::has_single_bit(set)) {
-      here.cost = 0;
-      continue;
-    }
-    // Each split once: the part with the lowest factor is the left one.
-    for (unsigned left = (set - 1) & set; left; left = (left - 1) & set) {
-      if (!(left & (set & -set))) continue;
-      const Best &l = best[left], &r = best[set ^ left];
-      double step = volume(l.letters, r.letters, sizes), cost = l.cost + r.cost + step;
-      if (cost < here.cost) {
-        here.cost = cost;
-        here.step = step;
-        here.left = left;
-      }
-    }
-  }
+ContractionPlan plan(const BoundNetwork& bound, DType dtype) {
   ContractionPlan plan;
-  plan.cost = best[all].cost;
-  int next = int(n);
-  auto emit = [&](auto&& self, unsigned set) -> int {
-    if (std::has_single_bit(set)) return std::countr_zero(set);
-    int left = self(self, best[set].left), right = self(self, set ^ best[set].left);
-    plan.steps.push_back({left, right, best[set].letters, best[set].step});
-    return next++;
-  };
-  emit(emit, all);
-  if (!plan.steps.empty()) plan.steps.back().letters = network.result;
-  return plan;
-}
-
-namespace {
-
-struct Factor {
-  Var var;
-  std::string letters;
-};
-
-// Sums the letters of f that no other place needs.
-Factor without_private_letters(Factor f, const std::string& needed) {
-  std::vector<int> axes;
-  std::string letters;
-  for (size_t i = 0; i < f.letters.size(); ++i) {
-    if (needed.find(f.letters[i]) == std::string::npos)
-      axes.push_back(int(i));
-    else
-      letters += f.letters[i];
+  for (const OrderChoice& choice : possible_orders(bound)) {
+    Machine machine(nullptr, dtype, bound.network);
+    run_order(machine, bound, choice);
+    ContractionOrder order{choice.name(), machine.steps(), {}};
+    for (auto& step : order.steps) order.cost += step.cost;
+    plan.orders.push_back(std::move(order));
+    if (plan.orders.back().cost.time() < plan.orders[plan.chosen].cost.time())
+      plan.chosen = plan.orders.size() - 1;
   }
-  if (axes.empty()) return f;
-  return {sum(f.var, axes), letters};
+  return plan;
 }
 
 void give(const Var& v, const std::string& lv, const Tensor& dy, const std::string& lo,
@@ -140,48 +46,36 @@ void give(const Var& v, const std::string& lv, const Tensor& dy, const std::stri
     v.tape().add(v, values::contract(exec, dy, lo, other, lother, lv));
 }
 
-Var contract_pair(const Factor& a, const Factor& b, const std::string& letters) {
-  Var x = a.var, w = b.var;
-  std::string lx = a.letters, lw = b.letters, lo = letters;
+}  // namespace
+
+Var contract(const std::string& text, const std::vector<Var>& tensors) {
+  BoundNetwork bound = bind_vars(text, tensors);
+  std::vector<OrderChoice> orders = possible_orders(bound);
+  size_t chosen = orders.size() > 1 ? plan(bound, tensors[0].dtype()).chosen : 0;
+  return run(bound, orders[chosen], tensors);
+}
+
+Var contract_by(const std::string& name, const std::string& text, const std::vector<Var>& tensors) {
+  BoundNetwork bound = bind_vars(text, tensors);
+  for (const OrderChoice& order : possible_orders(bound))
+    if (order.name() == name) return run(bound, order, tensors);
+  fail("contract \"{}\": no order `{}`", text, name);
+}
+
+ContractionPlan plan_contraction(const std::string& text, const std::vector<Shape>& shapes,
+                                 DType dtype) {
+  std::vector<Operand> operands;
+  for (const Shape& shape : shapes) operands.push_back({"", shape, {}});
+  return plan(bind(parse_network(text), operands), dtype);
+}
+
+Var contract_pair(const Var& x, const std::string& lx, const Var& w, const std::string& lw,
+                  const std::string& lo) {
   Tensor y = values::contract(x.exec(), x.value(), lx, w.value(), lw, lo);
   return x.tape().record(Primitive::contract, y, {x, w}, [=](const Tensor& dy) {
     give(x, lx, dy, lo, w.value(), lw);
     give(w, lw, dy, lo, x.value(), lx);
   });
-}
-
-}  // namespace
-
-Var contract(const std::string& text, std::vector<Var> factors) {
-  Network network = parse_network(text);
-  require(network.factors.size() == factors.size(), "contract \"{}\": {} factors given", text,
-          factors.size());
-  std::map<char, int64_t> sizes;
-  std::vector<Factor> operands;
-  for (size_t f = 0; f < factors.size(); ++f) {
-    const std::string& letters = network.factors[f];
-    require(int(letters.size()) == factors[f].value().rank(),
-            "contract \"{}\": factor {} has shape {}", text, f + 1, factors[f].shape());
-    for (size_t i = 0; i < letters.size(); ++i) {
-      int64_t n = factors[f].size(int(i));
-      auto [at, fresh] = sizes.emplace(letters[i], n);
-      require(at->second == n, "contract \"{}\": '{}' is {} and {}", text, letters[i], at->second,
-              n);
-    }
-    std::string needed = network.result;
-    for (size_t g = 0; g < factors.size(); ++g)
-      if (g != f) needed += network.factors[g];
-    operands.push_back(without_private_letters({factors[f], letters}, needed));
-    network.factors[f] = operands.back().letters;
-  }
-  for (auto& step : plan_contraction(network, sizes).steps)
-    operands.push_back(
-        {contract_pair(operands[size_t(step.first)], operands[size_t(step.second)], step.letters),
-         step.letters});
-  if (factors.size() > 1) return operands.back().var;
-  std::vector<int> order;
-  for (char c : network.result) order.push_back(int(operands[0].letters.find(c)));
-  return permute(operands[0].var, order);
 }
 
 Var linear(const Var& x, const Var& weight) {
@@ -190,7 +84,7 @@ Var linear(const Var& x, const Var& weight) {
   Shape out = x.shape();
   out[out.rank() - 1] = weight.size(0);
   int64_t width = weight.size(1), rows = x.value().numel() / std::max<int64_t>(width, 1);
-  return reshape(contract("tc,oc->to", {reshape(x, {rows, width}), weight}), out);
+  return reshape(contract_pair(reshape(x, {rows, width}), "tc", weight, "oc", "to"), out);
 }
 
 Var solve_unit_lower(const Var& lower, const Var& right) {

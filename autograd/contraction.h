@@ -1,43 +1,44 @@
-// Contraction of tensor networks, in Einstein's notation:
-//   contract("bihn,bhjn->bhij", {q, k})
-// One letter an axis; letters that the result lacks are summed. The order in which the factors meet
-// is chosen by cost (the number of multiplications), and each pair is one batched GEMM. Gradients
-// are contractions again.
+// Contraction of tensor networks (autograd/network.h). The result is one; the orders are many, and
+// each is an algorithm:
+//   pairs         dense factors only: batched GEMMs in the cheapest order
+//   diagonal      [i=j]: i and j are one index
+//   scores        all pairs (i, j): T first, then T v; quadratic in the tokens
+//   state         B with v first, carried along the tokens: the recurrence
+//   chunks        scores inside a chunk, a state across chunks (Dao and Gu, 2024)
+//   blocks        scores of a block with itself and the one before: for a band
+//   convolution   B with v first, then the Toeplitz kernel, by tiles
+//   transform     the same by fast Fourier transform
+// The planner tries those that fit on the shapes and takes the one of least cost. A function of the
+// entries needs scores. All are made of differentiable operations: gradients are contractions
+// again.
 #pragma once
 
-#include <map>
-#include <string>
-
-#include "autograd/tape.h"
+#include "autograd/machine.h"
 
 namespace star {
 
-struct Network {
-  std::vector<std::string> factors;
-  std::string result;
+// Throws `Error` on a network that does not fit the tensors.
+Var contract(const std::string& network, const std::vector<Var>& tensors);
+
+struct ContractionOrder {
+  std::string name;  // of the list above; "chunks of 64"
+  std::vector<Machine::Step> steps;
+  Cost cost;
 };
-
-// Reads "ab,bc->ac". Throws `Error` that names the place: a letter that is not a–z or A–Z, one that
-// stands twice in a factor or in the result, a letter of the result that no factor has.
-Network parse_network(const std::string& text);
-
-// The order of a contraction: each step replaces two operands by their product, which is appended
-// to the list. Operands are numbered as the factors first, then the products.
 struct ContractionPlan {
-  struct Step {
-    int first, second;
-    std::string letters;  // of the product
-    double cost;          // multiplications
-  };
-  std::vector<Step> steps;
-  double cost = 0;
+  std::vector<ContractionOrder> orders;  // all that fit
+  size_t chosen = 0;
 };
+// What contract() would do with tensors of these shapes.
+ContractionPlan plan_contraction(const std::string& network, const std::vector<Shape>& shapes,
+                                 DType dtype = DType::f32);
+// By the order with this name, whatever it costs; `Error` if it is not among those that fit.
+Var contract_by(const std::string& order, const std::string& network,
+                const std::vector<Var>& tensors);
 
-// The cheapest order, by dynamic programming over the subsets of the factors (at most 12).
-ContractionPlan plan_contraction(const Network& network, const std::map<char, int64_t>& sizes);
-
-// Throws `Error` on a network that does not fit the shapes.
-Var contract(const std::string& network, std::vector<Var> factors);
+// The product of two factors, one batched GEMM: every letter is in the result or in both.
+Var contract_pair(const Var& a, const std::string& la, const Var& b, const std::string& lb,
+                  const std::string& result);
 
 // y = x Wᵀ over the last axis of x, W [out, in].
 Var linear(const Var& x, const Var& weight);

@@ -58,14 +58,14 @@ Var softmax(const Var& scores, CausalMask mask, double factor) {
   });
 }
 
-Var visible(const Var& scores, CausalMask mask, bool mean) {
+Var visible(const Var& scores, CausalMask mask) {
   Exec& exec = scores.exec();
   int64_t rows;
   Visibility v = visibility_of(scores, mask, rows);
   auto apply = [=, &exec](const Tensor& x) {
     Tensor in = exec.contiguous(x), y = exec.empty(x.shape(), x.dtype());
     dispatch(x.dtype(), [&]<class T>() {
-      exec.kernels<T>().visible(exec, {rows, v, mean, in.data<T>(), y.data<T>()});
+      exec.kernels<T>().visible(exec, {rows, v, in.data<T>(), y.data<T>()});
     });
     return y;
   };

@@ -15,8 +15,8 @@ struct CausalMask {
 };
 // softmax(factor · scores) over the visible keys, 0 elsewhere.
 Var softmax(const Var& scores, CausalMask mask, double factor);
-// The scores on the visible keys, divided by their number where `mean`, 0 elsewhere.
-Var visible(const Var& scores, CausalMask mask, bool mean);
+// The scores on the visible keys, 0 elsewhere.
+Var visible(const Var& scores, CausalMask mask);
 
 // Rows of the table [V, d] at index [...] (int32, each in 0 … V−1): [..., d].
 Var embedding(const Var& table, const Tensor& index);

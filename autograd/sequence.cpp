@@ -1,6 +1,7 @@
 #include "autograd/sequence.h"
 
 #include "autograd/values.h"
+#include "autograd/views.h"
 
 namespace star {
 
@@ -24,17 +25,18 @@ Var rotary(const Var& x, int64_t position) {
                          [=](const Tensor& dy) { x.tape().add(x, turn(dy, true)); });
 }
 
-Var conv(const Var& x, const Var& k) {
+Var conv(const Var& x, const Var& k, ConvMethod method) {
   require(x.value().rank() == 3 && k.value().rank() == 2 && x.size(2) == k.size(1),
           "conv: input {} and kernel {}", x.shape(), k.shape());
   Exec& exec = x.exec();
   Tensor in = exec.contiguous(x.value()), kernel = exec.contiguous(k.value());
   int64_t B = x.size(0), L = x.size(1), C = x.size(2), taps = k.size(0);
+  bool fourier = method == ConvMethod::fourier;
   auto apply = [=, &exec](const Tensor& t, bool transpose) {
     Tensor y = exec.empty(t.shape(), t.dtype());
     dispatch(t.dtype(), [&]<class T>() {
-      exec.kernels<T>().conv(
-          exec, {B, L, C, taps, transpose, t.data<T>(), kernel.data<T>(), y.data<T>()});
+      auto run = fourier ? exec.kernels<T>().conv_fourier : exec.kernels<T>().conv;
+      run(exec, {B, L, C, taps, transpose, t.data<T>(), kernel.data<T>(), y.data<T>()});
     });
     return y;
   };
@@ -44,8 +46,9 @@ Var conv(const Var& x, const Var& k) {
     if (!k.needs_grad()) return;
     Tensor dk = exec.empty({taps, C}, in.dtype());
     dispatch(in.dtype(), [&]<class T>() {
-      exec.kernels<T>().conv_kernel_grad(exec,
-                                         {B, L, C, taps, in.data<T>(), g.data<T>(), dk.data<T>()});
+      auto run =
+          fourier ? exec.kernels<T>().conv_fourier_kernel_grad : exec.kernels<T>().conv_kernel_grad;
+      run(exec, {B, L, C, taps, in.data<T>(), g.data<T>(), dk.data<T>()});
     });
     k.tape().add(k, dk);
   });
@@ -77,6 +80,38 @@ Var scan(const Var& a, const Var& b, const Tensor& h0) {
     Tensor first = before.narrow(1, 0, 1);
     exec.copy(start.defined() ? start.unsqueeze(1) : exec.zeros(first.shape(), h.dtype()), first);
     a.tape().add(a, values::binary(exec, Binary::mul, g, before));
+  });
+}
+
+Var cumulative_product(const Var& a) {
+  Exec& exec = a.exec();
+  Var nothing = a.tape().constant(exec.zeros(a.shape(), a.dtype()));
+  return scan(a, nothing, exec.full({a.size(0), a.size(2)}, a.dtype(), 1));
+}
+
+Var remaining_product(const Var& a) {
+  Exec& exec = a.exec();
+  int64_t L = a.size(1);
+  Var behind = a.tape().constant(exec.full({a.size(0), 1, a.size(2)}, a.dtype(), 1));
+  if (L > 1) behind = concat(behind, flip(narrow(a, 1, 1, L - 1), 1), 1);
+  return flip(cumulative_product(behind), 1);
+}
+
+Var decay(const Var& a) {
+  require(a.value().rank() == 3, "decay: shape {}", a.shape());
+  Exec& exec = a.exec();
+  int64_t B = a.size(0), L = a.size(1), C = a.size(2);
+  Tensor in = exec.contiguous(a.value()), y = exec.empty({B, C, L, L}, a.dtype());
+  dispatch(y.dtype(), [&]<class T>() {
+    exec.kernels<T>().decay(exec, {B, L, C, in.data<T>(), y.data<T>()});
+  });
+  return a.tape().record(Primitive::decay, y, {a}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), da = exec.empty(in.shape(), in.dtype());
+    dispatch(y.dtype(), [&]<class T>() {
+      exec.kernels<T>().decay_grad(exec,
+                                   {B, L, C, in.data<T>(), y.data<T>(), g.data<T>(), da.data<T>()});
+    });
+    a.tape().add(a, da);
   });
 }
 

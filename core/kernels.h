@@ -147,12 +147,11 @@ struct SoftmaxGrad {
   T* dx;
 };
 
-// y = x on the visible keys, divided by their number where `mean`, and 0 elsewhere.
+// y = x on the visible keys, 0 elsewhere.
 template <class T>
 struct Visible {
   int64_t rows;
   Visibility visibility;
-  bool mean;
   const T* x;
   T* y;
 };
@@ -170,6 +169,7 @@ struct Rotary {
 
 // Depthwise causal convolution on [batch, length, channels] with k [taps, channels]:
 //   y_t = Σ_τ k_τ x_{t−τ},  or its transpose  y_t = Σ_τ k_τ x_{t+τ};  zeros outside.
+// Summed directly, or by Fourier transform (conv_fourier).
 template <class T>
 struct Conv {
   int64_t batch, length, channels, taps;
@@ -194,6 +194,23 @@ struct Scan {
   bool reverse;
   const T *a, *b, *h0;
   T* h;
+};
+
+// Products of decays on a [batch, length, channels]:
+//   y[batch, channels, i, j] = Π_{k=j+1..i} a_k for j ≤ i (1 where j = i), 0 for j > i.
+template <class T>
+struct Decay {
+  int64_t batch, length, channels;
+  const T* a;
+  T* y;
+};
+
+// da_i = Σ_{j<i} r_ij y_{i−1,j},  r_ij = dy_ij + a_{i+1} r_{i+1,j}: nothing is divided by a decay.
+template <class T>
+struct DecayGrad {
+  int64_t batch, length, channels;
+  const T *a, *y, *dy;
+  T* da;
 };
 
 // Selective state space (Gu and Dao, 2023), channels d, N states a channel:

@@ -118,10 +118,8 @@ void visible(Exec& exec, const Visible<T>& args) {
       int64_t first = args.visibility.first(row), last = args.visibility.last(row);
       const T* x = args.x + row * keys;
       T* y = args.y + row * keys;
-      Vec<T> weight(args.mean ? T(1) / T(last - first) : T(1));
       zero(y, 0, first);
-      for (int64_t j = first; j < last; j += kLanes<T>)
-        store(y + j, load(x + j, last - j) * weight, last - j);
+      std::copy(x + first, x + last, y + first);
       zero(y, last, keys);
     }
   });

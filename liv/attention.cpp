@@ -7,7 +7,6 @@
 
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
-#include "autograd/rows.h"
 #include "autograd/views.h"
 #include "liv/mixing.h"
 
@@ -21,15 +20,44 @@ class Attention : public TokenMixing {
   using TokenMixing::TokenMixing;
 
   Var apply(const Features& f, const Weights&, State* state) const override {
-    Var q = f.at(reader(layout_.liv.groups)->name), k = f.at(writer(layout_.liv.groups)->name);
-    Var v = f.at("v");
+    Var q = f.at(reader(layout_.liv.groups)->name);
     int64_t B = q.size(0), L = q.size(1), e = layout_.head_width();
-    k = by_kv_head(k);
-    v = by_kv_head(v);
-    int64_t kv = k.size(2), share = layout_.sizes.heads / kv;
-    q = reshape(q, {B, L, kv, share, e});
-    Var y = normalised() ? normalised_mix(q, k, v, state) : score_mix(q, k, v);
+    Var k = by_kv_head(f.at(writer(layout_.liv.groups)->name)), v = by_kv_head(f.at("v"));
+    q = reshape(q, {B, L, k.size(2), layout_.sizes.heads / k.size(2), e});
+    Var y;
+    if (normalised())
+      y = normalised_mix(q, k, v, state);
+    else if (softmax())
+      y = contract(network(), {q, k, v});
+    else
+      y = contract(network(), {q, k, means(q.tape(), q.dtype(), L, k.size(1)), v});
     return reshape(y, {B, L, layout_.inner()});
+  }
+
+  // Read heads b i h g n, g of them a key/value head; the entries of T get their nonlinearity.
+  std::string network() const override {
+    std::string band = banded() ? fmt::format("[i>=j>i-{}]", layout_.sizes.window) : "[i>=j]";
+    std::string factor = fmt::format("{}", 1 / std::sqrt(double(layout_.head_width())));
+    std::string entries = "bihgn,bjhn";
+    switch (layout_.liv.op.nonlinearity()) {
+      case 2:
+        return fmt::format("softmax({},{},{}),bjhv->bihgv", factor, entries, band);
+      case 3:
+        return fmt::format("relu({},{}),{},i,bjhv->bihgv", factor, entries, band);
+      case 4:
+        return fmt::format("silu({},{}),{},i,bjhv->bihgv", factor, entries, band);
+      case 5:
+        return fmt::format("{},{},bjhv->bihgv", entries, band);
+      default:
+        return fmt::format("{},{},{},i,bjhv->bihgv", factor, entries, band);
+    }
+  }
+  ContractionPlan plan(int64_t B, int64_t L) const override {
+    int64_t H = layout_.sizes.heads, kv = H % layout_.kv_heads() ? H : layout_.kv_heads();
+    int64_t e = layout_.head_width();
+    Shape q{B, L, kv, H / kv, e}, k{B, L, kv, e}, v{B, L, kv, e + normalised()};
+    if (normalised() || softmax()) return plan_contraction(network(), {q, k, v});
+    return plan_contraction(network(), {q, k, {L}, v});
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
@@ -67,9 +95,15 @@ class Attention : public TokenMixing {
 
  private:
   bool banded() const { return layout_.liv.op.sparsity() == 2; }
+  bool softmax() const { return layout_.liv.op.nonlinearity() == 2; }
   bool normalised() const { return layout_.liv.op.nonlinearity() == 5; }
-  CausalMask mask(const Var& scores) const {
-    return {scores.size(-1) - scores.size(-2), banded() ? layout_.sizes.window : 0};
+
+  // One over the number of keys that each of the last L of T tokens sees.
+  Var means(Tape& tape, DType dtype, int64_t L, int64_t T) const {
+    std::vector<double> m;
+    for (int64_t seen = T - L + 1; seen <= T; ++seen)
+      m.push_back(1 / double(banded() ? std::min(seen, layout_.sizes.window) : seen));
+    return tape.constant(tape.exec().from({L}, m, dtype));
   }
 
   // [B, T, Hkv·e] -> [B, T, Hkv, e]; where Hkv does not divide H, a copy with a head a query head.
@@ -83,49 +117,24 @@ class Attention : public TokenMixing {
     return contract("btkn,kh->bthn", {y, choose});
   }
 
-  // q [B, L, kv, share, e]; k, v [B, T, kv, e].
-  Var score_mix(const Var& q, const Var& k, const Var& v) const {
-    Var scores = contract("bihgn,bjhn->bhgij", {q, k});
-    double factor = 1 / std::sqrt(double(layout_.head_width()));
-    CausalMask m = mask(scores);
-    Var weights;
-    switch (layout_.liv.op.nonlinearity()) {
-      case 2:
-        weights = softmax(scores, m, factor);
-        break;
-      case 3:
-        weights = visible(relu(scale(scores, factor)), m, true);
-        break;
-      case 4:
-        weights = visible(silu(scale(scores, factor)), m, true);
-        break;
-      default:
-        weights = visible(scale(scores, factor), m, true);
-    }
-    return contract("bhgij,bjhv->bihgv", {weights, v});
-  }
-
-  // Σ_j (q_i·k_j) v_j / (Σ_j q_i·k_j + ε). While decoding, what lies behind is the sum of k_j ⊗ v_j
-  // and the sum of k_j.
+  // Σ_j (q_i·k_j) v_j / (Σ_j q_i·k_j + ε). A column of ones beside v makes the sum of the entries
+  // come out of the same contraction. While decoding, what lies behind is Σ_j k_j ⊗ (v_j, 1).
   Var normalised_mix(const Var& q, const Var& k, const Var& v, State* state) const {
-    Var weights = visible(contract("bihgn,bjhn->bhgij", {q, k}), {}, false);
-    Var y = contract("bhgij,bjhv->bihgv", {weights, v});
-    Var total = permute(sum(weights, {4}, true), {0, 3, 1, 2, 4});
+    Tape& tape = q.tape();
+    int64_t e = layout_.head_width();
+    Var ones = tape.constant(q.exec().full(v.shape().with(3, 1), q.dtype(), 1));
+    Var extended = concat(v, ones, 3);
+    Var y = contract(network(), {q, k, extended});
     if (state) {
-      Tape& tape = q.tape();
-      Var added = contract("bjhn,bjhv->bhnv", {k, v}), added_norm = sum(k, {1});
+      Var added = contract("bjhn,bjhv->bhnv", {k, extended});
       if (Tensor before = state->get("state"); before.defined()) {
-        Var S = tape.constant(before), n = tape.constant(state->get("norm"));
+        Var S = tape.constant(before);
         y = y + contract("bihgn,bhnv->bihgv", {q, S});
-        Var old = contract("bihgn,bhn->bihg", {q, n});
-        total = total + reshape(old, total.shape());
         added = added + S;
-        added_norm = added_norm + n;
       }
       state->set("state", added.value());
-      state->set("norm", added_norm.value());
     }
-    return y / scale(total, 1, kNormaliserFloor);
+    return narrow(y, 4, 0, e) / scale(narrow(y, 4, e, 1), 1, kNormaliserFloor);
   }
 
   // The nonlinearity on the entries from … i of row i.

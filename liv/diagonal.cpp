@@ -1,5 +1,5 @@
 // Diagonal token mixing: the gated linear unit (Shazeer, "GLU variants improve transformer", 2020).
-//   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner]
+//   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner];  network bic,bjc,[i=j]->bic
 #include "autograd/elementwise.h"
 #include "liv/mixing.h"
 
@@ -11,7 +11,7 @@ class Diagonal : public TokenMixing {
   using TokenMixing::TokenMixing;
 
   Var apply(const Features& f, const Weights&, State*) const override {
-    return entry(f.at("gate")) * f.at("v");
+    return contract(network(), {entry(f.at("gate")), f.at("v")});
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
@@ -22,6 +22,12 @@ class Diagonal : public TokenMixing {
     for (int64_t c = 0; c < core.rows; ++c)
       for (int64_t i = 0; i < core.length; ++i) core.at(c, i, i) = gate.at(i, c);
     return core;
+  }
+
+  std::string network() const override { return "bic,bjc,[i=j]->bic"; }
+  ContractionPlan plan(int64_t B, int64_t L) const override {
+    Shape shape{B, L, layout_.inner()};
+    return plan_contraction(network(), {shape, shape});
   }
 
   int64_t cache(int64_t) const override { return 0; }

@@ -5,18 +5,18 @@
 //   with dt:    u_t = dt_t v_t
 //   with beta:  u_t = β_t (v_t − a_t k_tᵀ S_{t−1}),  that is a transition a_t (I − β_t k_t k_tᵀ)
 //
-// By chunks. With G(i,j) = Π_{t=j+1..i} a_t, and S the state before the chunk,
-//   y_i = G(i,·) q_iᵀ S + Σ_{j≤i} G(i,j) (q_i·k_j) u_j,
-// and with beta the u of a chunk solve the unit lower triangular system
-//   u_i + β_i Σ_{j<i} G(i,j) (k_i·k_j) u_j = β_i (v_i − G(i,·) k_iᵀ S).
-// G comes from differences of cumulative logarithms, never from a quotient of products.
+// With dt it is a network with a decay, and the planner contracts it. With beta the transition is a
+// matrix, and the form by chunks follows from it: with G(i,j) = Π_{t=j+1..i} a_t and S the state
+// before the chunk, the u of a chunk solve the unit lower triangular system
+//   u_i + β_i Σ_{j<i} G(i,j) (k_i·k_j) u_j = β_i (v_i − G(i,·) k_iᵀ S),
+//   y_i = G(i,·) q_iᵀ S + Σ_{j≤i} G(i,j) (q_i·k_j) u_j.
+// G is a product of decays, never a quotient of products.
 #include "liv/matrix_recurrence.h"
 
 #include <cmath>
 
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
-#include "autograd/rows.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"
 
@@ -38,22 +38,28 @@ class MatrixRecurrence : public TokenMixing {
   }
 
   Var apply(const Features& f, const Weights& w, State* state) const override {
-    Var q = by_head(f.at(reader(layout_.liv.groups)->name));
-    Var k = by_head(f.at(writer(layout_.liv.groups)->name)), v = by_head(f.at("v"));
-    Var log_decay = -(f.at("dt") * exp(w["A_log"])), strength = f.at(delta() ? "beta" : "dt");
-    int64_t B = q.size(0), L = q.size(1);
-    Var S, y;
-    if (state && state->get("state").defined()) S = q.tape().constant(state->get("state"));
-    for (int64_t t = 0; t < L; t += kChunk) {
-      int64_t n = std::min(kChunk, L - t);
-      auto part = [&](const Var& x) { return L <= kChunk ? x : narrow(x, 1, t, n); };
-      Var out = chunk(part(q), part(k), part(v), part(log_decay), part(strength), S);
-      y = y.defined() ? concat(y, out, 1) : out;
-    }
+    Inputs in{by_head(f.at(reader(layout_.liv.groups)->name)),
+              by_head(f.at(writer(layout_.liv.groups)->name)), by_head(f.at("v")),
+              exp(-(f.at("dt") * exp(w["A_log"]))), f.at(delta() ? "beta" : "dt")};
+    int64_t B = in.q.size(0), L = in.q.size(1);
+    Var S;
+    if (state && state->get("state").defined()) S = in.q.tape().constant(state->get("state"));
+    Var y = delta() ? by_chunks(in, S) : decayed(in, state, S);
     if (state) state->set("state", S.value());
-    Var skip = reshape(w["D"], {layout_.sizes.heads, 1}) * v;
-    y = scale(y, 1 / std::sqrt(double(layout_.head_width()))) + skip;
+    y = y + reshape(w["D"], {layout_.sizes.heads, 1}) * in.v;
     return reshape(y, {B, L, layout_.inner()});
+  }
+
+  std::string network() const override {
+    std::string factor = fmt::format("{}", 1 / std::sqrt(double(layout_.head_width())));
+    return delta() ? factor + ",bihn,b[i..j]hnm,bjh,bjhm,bjhv->bihv"
+                   : factor + ",bihn,b[i..j]h,bjh,bjhn,bjhv->bihv";
+  }
+  ContractionPlan plan(int64_t B, int64_t L) const override {
+    int64_t H = layout_.sizes.heads;
+    Shape by_head{B, L, H, layout_.head_width()};
+    if (delta()) return delta_plan(B, L);
+    return plan_contraction(network(), {by_head, {B, L, H}, {B, L, H}, by_head, by_head});
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
@@ -96,32 +102,88 @@ class MatrixRecurrence : public TokenMixing {
     return reshape(x, {x.size(0), x.size(1), layout_.sizes.heads, layout_.head_width()});
   }
 
-  // q, k, v [B, c, H, e]; log_decay, strength [B, c, H]; S [B, H, e, e] or undefined for 0, brought
-  // up to date. The output, [B, c, H, e], lacks the factor 1/√e.
-  Var chunk(const Var& q, const Var& k, const Var& v, const Var& log_decay, const Var& strength,
-            Var& S) const {
-    int64_t B = q.size(0), c = q.size(1), H = q.size(2);
-    Tape& tape = q.tape();
-    Var ones = tape.constant(q.exec().full(log_decay.shape(), q.dtype(), 1));
-    Var total = scan(ones, log_decay), by_token = reshape(total, {B, c, H, 1});
-    Var across = permute(total, {0, 2, 1});
-    // G(i,j) for i ≥ j, and 1 above the diagonal, where it would overflow.
-    Var gap = reshape(across, {B, H, 1, c}) - reshape(across, {B, H, c, 1});
-    Var G = exp(-relu(gap));
-    Var weight = reshape(strength, {B, c, H, 1}), u = weight * v;
-    if (delta()) {
-      if (S.defined()) u = weight * (v - exp(by_token) * contract("bihn,bhnv->bihv", {k, S}));
-      Var overlap = contract("bihn,bjhn->bhij", {k, k}) * G;
-      Var system = permute(weight, {0, 2, 1, 3}) * overlap;
-      u = permute(solve_unit_lower(system, permute(u, {0, 2, 1, 3})), {0, 2, 1, 3});
+  // q, k, v [B, L, H, e]; decay and strength [B, L, H]. States S are [B, H, e, e], undefined for 0.
+  struct Inputs {
+    Var q, k, v, decay, strength;
+    Inputs part(int64_t t, int64_t n) const {
+      if (n == q.size(1)) return *this;
+      auto cut = [&](const Var& x) { return narrow(x, 1, t, n); };
+      return {cut(q), cut(k), cut(v), cut(decay), cut(strength)};
     }
-    Var scores = visible(contract("bihn,bjhn->bhij", {q, k}) * G, {}, false);
-    Var y = contract("bhij,bjhv->bihv", {scores, u});
-    if (S.defined()) y = y + exp(by_token) * contract("bihn,bhnv->bihv", {q, S});
-    Var end = narrow(by_token, 1, c - 1, 1);
-    Var added = contract("bjhn,bjhv->bhnv", {k * exp(end - by_token), u});
-    S = S.defined() ? reshape(exp(end), {B, H, 1, 1}) * S + added : added;
+  };
+
+  // With a state, what it holds is read by the new tokens, and they are written to it.
+  Var decayed(const Inputs& in, State* state, Var& S) const {
+    Var y = contract(network(), {in.q, in.decay, in.strength, in.k, in.v});
+    if (!state) return y;
+    Var start = cumulative_product(in.decay), end = remaining_product(in.decay);
+    Var added = contract("bjh,bjh,bjhn,bjhv->bhnv", {end, in.strength, in.k, in.v});
+    if (S.defined()) {
+      double factor = 1 / std::sqrt(double(layout_.head_width()));
+      y = y + scale(contract("bih,bihn,bhnv->bihv", {start, in.q, S}), factor);
+      added = added + all_of(start) * S;
+    }
+    S = added;
     return y;
+  }
+
+  Var by_chunks(const Inputs& in, Var& S) const {
+    Var y;
+    for (int64_t t = 0, L = in.q.size(1); t < L; t += kChunk) {
+      Var out = delta_chunk(in.part(t, std::min(kChunk, L - t)), S);
+      y = y.defined() ? concat(y, out, 1) : out;
+    }
+    return scale(y, 1 / std::sqrt(double(layout_.head_width())));
+  }
+
+  // The output of a chunk without the factor 1/√e; S is brought up to date.
+  Var delta_chunk(const Inputs& in, Var& S) const {
+    const auto& [q, k, v, a, strength] = in;
+    int64_t B = q.size(0), c = q.size(1), H = q.size(2);
+    Shape by_token{B, c, H, 1};
+    Var start = cumulative_product(a), G = decay(a), weight = reshape(strength, by_token);
+    Var u = weight * v;
+    if (S.defined())
+      u = weight * (v - reshape(start, by_token) * contract("bihn,bhnv->bihv", {k, S}));
+    Var overlap = contract("bihn,bjhn->bhij", {k, k}) * G;
+    Var system = permute(weight, {0, 2, 1, 3}) * overlap;
+    u = permute(solve_unit_lower(system, permute(u, {0, 2, 1, 3})), {0, 2, 1, 3});
+    Var y = contract("bihn,bjhn,bhij,bjhv->bihv", {q, k, G, u});
+    if (S.defined()) y = y + reshape(start, by_token) * contract("bihn,bhnv->bihv", {q, S});
+    Var added = contract("bjh,bjhn,bjhv->bhnv", {remaining_product(a), k, u});
+    S = S.defined() ? all_of(start) * S + added : added;
+    return y;
+  }
+
+  // The product over all tokens, [B, H, 1, 1], from the products up to each.
+  Var all_of(const Var& start) const {
+    int64_t L = start.size(1);
+    return reshape(narrow(start, 1, L - 1, 1), {start.size(0), start.size(2), 1, 1});
+  }
+
+  // A matrix transition is not a node of the network: its orders are counted here.
+  ContractionPlan delta_plan(int64_t B, int64_t L) const {
+    double e = double(layout_.head_width()), c = double(std::min(L, kChunk));
+    double tokens = double(B * L * layout_.sizes.heads), state = 4 * e * e, row = 4 * e;
+    ContractionOrder token{"state",
+                           {{"S <- a (S - β k kᵀS)", {5 * e * e * tokens, 2 * state * tokens}},
+                            {"S <- S + β k ⊗ v", {2 * e * e * tokens, 2 * state * tokens}},
+                            {"qᵀS", {2 * e * e * tokens, state * tokens}}},
+                           {}};
+    ContractionOrder chunks{fmt::format("chunks of {}", int64_t(c)),
+                            {{"k kᵀ, q kᵀ and decays", {(4 * e + 4) * c * tokens, 24 * c * tokens}},
+                             {"triangular system", {e * c * tokens, (2 * c + 2 * row) * tokens}},
+                             {"scores with u", {2 * e * c * tokens, (4 * c + 2 * row) * tokens}},
+                             {"kᵀS, qᵀS, k ⊗ u", {6 * e * e * tokens, 4 * row * tokens}}},
+                            {}};
+    for (ContractionOrder* order : {&token, &chunks})
+      for (auto& step : order->steps) {
+        bool by_token = order == &token;
+        step.cost.operations = int(by_token ? L : (L + kChunk - 1) / kChunk);
+        step.cost.memory = by_token ? state * tokens : row * tokens;
+        order->cost += step.cost;
+      }
+    return {{token, chunks}, 1};
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "autograd/contraction.h"
 #include "liv/featurizer.h"
 
 namespace star {
@@ -36,6 +37,10 @@ class TokenMixing {
 
   // Floats that apply() keeps for decoding at context c (what features keep is counted there).
   virtual int64_t cache(int64_t context) const = 0;
+
+  // The tensor network of T(x) v, and how it is contracted for B sequences of L tokens.
+  virtual std::string network() const = 0;
+  virtual ContractionPlan plan(int64_t B, int64_t L) const = 0;
 
   // Multiply-adds a token at training length L.
   virtual double work(int64_t length) const = 0;

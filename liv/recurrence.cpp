@@ -19,10 +19,16 @@ class GatedRecurrence : public TokenMixing {
   using TokenMixing::TokenMixing;
 
   Var apply(const Features& f, const Weights&, State* state) const override {
-    Var input = f.at("1-a") * f.at("v");
-    Var h = scan(f.at("a"), input, state ? state->get("state") : Tensor());
-    if (state) state->set("state", h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
+    if (!state) return contract(network(), {f.at("a"), f.at("1-a"), f.at("v")});
+    Var h = scan(f.at("a"), f.at("1-a") * f.at("v"), state->get("state"));
+    state->set("state", h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
     return h;
+  }
+
+  std::string network() const override { return "b[i..j]c,bjc,bjc->bic"; }
+  ContractionPlan plan(int64_t B, int64_t L) const override {
+    Shape shape{B, L, layout_.inner()};
+    return plan_contraction(network(), {shape, shape, shape});
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
@@ -60,6 +66,15 @@ class SelectiveStateSpace : public TokenMixing {
                            state ? state->get("state") : Tensor(), state ? &last : nullptr);
     if (state) state->set("state", last);
     return y + w["D"] * f.at("v");
+  }
+
+  // The state order is fused into one kernel, which makes the decays on the way and keeps a
+  // sixteenth of the states: apply() never stores what the others would.
+  std::string network() const override { return "b[i..j]nc,bjc,bjn,bjc,bin->bic"; }
+  ContractionPlan plan(int64_t B, int64_t L) const override {
+    int64_t d = layout_.inner(), N = layout_.states();
+    Shape channels{B, L, d}, states{B, L, N};
+    return plan_contraction(network(), {{B, L, N, d}, channels, states, channels, states});
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {

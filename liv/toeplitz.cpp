@@ -79,24 +79,31 @@ class Toeplitz : public TokenMixing {
   }
 
   Var apply(const Features& f, const Weights& w, State* state) const override {
-    Var written = f.at(writer(layout_.liv.groups)->name) * f.at("v");
-    Var u = implicit() ? long_conv(written, w, state) + w["D"] * written
-                       : short_conv(written, w, state);
-    return f.at(reader(layout_.liv.groups)->name) * u;
+    const Var &read = f.at(reader(layout_.liv.groups)->name),
+              &write = f.at(writer(layout_.liv.groups)->name);
+    if (!state) return contract(network(), {read, kernel(w, read.size(1)), write, f.at("v")});
+    return read * continued(write * f.at("v"), w, *state);
+  }
+
+  std::string network() const override { return "bic,[i-j]c,bjc,bjc->bic"; }
+  ContractionPlan plan(int64_t B, int64_t L) const override {
+    Shape shape{B, L, layout_.inner()};
+    return plan_contraction(network(),
+                            {shape, {implicit() ? L : kTaps, layout_.inner()}, shape, shape});
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
     FeatureRows read(f, reader(layout_.liv.groups)->name),
         write(f, writer(layout_.liv.groups)->name);
     int64_t L = read.length(), C = layout_.inner();
-    Var kernel = implicit() ? filter_kernel(w, L, layout_.sizes.seq) : kernel_of_taps(w["kernel"]);
-    std::vector<double> K = kernel.value().to_doubles(), D(size_t(C), 0.0);
+    Var taps = implicit() ? filter_kernel(w, L, layout_.sizes.seq) : kernel_of_taps(w["kernel"]);
+    std::vector<double> K = taps.value().to_doubles(), D(size_t(C), 0.0);
     if (implicit()) D = w["D"].value().to_doubles();
     DenseCore core{C, L, std::vector<double>(size_t(C * L * L), 0.0)};
     for (int64_t c = 0; c < C; ++c)
       for (int64_t i = 0; i < L; ++i)
         for (int64_t j = 0; j <= i; ++j) {
-          double k = i - j < kernel.size(0) ? K[size_t((i - j) * C + c)] : 0;
+          double k = i - j < taps.size(0) ? K[size_t((i - j) * C + c)] : 0;
           core.at(c, i, j) = read.at(i, c) * (k + (i == j ? D[size_t(c)] : 0)) * write.at(j, c);
         }
     return core;
@@ -113,19 +120,21 @@ class Toeplitz : public TokenMixing {
  private:
   bool implicit() const { return layout_.group("filter") != nullptr; }
 
-  Var short_conv(const Var& x, const Weights& w, State* state) const {
-    Var k = kernel_of_taps(w["kernel"]);
-    if (!state) return conv(x, k);
-    Tensor all = state->extend(x.exec(), "history", x.value(), kTaps - 1, kTaps - 1);
-    return narrow(conv(x.tape().constant(all), k), 1, kTaps - 1, x.size(1));
+  // [taps, inner], with D on the current token.
+  Var kernel(const Weights& w, int64_t taps) const {
+    if (!implicit()) return kernel_of_taps(w["kernel"]);
+    Var k = filter_kernel(w, taps, layout_.sizes.seq);
+    Var now = narrow(k, 0, 0, 1) + w["D"];
+    return taps > 1 ? concat(now, narrow(k, 0, 1, taps - 1), 0) : now;
   }
 
-  Var long_conv(const Var& x, const Weights& w, State* state) const {
-    int64_t L = x.size(1), Lr = layout_.sizes.seq;
-    if (!state) return conv(x, filter_kernel(w, L, Lr));
-    Var all = x.tape().constant(state->extend(x.exec(), "history", x.value(), kAllRows));
-    Var k = filter_kernel(w, all.size(1), Lr);
-    if (L == 1) return sum(all * flip(k, 0), {1}, true);  // one row of the Toeplitz matrix
+  // The convolution of x, continuing what the state has seen.
+  Var continued(const Var& x, const Weights& w, State& state) const {
+    int64_t L = x.size(1), behind = implicit() ? 0 : kTaps - 1;
+    Var all = x.tape().constant(
+        state.extend(x.exec(), "history", x.value(), implicit() ? kAllRows : behind, behind));
+    Var k = kernel(w, all.size(1));
+    if (implicit() && L == 1) return sum(all * flip(k, 0), {1}, true);  // one row of the matrix
     return narrow(conv(all, k), 1, all.size(1) - L, L);
   }
 };

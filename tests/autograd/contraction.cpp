@@ -13,7 +13,10 @@ namespace star {
 namespace {
 
 struct Problem {
-  Network network;
+  struct {
+    std::vector<std::string> factors;
+    std::string result;
+  } network;
   std::map<char, int64_t> sizes;
   std::string text() const {
     return fmt::format("{}->{}", fmt::join(network.factors, ","), network.result);
@@ -127,14 +130,10 @@ double cheapest(const Problem& p, const std::vector<std::string>& operands) {
         rest.push_back(operands[o]);
         others += operands[o];
       }
-      double cost = 1;
-      for (char c : std::set<char>(operands[a].begin(), operands[a].end()))
-        cost *= double(p.sizes.at(c));
-      for (char c : operands[b])
-        if (operands[a].find(c) == std::string::npos) cost *= double(p.sizes.at(c));
       for (char c : operands[a] + operands[b])
         if (others.find(c) != std::string::npos && merged.find(c) == std::string::npos) merged += c;
       rest.push_back(merged);
+      double cost = pair_cost(operands[a], operands[b], merged, p.sizes).time();
       best = std::min(best, cost + cheapest(p, rest));
     }
   return best;
@@ -212,34 +211,42 @@ TEST_CASE("contraction: the planner finds the cheapest of all orders") {
   for (int round = 0; round < 400; ++round) {
     Problem p = random_problem(rng, 2 + int(rng.below(4)), 3 + int(rng.below(4)), 20);
     INFO(p.text());
-    ContractionPlan plan = plan_contraction(p.network, p.sizes);
     std::vector<std::string> operands = open_factors(p);
-    CHECK(plan.cost == doctest::Approx(cheapest(p, operands)).epsilon(1e-12));
-    REQUIRE(plan.steps.size() == p.network.factors.size() - 1);
+    PairOrder order = cheapest_pairs(operands, p.network.result, p.sizes);
+    CHECK(order.cost.time() == doctest::Approx(cheapest(p, operands)).epsilon(1e-12));
+    REQUIRE(order.steps.size() == operands.size() - 1);
     // Every operand is used once, and each step costs what it says.
-    double total = 0;
+    Cost total;
     std::set<int> used;
-    for (auto& step : plan.steps) {
+    for (auto& step : order.steps) {
       REQUIRE(std::max(step.first, step.second) < int(operands.size()));
       CHECK(used.insert(step.first).second);
       CHECK(used.insert(step.second).second);
-      std::string both = operands[size_t(step.first)] + operands[size_t(step.second)];
-      double cost = 1;
-      for (char c : std::set<char>(both.begin(), both.end())) cost *= double(p.sizes.at(c));
-      CHECK(step.cost == cost);
+      Cost cost = pair_cost(operands[size_t(step.first)], operands[size_t(step.second)],
+                            step.letters, p.sizes);
+      CHECK(step.cost.time() == cost.time());
       total += cost;
       operands.push_back(step.letters);
     }
-    CHECK(total == doctest::Approx(plan.cost).epsilon(1e-12));
-    CHECK(plan.steps.back().letters == p.network.result);
+    CHECK(total.time() == doctest::Approx(order.cost.time()).epsilon(1e-12));
+    CHECK(order.steps.back().letters == p.network.result);
   }
 }
 
-TEST_CASE("contraction: the order of linear attention follows the length") {
+TEST_CASE("contraction: a product costs its walk over all letters, and its three tensors") {
+  Cost cost = pair_cost("bij", "bjv", "biv", {{'b', 2}, {'i', 3}, {'j', 5}, {'v', 7}});
+  CHECK(cost.flops == 2 * 2 * 3 * 5 * 7);
+  CHECK(cost.memory == 4 * (2 * 3 * 7));
+  CHECK(cost.bytes == 4 * (2 * 3 * 5 + 2 * 5 * 7 + 2 * 3 * 7));
+  CHECK(pair_cost("ij", "j", "ij", {{'i', 3}, {'j', 5}}).flops == 3 * 5);  // nothing is summed
+}
+
+TEST_CASE("contraction: the order of a product of three follows the length") {
   // (q kᵀ) v against q (kᵀ v): quadratic in a short sequence, linear in a long one.
-  Network network = parse_network("in,jn,jv->iv");
   auto first_step = [&](int64_t length) {
-    return plan_contraction(network, {{'i', length}, {'j', length}, {'n', 16}, {'v', 16}}).steps[0];
+    return cheapest_pairs({"in", "jn", "jv"}, "iv",
+                          {{'i', length}, {'j', length}, {'n', 16}, {'v', 16}})
+        .steps[0];
   };
   CHECK((first_step(4).first == 0 && first_step(4).second == 1));
   CHECK((first_step(1000).first == 1 && first_step(1000).second == 2));
@@ -247,8 +254,21 @@ TEST_CASE("contraction: the order of linear attention follows the length") {
 
 TEST_CASE("contraction: what is read, and errors that name the place") {
   Network network = parse_network("ab,bC,->Ca");
-  CHECK(network.factors == std::vector<std::string>{"ab", "bC", ""});
+  REQUIRE(network.nodes.size() == 3);
+  CHECK(network.nodes[1].axes == "bC");
+  CHECK(network.nodes[2].axes == "");
   CHECK(network.result == "Ca");
+  network = parse_network("softmax(-0.5e-1,in,jn,[i>=j>i-12]),b[i..j]h,[i-j],jv->biv");
+  REQUIRE(network.nodes.size() == 4);
+  CHECK((network.read == 'i' && network.write == 'j'));
+  CHECK(network.nodes[0].function == "softmax");
+  REQUIRE(network.nodes[0].inside.size() == 4);
+  CHECK(network.nodes[0].inside[0].number == -0.05);
+  CHECK(network.nodes[0].inside[3].window == 12);
+  CHECK(network.nodes[1].kind == Node::Kind::decay);
+  CHECK(network.nodes[1].axes == "b.h");
+  CHECK(network.nodes[2].kind == Node::Kind::toeplitz);
+  CHECK(parse_network("ij,[i=j]->i").nodes[1].window == 1);
   auto message = [](const std::string& text) -> std::string {
     try {
       parse_network(text);
@@ -257,10 +277,29 @@ TEST_CASE("contraction: what is read, and errors that name the place") {
     }
     return "";
   };
-  const std::pair<const char*, const char*> faults[] = {
-      {"ab,bc", "->"},   {"a1,bc->ac", "'1'"}, {"a b->a", "' '"},        {"aa->a", "'a'"},
-      {"ab->aa", "'a'"}, {"ab->ac", "'c'"},    {"ab->a,b", "','"},       {"", "->"},
-      {"->a", "'a'"},    {"ab->a->b", "'-'"},  {"\xC3\xA4->a", "letter"}};
+  const std::pair<const char*, const char*> faults[] = {{"ab,bc", "->"},
+                                                        {"a1,bc->ac", "->"},
+                                                        {"a b->a", "->"},
+                                                        {"aa->a", "'a'"},
+                                                        {"ab->aa", "'a'"},
+                                                        {"ab->ac", "'c'"},
+                                                        {"ab->a,b", "letter"},
+                                                        {"", "->"},
+                                                        {"->a", "'a'"},
+                                                        {"ab->a->b", "letter"},
+                                                        {"\xC3\xA4->a", "->"},
+                                                        {"i,j,[i>=j->i", "place 10"},
+                                                        {"i,j,[i>j]->i", ">="},
+                                                        {"i,j,[i>=i]->i", "different"},
+                                                        {"i,j,[i>=j>i-0]->i", "window"},
+                                                        {"i,j,[i>=j>j-4]->i", "window"},
+                                                        {"i,jk,[i>=j],[i..k]->i", "pair"},
+                                                        {"i,j,[i..j][i-j]->i", "second"},
+                                                        {"i,j,[i>=j]b->i", "band"},
+                                                        {"softmax(in,jn->ij", ")"},
+                                                        {"softmax(in,jn)->ij", "structure"},
+                                                        {"i,j,[i>=j],-x->i", "number"},
+                                                        {"2->", "tensor"}};
   for (auto [text, words] : faults) {
     INFO(std::string(text));
     CHECK(message(text).find(words) != std::string::npos);
@@ -273,8 +312,8 @@ TEST_CASE("contraction: what is read, and errors that name the place") {
   CHECK_THROWS_AS(contract("ab,bc->ac", {x}), Error);     // one factor
   CHECK_THROWS_AS(contract("abc->a", {x}), Error);        // rank
   CHECK_THROWS_AS(linear(x, y), Error);
-  Network many{std::vector<std::string>(13, "a"), "a"};
-  CHECK_THROWS_AS(plan_contraction(many, {{'a', 2}}), Error);
+  CHECK_THROWS_AS(cheapest_pairs(std::vector<std::string>(13, "a"), "a", {{'a', 2}}), Error);
+  CHECK_THROWS_AS(contract("2->", {}), Error);
 }
 
 TEST_CASE("contraction: linear maps over any leading axes") {

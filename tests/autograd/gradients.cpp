@@ -104,12 +104,18 @@ const std::multimap<Primitive, Case>& cases() {
       {P::visible,
        {{{2, 5, 5}},
         [](Tape&, const V& x) {
-          return visible(x[0], {0, 3}, true);
+          return visible(x[0], {0, 3});
         }}},
       {P::rotary, {{{2, 3, 2, 6}}, [](Tape&, const V& x) { return rotary(x[0], 4); }}},
       {P::conv, {{{2, 5, 3}, {3, 3}}, [](Tape&, const V& x) { return conv(x[0], x[1]); }}},
       {P::conv, {{{2, 11, 3}, {11, 3}}, [](Tape&, const V& x) { return conv(x[0], x[1]); }}},
       {P::conv, {{{1, 4, 2}, {13, 2}}, [](Tape&, const V& x) { return conv(x[0], x[1]); }}},
+      {P::conv,
+       {{{3, 5, 2}, {5, 2}},
+        [](Tape&, const V& x) { return conv(x[0], x[1], ConvMethod::fourier); }}},
+      {P::decay, {{{2, 5, 3}}, [](Tape&, const V& x) { return decay(x[0]); }}},
+      {P::scan, {{{2, 5, 3}}, [](Tape&, const V& x) { return cumulative_product(x[0]); }}},
+      {P::scan, {{{2, 5, 3}}, [](Tape&, const V& x) { return remaining_product(x[0]); }}},
       {P::scan, {{{2, 5, 3}, {2, 5, 3}}, [](Tape&, const V& x) { return scan(x[0], x[1]); }}},
       {P::selective_scan,
        {{{2, 19, 3}, {4, 3}, {2, 19, 4}, {2, 19, 4}, {2, 19, 3}},

@@ -32,9 +32,9 @@ std::vector<ConvShape> conv_shapes() {
   return all;
 }
 
-}  // namespace
-
-KERNEL_CASE(conv) {
+// By the kernel given: both methods compute the same sums.
+template <class T, class Kernel>
+void check_conv(Session<T>& s, Kernel kernel) {
   for (auto [batch, length, channels, taps] : conv_shapes())
     for (bool transpose : {false, true}) {
       CAPTURE(batch);
@@ -44,7 +44,7 @@ KERNEL_CASE(conv) {
       CAPTURE(transpose);
       int64_t n = batch * length * channels;
       Array<T> x = s.random(n), k = s.random(taps * channels), y(n);
-      s.kernels().conv(s.exec, {batch, length, channels, taps, transpose, x, k, y});
+      kernel(s.exec, {batch, length, channels, taps, transpose, x, k, y});
       s.near(y, [&] {
         Doubles expected;
         for (int64_t i = 0; i < n; ++i) {
@@ -62,7 +62,8 @@ KERNEL_CASE(conv) {
     }
 }
 
-KERNEL_CASE(conv_kernel_grad) {
+template <class T, class Kernel>
+void check_kernel_grad(Session<T>& s, Kernel kernel) {
   for (auto [batch, length, channels, taps] : conv_shapes()) {
     CAPTURE(batch);
     CAPTURE(length);
@@ -70,7 +71,7 @@ KERNEL_CASE(conv_kernel_grad) {
     CAPTURE(taps);
     int64_t n = batch * length * channels;
     Array<T> x = s.random(n), dy = s.random(n), dk(taps * channels);
-    s.kernels().conv_kernel_grad(s.exec, {batch, length, channels, taps, x, dy, dk});
+    kernel(s.exec, {batch, length, channels, taps, x, dy, dk});
     s.near(dk, [&] {
       Doubles expected(size_t(taps * channels), 0.0);
       for (int64_t i = 0; i < n; ++i) {
@@ -81,4 +82,13 @@ KERNEL_CASE(conv_kernel_grad) {
       return expected;
     });
   }
+}
+
+}  // namespace
+
+KERNEL_CASE(conv) { check_conv(s, s.kernels().conv); }
+KERNEL_CASE(conv_kernel_grad) { check_kernel_grad(s, s.kernels().conv_kernel_grad); }
+KERNEL_CASE(conv_fourier) { check_conv(s, s.kernels().conv_fourier); }
+KERNEL_CASE(conv_fourier_kernel_grad) {
+  check_kernel_grad(s, s.kernels().conv_fourier_kernel_grad);
 }
