@@ -90,10 +90,9 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
     specs.push_back({name, shape, g.name, decay, std::move(init)});
   };
   if (g.name == "kernel") {
-    add("kernel", {out, kTaps}, false, [](Rng& rng, std::span<double> w) {
-      init::current_tap()(rng, w);
-      for (double& x : w) x += 0.02 * rng.normal();
-    });
+    // Like a linear map of its taps. Starting near the current token alone, a convolution learns to
+    // look back only after a thousand steps more.
+    add("kernel", {out, kTaps}, false, init::linear(kTaps));
     return specs;
   }
   if (g.name == "filter") return filter_parameters(out, layout.sizes.seq);
