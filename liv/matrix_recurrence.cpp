@@ -6,11 +6,15 @@
 //   with beta:  u_t = β_t (v_t − a_t k_tᵀ S_{t−1}),  that is a transition a_t (I − β_t k_t k_tᵀ)
 //
 // With dt it is a network with a decay, and the planner contracts it. With beta the transition is a
-// matrix, and the form by chunks follows from it: with G(i,j) = Π_{t=j+1..i} a_t and S the state
-// before the chunk, the u of a chunk solve the unit lower triangular system
+// matrix, and the form by chunks follows from it (the WY form of a product of reflections). With
+// G(i,j) = Π_{t=j+1..i} a_t and S the state before a chunk, its u solve a unit lower triangular
+// system,
 //   u_i + β_i Σ_{j<i} G(i,j) (k_i·k_j) u_j = β_i (v_i − G(i,·) k_iᵀ S),
-//   y_i = G(i,·) q_iᵀ S + Σ_{j≤i} G(i,j) (q_i·k_j) u_j.
-// G is a product of decays, never a quotient of products.
+// whose solution is linear in S: u = U − W S. So, with K_j = G(end,j) k_j,
+//   S' = (G(end,·) I − Kᵀ W) S + Kᵀ U,
+//   y_i = Σ_{j≤i} G(i,j) (q_i·k_j) U_j + (G(i,·) q_i − Σ_{j≤i} G(i,j) (q_i·k_j) W_j) S:
+// all chunks at once but for one product of e × e matrices from chunk to chunk. G is a product of
+// decays, never a quotient of products.
 #include "liv/matrix_recurrence.h"
 
 #include <cmath>
@@ -44,7 +48,7 @@ class MatrixRecurrence : public TokenMixing {
     int64_t B = in.q.size(0), L = in.q.size(1);
     Var S;
     if (state && state->get("state").defined()) S = in.q.tape().constant(state->get("state"));
-    Var y = delta() ? by_chunks(in, S) : decayed(in, state, S);
+    Var y = delta() ? by_chunks(in, S, state != nullptr) : decayed(in, state, S);
     if (state) state->set("state", S.value());
     y = y + reshape(w["D"], {layout_.sizes.heads, 1}) * in.v;
     return reshape(y, {B, L, layout_.inner()});
@@ -105,11 +109,6 @@ class MatrixRecurrence : public TokenMixing {
   // q, k, v [B, L, H, e]; decay and strength [B, L, H]. States S are [B, H, e, e], undefined for 0.
   struct Inputs {
     Var q, k, v, decay, strength;
-    Inputs part(int64_t t, int64_t n) const {
-      if (n == q.size(1)) return *this;
-      auto cut = [&](const Var& x) { return narrow(x, 1, t, n); };
-      return {cut(q), cut(k), cut(v), cut(decay), cut(strength)};
-    }
   };
 
   // With a state, what it holds is read by the new tokens, and they are written to it.
@@ -127,32 +126,53 @@ class MatrixRecurrence : public TokenMixing {
     return y;
   }
 
-  Var by_chunks(const Inputs& in, Var& S) const {
-    Var y;
-    for (int64_t t = 0, L = in.q.size(1); t < L; t += kChunk) {
-      Var out = delta_chunk(in.part(t, std::min(kChunk, L - t)), S);
-      y = y.defined() ? concat(y, out, 1) : out;
-    }
-    return scale(y, 1 / std::sqrt(double(layout_.head_width())));
+  Var by_chunks(const Inputs& in, Var& S, bool keep) const {
+    int64_t B = in.q.size(0), L = in.q.size(1), H = in.q.size(2), e = in.q.size(3);
+    int64_t c = std::min(kChunk, L), M = (L + c - 1) / c;
+    // Tokens beyond the end write nothing and forget nothing. [B·M, c, H, …].
+    auto chunks = [&](const Var& x, double beyond) {
+      Shape shape = x.shape();
+      Var padded = x;
+      if (M * c > L) {
+        Tensor rest = x.exec().full(shape.with(1, M * c - L), x.dtype(), beyond);
+        padded = concat(x, x.tape().constant(rest), 1);
+      }
+      return reshape(padded, shape.with(1, c).with(0, B * M));
+    };
+    Var q = chunks(in.q, 0), k = chunks(in.k, 0), v = chunks(in.v, 0), a = chunks(in.decay, 1);
+    Shape by_token{B * M, c, H, 1};
+    Var weight = reshape(chunks(in.strength, 0), by_token);
+    Var products = cumulative_product(a), start = reshape(products, by_token), G = decay(a);
+    Var k_end = reshape(remaining_product(a), by_token) * k;
+
+    Var system = permute(weight, {0, 2, 1, 3}) * (contract("bihn,bjhn->bhij", {k, k}) * G);
+    Var right = permute(concat(weight * v, weight * start * k, 3), {0, 2, 1, 3});
+    Var solved = solve_unit_lower(system, right);  // [B·M, H, c, 2e]
+    Var U = narrow(solved, 3, 0, e), W = narrow(solved, 3, e, e);
+
+    Var P =
+        all_of(products) * identity(a.tape(), a.dtype()) - contract("bjhn,bhjm->bhnm", {k_end, W});
+    Var N = contract("bjhn,bhjv->bhnv", {k_end, U});
+    Tensor last;
+    Shape by_chunk{B, M, H, e, e};
+    Var before = matrix_scan(reshape(P, by_chunk), reshape(N, by_chunk),
+                             S.defined() ? S.value() : Tensor(), keep ? &last : nullptr);
+    if (keep) S = a.tape().constant(last);
+
+    Var scores = contract("bihn,bjhn->bhij", {q, k}) * G;
+    Var mixed = contract("bhij,bhjv->bihv", {scores, solved});
+    Var reads = start * q - narrow(mixed, 3, e, e);
+    Var y = narrow(mixed, 3, 0, e) +
+            contract("bihn,bhnv->bihv", {reads, reshape(before, {B * M, H, e, e})});
+    y = narrow(reshape(y, {B, M * c, H, e}), 1, 0, L);
+    return scale(y, 1 / std::sqrt(double(e)));
   }
 
-  // The output of a chunk without the factor 1/√e; S is brought up to date.
-  Var delta_chunk(const Inputs& in, Var& S) const {
-    const auto& [q, k, v, a, strength] = in;
-    int64_t B = q.size(0), c = q.size(1), H = q.size(2);
-    Shape by_token{B, c, H, 1};
-    Var start = cumulative_product(a), G = decay(a), weight = reshape(strength, by_token);
-    Var u = weight * v;
-    if (S.defined())
-      u = weight * (v - reshape(start, by_token) * contract("bihn,bhnv->bihv", {k, S}));
-    Var overlap = contract("bihn,bjhn->bhij", {k, k}) * G;
-    Var system = permute(weight, {0, 2, 1, 3}) * overlap;
-    u = permute(solve_unit_lower(system, permute(u, {0, 2, 1, 3})), {0, 2, 1, 3});
-    Var y = contract("bihn,bjhn,bhij,bjhv->bihv", {q, k, G, u});
-    if (S.defined()) y = y + reshape(start, by_token) * contract("bihn,bhnv->bihv", {q, S});
-    Var added = contract("bjh,bjhn,bjhv->bhnv", {remaining_product(a), k, u});
-    S = S.defined() ? all_of(start) * S + added : added;
-    return y;
+  Var identity(Tape& tape, DType dtype) const {
+    int64_t e = layout_.head_width();
+    std::vector<double> values(size_t(e * e), 0.0);
+    for (int64_t n = 0; n < e; ++n) values[size_t(n * (e + 1))] = 1;
+    return tape.constant(tape.exec().from({e, e}, values, dtype));
   }
 
   // The product over all tokens, [B, H, 1, 1], from the products up to each.
@@ -170,16 +190,18 @@ class MatrixRecurrence : public TokenMixing {
                             {"S <- S + β k ⊗ v", {2 * e * e * tokens, 2 * state * tokens}},
                             {"qᵀS", {2 * e * e * tokens, state * tokens}}},
                            {}};
-    ContractionOrder chunks{fmt::format("chunks of {}", int64_t(c)),
-                            {{"k kᵀ, q kᵀ and decays", {(4 * e + 4) * c * tokens, 24 * c * tokens}},
-                             {"triangular system", {e * c * tokens, (2 * c + 2 * row) * tokens}},
-                             {"scores with u", {2 * e * c * tokens, (4 * c + 2 * row) * tokens}},
-                             {"kᵀS, qᵀS, k ⊗ u", {6 * e * e * tokens, 4 * row * tokens}}},
-                            {}};
+    ContractionOrder chunks{
+        fmt::format("chunks of {}", int64_t(c)),
+        {{"k kᵀ, q kᵀ and decays", {(4 * e + 4) * c * tokens, 24 * c * tokens}},
+         {"triangular system for U, W", {2 * e * c * tokens, (2 * c + 4 * row) * tokens}},
+         {"scores with U, W", {4 * e * c * tokens, (4 * c + 4 * row) * tokens}},
+         {"Kᵀ U, Kᵀ W, reads of S", {6 * e * e * tokens, 5 * row * tokens}},
+         {"S from chunk to chunk", {2 * e * e * e * tokens / c, 3 * state * tokens / c}}},
+        {}};
     for (ContractionOrder* order : {&token, &chunks})
       for (auto& step : order->steps) {
         bool by_token = order == &token;
-        step.cost.operations = int(by_token ? L : (L + kChunk - 1) / kChunk);
+        step.cost.operations = by_token ? int(L) : 2;
         step.cost.memory = by_token ? state * tokens : row * tokens;
         order->cost += step.cost;
       }

@@ -122,6 +122,14 @@ const std::multimap<Primitive, Case>& cases() {
         [](Tape&, const V& x) {
           return selective_scan(softplus(x[0]), -exp(x[1]), x[2], x[3], x[4]);
         }}},
+      {P::matrix_scan,
+       {{{2, 4, 2, 3, 3}, {2, 4, 2, 3, 2}},
+        [](Tape&, const V& x) { return matrix_scan(x[0], x[1]); }}},
+      {P::matrix_scan,
+       {{{1, 3, 2, 2, 2}, {1, 3, 2, 2, 2}},
+        [](Tape& tape, const V& x) {
+          return matrix_scan(x[0], x[1], tape.exec().full({1, 2, 2, 2}, DType::f64, 0.5));
+        }}},
       {P::embedding,
        {{{4, 3}},
         [](Tape& tape, const V& x) {
