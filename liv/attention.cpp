@@ -60,20 +60,29 @@ class Attention : public TokenMixing {
     return plan_contraction(network(), {q, k, {L}, v});
   }
 
-  DenseCore materialize(const Features& f, const Weights&) const override {
+  DenseCore scores(const Features& f) const override {
     FeatureRows q(f, reader(layout_.liv.groups)->name), k(f, writer(layout_.liv.groups)->name);
     int64_t H = layout_.sizes.heads, e = layout_.head_width(), L = q.length();
     double factor = scaled(layout_.liv.op) ? 1 / std::sqrt(double(e)) : 1;
-    DenseCore core{H, L, std::vector<double>(size_t(H * L * L), 0.0)};
+    DenseCore S{H, L, std::vector<double>(size_t(H * L * L), 0.0)};
     for (int64_t h = 0; h < H; ++h)
-      for (int64_t i = 0; i < L; ++i) {
-        int64_t from = banded() ? std::max<int64_t>(0, i - layout_.sizes.window + 1) : 0;
-        int64_t kv = h * layout_.kv_heads() / H;
-        for (int64_t j = from; j <= i; ++j) {
+      for (int64_t i = 0; i < L; ++i)
+        for (int64_t j = 0; j < L; ++j) {
+          int64_t kv = h * layout_.kv_heads() / H;
           double s = 0;
           for (int64_t n = 0; n < e; ++n) s += q.at(i, h * e + n) * k.at(j, kv * e + n);
-          core.at(h, i, j) = s * factor;
+          S.at(h, i, j) = s * factor;
         }
+    return S;
+  }
+
+  DenseCore materialize(const Features& f, const Weights&) const override {
+    DenseCore core = scores(f);
+    for (int64_t h = 0; h < core.rows; ++h)
+      for (int64_t i = 0; i < core.length; ++i) {
+        int64_t from = banded() ? std::max<int64_t>(0, i - layout_.sizes.window + 1) : 0;
+        for (int64_t j = 0; j < core.length; ++j)
+          if (j < from || j > i) core.at(h, i, j) = 0;
         entries_of_row(core, h, i, from);
       }
     return core;

@@ -35,6 +35,9 @@ class TokenMixing {
   // T(x) itself for one sequence, entry by entry from its definition, without the gate z.
   virtual DenseCore materialize(const Features& f, const Weights& w) const = 0;
 
+  // Low-rank: the scores that T(x) is made of, of all pairs, before mask and nonlinearity.
+  virtual DenseCore scores(const Features&) const { return {}; }
+
   // Floats that apply() keeps for decoding at context c (what features keep is counted there).
   virtual int64_t cache(int64_t context) const = 0;
 

@@ -32,6 +32,8 @@ class Operator {
   // T(x) of one branch for one sequence, gate included; rows are heads, or channels where channels
   // are diagonal or a gate tells them apart.
   DenseCore materialize(const Weights& weights, const Features& features) const;
+  // Of low-rank operators: T before mask, nonlinearity and gate. Empty for the others.
+  DenseCore scores(const Features& features) const { return mixing_->scores(features); }
   // W_o (T v), the view that materialize is checked by: [L][d].
   std::vector<double> apply_dense(const DenseCore& core, const Weights& weights,
                                   const Features& features) const;

@@ -1,0 +1,179 @@
+#include "liv/certificate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "liv/rank.h"
+
+namespace star {
+namespace {
+
+constexpr double kRankThreshold = 1e-10;
+
+// The width of the band that holds all entries, the diagonal included; 0 without one.
+int64_t band_width(const Layout& l) {
+  if (l.liv.op.sparsity() == 2) return l.sizes.window;
+  return l.group("kernel") ? kTaps : 0;
+}
+
+// The states through which all of the past acts on the future; 0 where no number is claimed.
+int64_t states(const Layout& l) {
+  const OperatorGenome& op = l.liv.op;
+  if (op.token_mixing() == 4) return l.grouped() ? l.head_width() : l.states();
+  // Linear attention is a recurrence, too; what divides its rows changes no rank.
+  bool linear = op.nonlinearity() == 1 || op.nonlinearity() == 5;
+  return op.token_mixing() == 2 && linear && op.sparsity() == 1 ? l.head_width() : 0;
+}
+
+template <class Where>
+double largest_where(const DenseCore& T, Where where) {
+  double worst = 0;
+  for (int64_t r = 0; r < T.rows; ++r)
+    for (int64_t i = 0; i < T.length; ++i)
+      for (int64_t j = 0; j < T.length; ++j) {
+        double entry = std::abs(T.at(r, i, j));
+        if (where(i, j) && !(entry <= worst)) worst = std::isnan(entry) ? INFINITY : entry;
+      }
+  return worst;
+}
+
+double above_diagonal(const Layout&, const Evidence& e) {
+  return largest_where(e.core, [](int64_t i, int64_t j) { return j > i; });
+}
+
+double off_diagonal(const Layout&, const Evidence& e) {
+  return largest_where(e.core, [](int64_t i, int64_t j) { return j != i; });
+}
+
+double outside_band(const Layout& l, const Evidence& e) {
+  return largest_where(e.core,
+                       [width = band_width(l)](int64_t i, int64_t j) { return i - j >= width; });
+}
+
+int64_t block_rank(const DenseCore& T, int64_t r, int64_t from_row, int64_t columns) {
+  Columns block(static_cast<size_t>(columns));
+  for (int64_t j = 0; j < columns; ++j)
+    for (int64_t i = from_row; i < T.length; ++i) block[size_t(j)].push_back(T.at(r, i, j));
+  return numerical_rank(std::move(block), kRankThreshold);
+}
+
+double score_rank(const Layout&, const Evidence& e) {
+  if (e.scores.entries.empty()) return NAN;  // nothing was measured
+  int64_t rank = 0;
+  for (int64_t r = 0; r < e.scores.rows; ++r)
+    rank = std::max(rank, block_rank(e.scores, r, 0, e.scores.length));
+  return double(rank);
+}
+
+double semi_separable_order(const Layout&, const Evidence& e) {
+  int64_t order = 0;
+  for (int64_t r = 0; r < e.core.rows; ++r)
+    for (int64_t cut = 1; cut < e.core.length; ++cut)
+      order = std::max(order, block_rank(e.core, r, cut, cut));
+  return double(order);
+}
+
+// With S_ij = C_i B_j, and K_τ the least-squares fit of T_ij = S_ij K_{i−j} along a diagonal:
+// max|T_ij − S_ij K_{i−j}| / max|T|, by channel. No quotient, since C and B may be 0.
+double toeplitz_deviation(const Layout&, const Evidence& e) {
+  const DenseCore& T = e.core;
+  double worst = 0;
+  for (int64_t r = 0; r < T.rows; ++r) {
+    double largest = 0, deviation = 0;
+    for (int64_t lag = 0; lag < T.length; ++lag) {
+      auto scaling = [&](int64_t j) {
+        return e.read[size_t((j + lag) * T.rows + r)] * e.write[size_t(j * T.rows + r)];
+      };
+      double along = 0, squares = 0;
+      for (int64_t j = 0; j + lag < T.length; ++j) {
+        along += scaling(j) * T.at(r, j + lag, j);
+        squares += scaling(j) * scaling(j);
+      }
+      double kernel = squares > 0 ? along / squares : 0;
+      for (int64_t j = 0; j + lag < T.length; ++j) {
+        double entry = T.at(r, j + lag, j), off = std::abs(entry - scaling(j) * kernel);
+        largest = std::max(largest, std::abs(entry));
+        if (!(off <= deviation)) deviation = std::isnan(off) ? INFINITY : off;
+      }
+    }
+    if (deviation > 0) worst = std::max(worst, deviation / largest);
+  }
+  return worst;
+}
+
+double residual(const Layout&, const Evidence& e) { return relative_error(e.dense, e.parallel); }
+
+// Which claims a class makes, and how they are measured.
+struct Claim {
+  const char* name;
+  bool (*made)(const Layout&);
+  double (*bound)(const Layout&);
+  double (*measure)(const Layout&, const Evidence&);
+};
+
+bool always(const Layout&) { return true; }
+double zero(const Layout&) { return 0; }
+double agreeing(const Layout&) { return agreement(DType::f64); }
+
+constexpr Claim kClaims[] = {
+    {"causality", always, zero, above_diagonal},
+    {"diagonal", [](const Layout& l) { return l.liv.op.token_mixing() == 1; }, zero, off_diagonal},
+    {"band", [](const Layout& l) { return band_width(l) > 0; }, zero, outside_band},
+    {"score rank", [](const Layout& l) { return l.liv.op.token_mixing() == 2; },
+     [](const Layout& l) { return double(l.head_width()); }, score_rank},
+    {"semi-separable order", [](const Layout& l) { return states(l) > 0; },
+     [](const Layout& l) { return double(states(l)); }, semi_separable_order},
+    {"Toeplitz", [](const Layout& l) { return l.liv.op.token_mixing() == 3; }, agreeing,
+     toeplitz_deviation},
+    {"residual", always, agreeing, residual},
+};
+
+}  // namespace
+
+double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return INFINITY;
+  double worst = 0, largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return INFINITY;
+    worst = std::max(worst, std::abs(a[i] - b[i]));
+    largest = std::max(largest, std::abs(b[i]));
+  }
+  return worst == 0 ? 0 : worst / largest;
+}
+
+double agreement(DType dtype) { return dtype == DType::f64 ? 1e-10 : 1e-5; }
+
+Evidence gather(const Operator& op, const Weights& weights, const Var& x) {
+  Evidence e;
+  Features f;
+  e.parallel = op.apply(weights, x, {}, nullptr, &f).value().to_doubles();
+  e.core = op.materialize(weights, f);
+  e.dense = op.apply_dense(e.core, weights, f);
+  const Layout& l = op.layout();
+  if (l.liv.op.token_mixing() == 2) e.scores = op.scores(f);
+  if (l.liv.op.token_mixing() == 3) {
+    e.read = f.at(reader(l.liv.groups)->name).value().to_doubles();
+    e.write = f.at(writer(l.liv.groups)->name).value().to_doubles();
+    if (l.group("z")) {
+      std::vector<double> z = f.at("z").value().to_doubles();
+      for (size_t i = 0; i < z.size(); ++i) e.read[i] *= z[i];
+    }
+  }
+  return e;
+}
+
+std::vector<Check> certify(const Layout& layout, const Evidence& evidence) {
+  std::vector<Check> checks;
+  for (const Claim& claim : kClaims)
+    if (claim.made(layout))
+      checks.push_back({claim.name, 0, claim.measure(layout, evidence), claim.bound(layout)});
+  return checks;
+}
+
+int64_t least_length(const Layout& layout) {
+  int64_t length = std::max<int64_t>(2, band_width(layout) + 1);
+  if (layout.liv.op.token_mixing() == 2) length = std::max(length, layout.head_width() + 1);
+  return states(layout) > 0 ? std::max(length, 2 * states(layout) + 2) : length;
+}
+
+}  // namespace star

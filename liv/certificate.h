@@ -1,0 +1,51 @@
+// Structure certificates: what the digits of a class claim of T(x), checked on its numbers rather
+// than on the code that made them (liv/README.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "liv/operator.h"
+
+namespace star {
+
+struct Check {
+  std::string name;
+  int branch = 0;  // of a differential class
+  double value = 0, bound = 0;
+  bool pass() const { return value <= bound; }  // not if it is no number
+};
+
+// max|a − b| / max|b|; infinite where the sizes differ or a number is none.
+double relative_error(const std::vector<double>& a, const std::vector<double>& b);
+
+// How far two computations of one thing may differ in this precision.
+double agreement(DType dtype);
+
+// One branch of an operator on one sequence, as numbers.
+struct Evidence {
+  DenseCore core;                       // T(x), the gate z included
+  DenseCore scores;                     // low-rank: of all pairs, before mask and nonlinearity
+  std::vector<double> read, write;      // Toeplitz: what scales rows and columns, [L][rows]
+  std::vector<double> dense, parallel;  // y as W_o (T v), and as training computes it: [L][d]
+};
+
+// x [1, L, d], weights in double precision.
+Evidence gather(const Operator& op, const Weights& weights, const Var& x);
+
+// The claims of the class, measured:
+//   causality             largest |T_ij| with j > i                     0
+//   diagonal              largest |T_ij| with j ≠ i                     0       token mixing 1
+//   band                  largest |T_ij| outside of the band            0       banded; kernels of
+//   taps score rank            rank of the scores                            e       token mixing 2
+//   semi-separable order  largest rank of the blocks T[i:, :i]          N or e  4; 2 without σ
+//   Toeplitz              deviation along diagonals, scalings removed   1e-10   token mixing 3
+//   residual              relative error of the parallel view           1e-10
+// Zeros are exact: nothing is computed there. A singular value counts for a rank if it exceeds
+// 1e-10 of the largest: rounding leaves about 1e-14, and a claim that is wrong leaves more.
+std::vector<Check> certify(const Layout& layout, const Evidence& evidence);
+
+// The shortest sequence on which every claim can fail.
+int64_t least_length(const Layout& layout);
+
+}  // namespace star

@@ -1,0 +1,33 @@
+// One branch of an operator with weights of its own, away from their starting values: for
+// certificates, pictures and tests.
+#pragma once
+
+#include "liv/operator.h"
+
+namespace star {
+
+// What starts at 0 or 1 would hide a mistake: every parameter moves, those of linear maps (`decay`)
+// so that features are of order 1.
+Tensor moved_parameter(Exec& exec, Rng& rng, const Tensor& start, const std::string& name,
+                       bool decay);
+
+Tensor random_tensor(Exec& exec, Rng& rng, const Shape& shape, DType dtype, double deviation = 1);
+
+class RandomOperator {
+ public:
+  // The weights of each seed are the same in both precisions, but for rounding.
+  RandomOperator(Exec& exec, const LivClass& liv, const Sizes& sizes, DType dtype, uint64_t seed);
+
+  Weights weights(Tape& tape) const;
+  // y [B, L, d] of x [B, L, d]. With a state, x continues what it has seen.
+  Tensor apply(Exec& exec, const Tensor& x, State* state = nullptr) const;
+
+  Operator op;
+  std::vector<ParameterSpec> specs;
+  std::vector<Tensor> values;
+};
+
+// The tokens from … to of x [B, L, …].
+Tensor tokens_between(Exec& exec, const Tensor& x, int64_t from, int64_t to);
+
+}  // namespace star

@@ -1,0 +1,272 @@
+// What a class claims of T(x) holds for the numbers of T; a wrong claim, and an operator broken on
+// purpose, fail.
+#include "liv/certificate.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "core/error.h"
+#include "liv/verify.h"
+#include "tests/liv/models.h"
+
+namespace star {
+namespace {
+
+using Names = std::set<std::string>;
+
+struct Trial {
+  Layout layout;
+  Evidence evidence;
+  DenseCore& core() { return evidence.core; }
+};
+
+Trial trial(const LivClass& liv, const Sizes& sizes, int64_t length, uint64_t seed) {
+  Exec exec(cpu_backend());
+  RandomOperator random(exec, liv, sizes, DType::f64, seed);
+  Rng rng(seed, "test.certificate.input");
+  Tape tape(exec, false);
+  Tensor x = random_tensor(exec, rng, {1, length, sizes.width}, DType::f64);
+  return {random.op.layout(), gather(random.op, random.weights(tape), tape.constant(x))};
+}
+
+Trial trial(const std::string& genome, uint64_t seed = 1) {
+  return trial(first_class(genome), {16, 4, 5, 40, 8}, 40, seed);
+}
+
+std::string described(const std::vector<Check>& checks) {
+  std::string text;
+  for (auto& c : checks)
+    text += fmt::format("{} {} {}: {} of {}\n", c.pass() ? "pass" : "FAIL", c.name, c.branch,
+                        c.value, c.bound);
+  return text;
+}
+
+Names failing(const std::vector<Check>& checks) {
+  Names names;
+  for (auto& c : checks)
+    if (!c.pass()) names.insert(c.name);
+  return names;
+}
+
+double value_of(const std::vector<Check>& checks, const std::string& name) {
+  for (auto& c : checks)
+    if (c.name == name) return c.value;
+  FAIL("no check called " << name);
+  return NAN;
+}
+
+// Changes every entry below the diagonal by a relative 1e-6.
+void shake(Trial& t) {
+  Rng rng(3, "test.certificate.shake");
+  for (int64_t r = 0; r < t.core().rows; ++r)
+    for (int64_t i = 0; i < t.core().length; ++i)
+      for (int64_t j = 0; j < i; ++j) t.core().at(r, i, j) *= 1 + 1e-6 * rng.normal();
+}
+
+// An operator whose algorithms agree on a T that is not what the class claims; the certificate that
+// finds it, and no other does.
+struct Broken {
+  const char* genome;
+  std::string found;
+  void (*harm)(Trial&);
+};
+
+const Broken kBroken[] = {
+    {"11111", "causality", [](Trial& t) { t.core().at(1, 3, 4) = 1e-12; }},
+    {"71111", "causality", [](Trial& t) { t.core().at(3, 0, 39) = -1e-12; }},
+    {"61111", "causality", [](Trial& t) { t.core().at(31, 38, 39) = NAN; }},
+    {"91111", "diagonal", [](Trial& t) { t.core().at(1, 6, 2) = 1e-12; }},
+    {"j1111", "band", [](Trial& t) { t.core().at(3, 20, 12) = 1e-12; }},
+    {"71111", "band", [](Trial& t) { t.core().at(3, 20, 17) = 1e-13; }},
+    {"11111", "score rank",
+     [](Trial& t) {
+       // Of rank 1, so that the scores are of rank e + 1.
+       for (int64_t i = 0; i < 40; ++i)
+         for (int64_t j = 0; j < 40; ++j)
+           t.evidence.scores.at(2, i, j) += 1e-6 * std::cos(double(i)) * std::sin(double(j * j));
+     }},
+    {"j1111", "score rank", [](Trial& t) { t.evidence.scores.at(0, 1, 30) += 1e-6; }},
+    {"i1111", "score rank", [](Trial& t) { t.evidence.scores = {}; }},
+    {"51111", "semi-separable order", shake},
+    {"61111", "semi-separable order", shake},
+    {"61111", "semi-separable order", [](Trial& t) { t.core().at(0, 9, 7) *= 1.01; }},
+    {"k1111", "semi-separable order", shake},
+    {"l1111", "semi-separable order", shake},
+    {"i1111", "semi-separable order", shake},
+    {"71111", "Toeplitz", [](Trial& t) { t.core().at(2, 5, 4) *= 1.001; }},
+    {"81111", "Toeplitz", shake},
+    {"81111", "Toeplitz",
+     [](Trial& t) {
+       // A kernel that depends on the position.
+       for (int64_t j = 0; j < 37; ++j) t.core().at(5, j + 3, j) *= 1 + 1e-3 * double(j);
+     }},
+    {"k1111", "residual", [](Trial& t) { t.evidence.dense[7] *= 1 + 1e-3; }},
+    {"11111", "residual", [](Trial& t) { t.evidence.parallel[7] = NAN; }},
+    {"81111", "residual",
+     [](Trial& t) {
+       t.evidence = trial("81111", 2).evidence;
+       t.evidence.parallel = trial("81111", 1).evidence.parallel;
+     }},
+};
+
+}  // namespace
+
+TEST_CASE("certificate: every class makes its claims, and no other") {
+  struct Row {
+    const char* classes;
+    Names names;
+  };
+  for (const Row& row : {Row{"1234abcd", {"causality", "score rank", "residual"}},
+                         {"jn", {"causality", "score rank", "band", "residual"}},
+                         {"im", {"causality", "score rank", "semi-separable order", "residual"}},
+                         {"56eflkop", {"causality", "semi-separable order", "residual"}},
+                         {"7g", {"causality", "Toeplitz", "band", "residual"}},
+                         {"8h", {"causality", "Toeplitz", "residual"}},
+                         {"9", {"causality", "diagonal", "residual"}}})
+    for (char id : std::string(row.classes)) {
+      INFO(id);
+      Trial t = trial(std::string(1, id) + "1111");
+      Names names;
+      for (auto& c : certify(t.layout, t.evidence)) names.insert(c.name);
+      CHECK(names == row.names);
+    }
+}
+
+TEST_CASE("certificate: all classes pass every check, at any size") {
+  Rng rng(4, "test.certificate");
+  constexpr int64_t kShapes[][2] = {{16, 4}, {8, 2}, {24, 6}, {28, 7}, {6, 1}};
+  Exec exec(cpu_backend());
+  for (const LivClass& liv : extended_pool().classes)
+    for (int i = 0; i < 2; ++i) {
+      auto& shape = kShapes[rng.below(std::size(kShapes))];
+      Sizes sizes{shape[0], shape[1], 5, 3 + rng.below(90), 1 + rng.below(20)};
+      int64_t length = least_length(Layout(liv, sizes)) + rng.below(40);
+      std::vector<Check> checks = verify(exec, liv, sizes, length, rng.bits());
+      INFO(liv.name << ", width " << shape[0] << ", length " << length);
+      CHECK_MESSAGE(failing(checks).empty(), described(checks));
+      // Both branches, and the parameters once.
+      int certificates = 0;
+      for (auto& c : checks) certificates += c.name == "residual";
+      CHECK(certificates == (liv.differential ? 2 : 1));
+    }
+}
+
+TEST_CASE("certificate: random legal operators pass every check") {
+  Rng rng(5, "test.certificate.random");
+  const Pool pool = extended_pool();
+  Exec exec(cpu_backend());
+  for (int i = 0; i < 60; ++i) {
+    std::string genome = to_text(repair(random_genome_text(rng, pool, 1, true), pool));
+    LivClass liv = first_class(genome);
+    Sizes sizes{4, 2, 5, 20, 1 + rng.below(6)};
+    int64_t length = least_length(Layout(liv, sizes)) + rng.below(8);
+    uint64_t seed = rng.bits();
+    std::vector<Check> checks = verify(exec, liv, sizes, length, seed);
+    INFO(genome << ", length " << length << ", seed " << seed);
+    CHECK_MESSAGE(failing(checks).empty(), described(checks));
+  }
+}
+
+TEST_CASE("certificate: ranks and bands are not only kept but reached") {
+  for (auto [genome, rank] :
+       {std::pair{"11111", 4.0}, {"31111", 4}, {"j1111", 4}, {"11111|%1:21211,21211,21211", 8}}) {
+    INFO(std::string(genome));
+    Trial t = trial(genome);
+    CHECK(value_of(certify(t.layout, t.evidence), "score rank") == rank);
+  }
+  for (auto [genome, order] : {std::pair{"51111", 5.0},  // of 16: rounding hides what decays
+                               {"51111|%5:23114,21114,41115,21311,21311", 4},
+                               {"51111|%5:23114,21114,41115,21111,21111", 1},
+                               {"61111", 1},
+                               {"k1111", 4},
+                               {"l1111", 4},
+                               {"i1111", 4},
+                               {"11111|1:12113", 4}}) {
+    INFO(std::string(genome));
+    Trial t = trial(genome);
+    CHECK(value_of(certify(t.layout, t.evidence), "semi-separable order") >= order);
+  }
+  for (const char* genome : {"j1111", "11111|1:12213", "11111|1:12243", "41111|4:42223"})
+    for (int64_t window : {1, 2, 5, 20}) {
+      INFO(std::string(genome) << ", window " << window);
+      Trial t = trial(first_class(genome), {16, 4, 5, 40, window}, 40, 2);
+      for (int64_t i = window - 1; i < 40; ++i) CHECK(t.core().at(1, i, i - window + 1) != 0);
+    }
+}
+
+TEST_CASE("certificate: an operator broken on purpose fails what it breaks, and only that") {
+  Names found;
+  for (const Broken& broken : kBroken) {
+    INFO(std::string(broken.genome));
+    Trial t = trial(broken.genome);
+    CHECK(failing(certify(t.layout, t.evidence)).empty());
+    broken.harm(t);
+    std::vector<Check> checks = certify(t.layout, t.evidence);
+    CHECK_MESSAGE(failing(checks) == Names{broken.found}, described(checks));
+    found.insert(broken.found);
+  }
+  for (const LivClass& liv : extended_pool().classes) {
+    Trial t = trial(std::string(1, liv.id) + "1111");
+    for (auto& c : certify(t.layout, t.evidence))
+      CHECK_MESSAGE(found.contains(c.name), c.name << " is broken by none of the operators");
+  }
+}
+
+TEST_CASE("certificate: the claims of one class fail on the operator of another") {
+  struct Pair {
+    const char *claimed, *actual, *found;
+  };
+  for (const Pair& pair : {Pair{"91111", "11111", "diagonal"},
+                           {"j1111", "11111", "band"},
+                           {"i1111", "11111", "semi-separable order"},
+                           {"61111", "k1111", "semi-separable order"},
+                           {"k1111", "51111", "semi-separable order"},
+                           {"11111", "11111|%1:21211,21211,21211", "score rank"},
+                           {"71111", "81111", "band"}}) {
+    INFO(std::string(pair.claimed) << " claimed of " << std::string(pair.actual));
+    std::vector<Check> checks = certify(trial(pair.claimed).layout, trial(pair.actual).evidence);
+    CHECK_MESSAGE(failing(checks) == Names{pair.found}, described(checks));
+  }
+}
+
+TEST_CASE("certificate: the least length is the shortest on which every claim can fail") {
+  Rng rng(6, "test.certificate.length");
+  auto noise = [&](int64_t n) { return normals(rng, n); };
+  for (const LivClass& liv : extended_pool().classes) {
+    INFO(liv.name);
+    Layout layout(liv, {16, 4, 5, 40, 8});
+    for (int64_t shorter : {0, 1}) {
+      int64_t L = least_length(layout) - shorter, rows = 16;
+      Evidence e{{rows, L, noise(rows * L * L)},
+                 {4, L, noise(4 * L * L)},
+                 noise(L * rows),
+                 noise(L * rows),
+                 noise(L * 16),
+                 noise(L * 16)};
+      std::vector<Check> checks = certify(layout, e);
+      CHECK_MESSAGE((failing(checks).size() == checks.size()) == (shorter == 0), described(checks));
+    }
+    Exec exec(cpu_backend());
+    CHECK_THROWS_AS(verify(exec, liv, {16, 4, 5, 40, 8}, least_length(layout) - 1, 0), Error);
+  }
+}
+
+TEST_CASE(
+    "certificate: rows of softmax and of kernel-normalised attention sum to 1, none below 0") {
+  for (const char* genome : {"11111", "j1111", "i1111", "41111"}) {
+    INFO(std::string(genome));
+    DenseCore T = trial(genome).core();
+    for (int64_t r = 0; r < T.rows; ++r)
+      for (int64_t i = 0; i < T.length; ++i) {
+        double total = 0;
+        for (int64_t j = 0; j < T.length; ++j) {
+          CHECK(T.at(r, i, j) >= 0);
+          total += T.at(r, i, j);
+        }
+        CHECK(total == doctest::Approx(1).epsilon(1e-5));
+      }
+  }
+}
+
+}  // namespace star
