@@ -99,6 +99,25 @@ Genome ModelOptions::genome(const std::string& text, Pool& in_force) const {
   return resolve(text, in_force);
 }
 
+LivClass class_named(const std::string& text) {
+  const Pool pool = extended_pool();
+  for (const LivClass& c : pool.classes)
+    if (text == std::string(1, c.id) || text == c.name) return c;
+  bool genome = text.size() >= 5 && text.find_first_not_of(
+                                        "0123456789abcdefghijklmnopqrstuvwxyz-|"
+                                        ":%,") == text.npos;
+  require(genome, "liv: `{}` is no id or name of `star liv list`, and no genome of one LIV", text);
+  Genome g = resolve(text, pool);
+  require(g.segments.size() == 1, "liv: `{}` has {} LIVs; one is wanted", text, g.segments.size());
+  return *effective_pool(g, pool).find(g.segments[0].liv);
+}
+
+std::string digits_text(const Digits& digits) {
+  std::string text;
+  for (int d : digits) text += base36_digit(d);
+  return text;
+}
+
 void declare_training(CLI::App& app, TrainOptions& o) {
   auto positive = CLI::PositiveNumber;
   app.add_option("--batch", o.batch, "Sequences a step")

@@ -62,6 +62,11 @@ struct ModelOptions {
   Genome genome(const std::string& text, Pool& pool_in_force) const;
 };
 
+// A class by its id ("1") or name ("SA-1"), or the one LIV of a genome ("11111|1:12133"), all in
+// the extended pool. Throws Error.
+LivClass class_named(const std::string& text);
+std::string digits_text(const Digits& digits);  // "12123"
+
 void declare_training(CLI::App& app, TrainOptions& options);
 
 // True once SIGINT or SIGTERM has come; the handler is installed by the first call.
@@ -96,5 +101,7 @@ void declare_logits(CLI::App& app);
 void declare_generate(CLI::App& app);
 void declare_genome(CLI::App& app);
 void declare_liv(CLI::App& app);
+void declare_liv_verify(CLI::App& liv);
+void declare_liv_matrix(CLI::App& liv);
 
 }  // namespace star

@@ -6,7 +6,7 @@
 set -eu
 
 packages="g++ cmake ninja-build libopenblas-serial-dev libcli11-dev nlohmann-json3-dev libfmt-dev \
-libsqlite3-dev libxsimd-dev"
+libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev"
 [ "${1:-build}" = test ] && packages="$packages doctest-dev clang-format python3"
 
 missing=""

@@ -1,14 +1,8 @@
-// star liv list.
+// star liv list; the other views of the operators are in tools/liv_views.cpp.
 #include "tools/command.h"
 
 namespace star {
 namespace {
-
-std::string digits_text(const Digits& digits) {
-  std::string text;
-  for (int d : digits) text += base36_digit(d);
-  return text;
-}
 
 struct LivList {
   Common common;
@@ -46,6 +40,8 @@ void declare_liv(CLI::App& app) {
   CLI::App* list = sub->add_subcommand("list", "The pool of LIV classes");
   c->common.declare(*list);
   list->callback([c] { c->run(); });
+  declare_liv_verify(*sub);
+  declare_liv_matrix(*sub);
 }
 
 }  // namespace star

@@ -115,6 +115,53 @@ def check_genomes(tmp):
     assert len(doc("liv", "list")["classes"]) == 25
 
 
+def check_operators(tmp):
+    listed = doc("liv", "list")["classes"]
+    verified = doc("liv", "verify", "--seed", "3")["classes"]
+    assert [(c["id"], c["name"]) for c in verified] == [(c["id"], c["name"]) for c in listed]
+    for liv in verified:
+        for c in liv["checks"]:
+            assert c["pass"] and c["value"] <= c["bound"], (liv["name"], c)
+        names = {c["name"] for c in liv["checks"]}
+        assert names > {"causality", "residual", "cache", "parameters", "prefill float32"}, names
+    table = star("liv", "verify")
+    assert all(c["name"] in table for c in listed) and table.count("!") == 1
+    for text in ("k", "Rec-3", "k1111"):
+        one, = doc("liv", "verify", text, "--width", "8", "--heads", "2")["classes"]
+        assert one["id"] == "k" and one["name"] == "Rec-3", one
+    relu, = doc("liv", "verify", "11111|1:12133")["classes"]
+    assert relu["operator"] == "12133" and {"score rank"} < {c["name"] for c in relu["checks"]}
+    for text in ("q", "SA-9", "11111-91111", "11111|1:19999", "1111!", "@mamba"):
+        star("liv", "verify", text, status=2)
+        star("liv", "matrix", text, "--out", tmp + "/x.npy", status=2)
+    star("liv", "verify", "1", "--width", "10", status=2)
+    assert "34" in star("liv", "verify", "5", "--seq", "33", status=2)
+    star("liv", "matrix", "1", status=2)
+    star("liv", "matrix", "1", "--out", tmp + "/nowhere/x.npy", status=2)
+
+    for text, wanted in (("SA-1", [2, 20, 20]), ("5", [8, 20, 20]), ("f", [2, 16, 20, 20])):
+        npy, png = tmp + "/t.npy", tmp + "/t.png"
+        sizes = ["--seq", "20", "--width", "8", "--heads", "2"]
+        made = doc("liv", "matrix", text, *sizes, "--out", npy, "--png", png)
+        shape, values = read_npy(npy)
+        assert list(shape) == made["shape"] == wanted, (text, shape, made)
+        L = 20
+        assert not any(values[i * L + j] for i in range(L) for j in range(i + 1, L))
+        if text == "SA-1":
+            assert all(abs(sum(values[r:r + L]) - 1) < 1e-5 for r in range(0, len(values), L))
+        star("liv", "matrix", text, *sizes, "--out", tmp + "/again.npy")
+        assert read_npy(tmp + "/again.npy")[1] == values
+        star("liv", "matrix", text, *sizes, "--seed", "9", "--out", tmp + "/again.npy")
+        assert read_npy(tmp + "/again.npy")[1] != values
+        with open(png, "rb") as f:
+            head = f.read(24)
+        assert head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR", head
+        width, height = (int.from_bytes(head[i:i + 4], "big") for i in (16, 20))
+        panels = min(16, shape[0] if len(shape) == 3 else shape[0] * shape[1])
+        assert width * height >= panels * L * L and 0.4 < width / height < 2.5, (width, height)
+    star("liv", "matrix", "1", "--out", npy, "--png", tmp + "/nowhere/x.png", status=2)
+
+
 def check_training(tmp):
     data = tmp + "/text"
     make_text(data)
@@ -228,6 +275,7 @@ def main():
         results = {}
         checks = [("usage", lambda: check_usage(tmp)),
                   ("genomes", lambda: check_genomes(tmp)),
+                  ("operators", lambda: check_operators(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),

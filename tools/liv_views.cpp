@@ -1,0 +1,198 @@
+// star liv verify, star liv matrix.
+#include "core/npy.h"
+#include "liv/random_operator.h"
+#include "liv/verify.h"
+#include "tools/command.h"
+#include "tools/picture.h"
+
+namespace star {
+namespace {
+
+void declare_sizes(CLI::App& app, Sizes& sizes, int64_t& length, const char* length_help) {
+  auto positive = CLI::Range(int64_t(1), int64_t(1) << 20);
+  app.add_option("--width", sizes.width, "Width d")->check(positive)->capture_default_str();
+  app.add_option("--heads", sizes.heads, "Heads H; they divide the width")
+      ->check(positive)
+      ->capture_default_str();
+  app.add_option("--seq", length, length_help)->check(CLI::Range(int64_t(1), int64_t(1) << 16));
+  app.add_option("--window", sizes.window, "Positions that banded operators see")
+      ->check(positive)
+      ->capture_default_str();
+}
+
+// A column of the table: a check, and its heading in two lines.
+struct Column {
+  const char *check, *above, *below;
+};
+constexpr Column kColumns[] = {{"causality", "above", "diag."},
+                               {"diagonal", "off", "diag."},
+                               {"band", "off", "band"},
+                               {"score rank", "score", "rank"},
+                               {"semi-separable order", "s.-sep.", "order"},
+                               {"Toeplitz", "Toepl.", ""},
+                               {"residual", "dense", "f64"},
+                               {"dense float32", "dense", "f32"},
+                               {"recurrent float64", "recur.", "f64"},
+                               {"recurrent float32", "recur.", "f32"},
+                               {"prefill float64", "prefill", "f64"},
+                               {"prefill float32", "prefill", "f32"},
+                               {"cache", "cache", ""},
+                               {"parameters", "params", ""}};
+
+std::string figure(const Check& c) {
+  std::string text =
+      c.bound >= 1 ? fmt::format("{}/{}", c.value, c.bound) : fmt::format("{:.0e}", c.value);
+  if (c.value == 0) text = "0";
+  return c.pass() ? text : text + "!";
+}
+
+struct Verify {
+  Common common;
+  Sizes sizes;
+  int64_t length = 0;
+  std::string name;
+  int failed = 0;
+
+  Verify() {
+    sizes.width = 16;
+    sizes.window = 8;
+  }
+
+  // Longer than a chunk of the recurrences, and long enough for every rank to be exceeded.
+  int64_t length_for(const LivClass& liv) const {
+    constexpr int64_t kLength = 72;
+    return length > 0 ? length : std::max(kLength, 3 * least_length(Layout(liv, sizes)) / 2);
+  }
+
+  void print_head() const {
+    fmt::print("width {}, {} heads, window {}, seed {}. ", sizes.width, sizes.heads, sizes.window,
+               common.seed);
+    fmt::print("Bounds: float64 1e-10, float32 1e-5, ranks as n/bound, all else 0; ! fails.\n\n");
+    for (auto heading : {&Column::above, &Column::below}) {
+      fmt::print("{:13}", heading == &Column::below ? "id class" : "");
+      for (auto& column : kColumns) fmt::print("{:>8}", column.*heading);
+      fmt::print("\n");
+    }
+  }
+
+  // One class on one line: of two branches the worse.
+  void print_row(const LivClass& liv, const std::vector<Check>& checks) const {
+    fmt::print("{}  {:10}", liv.id, liv.name);
+    for (auto& column : kColumns) {
+      const Check* worst = nullptr;
+      for (auto& c : checks)
+        if (c.name == column.check && (!worst || !(c.value <= worst->value))) worst = &c;
+      fmt::print("{:>8}", worst ? figure(*worst) : "·");
+    }
+    fmt::print("\n");
+  }
+
+  nlohmann::json row(const LivClass& liv, const std::vector<Check>& checks) const {
+    nlohmann::json list = nlohmann::json::array();
+    for (auto& c : checks) {
+      list.push_back(
+          {{"name", c.name}, {"value", c.value}, {"bound", c.bound}, {"pass", c.pass()}});
+      if (liv.differential) list.back()["branch"] = c.branch;
+    }
+    return {{"id", std::string(1, liv.id)},
+            {"name", liv.name},
+            {"operator", digits_text(liv.op.digits)},
+            {"checks", list}};
+  }
+
+  void run() {
+    check_sizes(sizes);
+    auto exec = common.make_exec();
+    std::vector<LivClass> classes = extended_pool().classes;
+    if (!name.empty()) classes = {class_named(name)};
+    nlohmann::json rows = nlohmann::json::array();
+    int done = 0;
+    for (const LivClass& liv : classes) {
+      sizes.seq = length_for(liv);
+      std::vector<Check> checks = verify(*exec, liv, sizes, sizes.seq, common.seed);
+      for (auto& c : checks) failed += !c.pass();
+      if (common.json)
+        rows.push_back(row(liv, checks));
+      else if (done++ == 0)
+        print_head();
+      if (!common.json) print_row(liv, checks);
+    }
+    if (common.json) fmt::print("{}\n", nlohmann::json{{"classes", rows}}.dump(2));
+    if (failed > 0) throw Failure(fmt::format("liv verify: {} checks failed", failed));
+  }
+};
+
+struct Matrix {
+  Common common;
+  Sizes sizes;
+  int64_t length = 128, panels = 16;
+  std::string name, out, png;
+
+  Matrix() { sizes.width = 16; }
+
+  void run() {
+    LivClass liv = class_named(name);
+    sizes.seq = length;
+    auto exec = common.make_exec();
+    DenseCore all{0, length, {}};
+    int branches = liv.differential ? 2 : 1;
+    for (int branch = 0; branch < branches; ++branch) {
+      RandomOperator random(*exec, liv, sizes, DType::f64,
+                            Rng(common.seed, "matrix.branch", uint64_t(branch)).bits());
+      Rng rng(common.seed, "matrix.input");
+      Tape tape(*exec, false);
+      Weights weights = random.weights(tape);
+      Features features;
+      random.op.apply(
+          weights, tape.constant(random_tensor(*exec, rng, {1, length, sizes.width}, DType::f64)),
+          {}, nullptr, &features);
+      DenseCore core = random.op.materialize(weights, features);
+      all.rows += core.rows;
+      all.entries.insert(all.entries.end(), core.entries.begin(), core.entries.end());
+    }
+    std::vector<int64_t> shape = {all.rows / branches, length, length};
+    if (branches > 1) shape.insert(shape.begin(), branches);
+    std::vector<float> values(all.entries.begin(), all.entries.end());
+    write_npy(out, shape, std::span<const float>(values));
+    if (!png.empty()) draw_matrices(png, all, panels);
+    if (common.json)
+      fmt::print("{}\n",
+                 nlohmann::json{{"shape", shape}, {"name", liv.name}, {"out", out}}.dump(2));
+    else
+      fmt::print("{}: T(x) of {}, [{}]\n", out, liv.name, fmt::join(shape, ", "));
+  }
+};
+
+}  // namespace
+
+void declare_liv_verify(CLI::App& liv) {
+  auto c = std::make_shared<Verify>();
+  CLI::App* sub = liv.add_subcommand(
+      "verify", "Certificates of structure, and agreement of the four views: exit 1 if one fails");
+  sub->add_option("class", c->name,
+                  "An id, a name or a genome of one LIV (default: every class of the pool)");
+  c->common.declare(*sub);
+  declare_sizes(*sub, c->sizes, c->length,
+                "Tokens (default 72, more where a class has more states)");
+  sub->callback([c] { c->run(); });
+}
+
+void declare_liv_matrix(CLI::App& liv) {
+  auto c = std::make_shared<Matrix>();
+  CLI::App* sub = liv.add_subcommand(
+      "matrix", "T(x) on random input, as numbers [rows, L, L] and as a picture");
+  sub->add_option("class", c->name, "An id, a name or a genome of one LIV")->required();
+  c->common.declare(*sub);
+  declare_sizes(*sub, c->sizes, c->length, "Tokens L");
+  sub->get_option("--seq")->capture_default_str();
+  sub->add_option("--out", c->out, "The NumPy file to write, float32")->required();
+  sub->add_option("--png", c->png,
+                  "A picture: red is positive, blue negative, grey exactly 0, each panel on a "
+                  "scale of its own");
+  sub->add_option("--panels", c->panels, "Heads or channels in the picture, evenly chosen")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
+      ->capture_default_str();
+  sub->callback([c] { c->run(); });
+}
+
+}  // namespace star
