@@ -40,9 +40,9 @@ constexpr Column kColumns[] = {{"causality", "above", "diag."},
                                {"parameters", "params", ""}};
 
 std::string figure(const Check& c) {
-  std::string text =
-      c.bound >= 1 ? fmt::format("{}/{}", c.value, c.bound) : fmt::format("{:.0e}", c.value);
+  std::string text = c.value < 1 ? fmt::format("{:.0e}", c.value) : fmt::format("{:.3g}", c.value);
   if (c.value == 0) text = "0";
+  if (c.bound >= 1) text = fmt::format("{}/{}", c.value, c.bound);
   return c.pass() ? text : text + "!";
 }
 
