@@ -25,6 +25,9 @@ CASES = {
     "shared": "b1514-91311-b1514-l1k16-l1k162-91311",
     # Overrides: banded swish scores of convolved keys, repeated twice and of twice the width.
     "override": "11111|1:12243|%1:21211,23221,21221",
+    # The other differential classes.
+    "d_sa2": "b1111", "d_sa3": "c1111", "d_sa4": "d1111", "d_rec1": "e1111", "d_rec2": "f1111", "d_gconv1": "g1111",
+    "d_gconv2": "h1111", "d_la1": "m1111", "d_swa1": "n1111", "d_rec3": "o1111", "d_rec4": "p1111",
 }
 
 
