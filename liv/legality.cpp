@@ -107,9 +107,7 @@ bool counts_states(const Case& c, const FeatureGroup& g) {
 
 constexpr GroupRefusal kGroupRefusals[] = {
     {[](const Case& c, const FeatureGroup& g) {
-       static constexpr std::string_view known[] = {"q",  "k", "v",    "C",      "B",      "z",
-                                                    "dt", "a", "beta", "kernel", "filter", "gate"};
-       return std::find(std::begin(known), std::end(known), g.name) == std::end(known) ||
+       return !is_role(g.name) ||
               c.count([&](std::string_view name) { return name == g.name; }) > 1;
      },
      "an unknown role, or one that appears twice"},

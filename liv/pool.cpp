@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "liv/pool_file.h"
 
 namespace star {
 namespace {
@@ -112,10 +113,10 @@ Pool paper_pool() { return make_pool("123456789abcdefgh"); }
 
 Pool extended_pool() { return make_pool("123456789abcdefghijklmnop"); }
 
-Pool named_pool(const std::string& name) {
-  if (name == "paper") return paper_pool();
-  require(name == "extended", "pool: `{}` is neither paper nor extended", name);
-  return extended_pool();
+Pool named_pool(const std::string& name_or_text) {
+  if (name_or_text == "paper") return paper_pool();
+  if (name_or_text == "extended") return extended_pool();
+  return parse_pool(name_or_text, "pool");
 }
 
 void derive(Pool& pool) {
@@ -128,6 +129,16 @@ void derive(Pool& pool) {
     c.shareable_weights = shareable_weights(c.groups);
     c.shareable_features = shareable_features(c.op, c.groups);
   }
+}
+
+const std::vector<std::string>& role_names() {
+  static const std::vector<std::string> names = {"q",  "k", "v",    "C",      "B",      "z",
+                                                 "dt", "a", "beta", "kernel", "filter", "gate"};
+  return names;
+}
+
+bool is_role(std::string_view name) {
+  return std::find(role_names().begin(), role_names().end(), name) != role_names().end();
 }
 
 bool reads(std::string_view role) { return role == "q" || role == "C"; }

@@ -73,14 +73,16 @@ struct Pool {
 Pool paper_pool();     // the 17 classes 1–9, a–h
 Pool extended_pool();  // all of them, 1–9, a–p
 
-// "paper" or "extended"; throws `Error` for another name.
-Pool named_pool(const std::string& name);
+// "paper", "extended", or the text of a pool file (liv/pool_file.h); throws `Error` otherwise.
+Pool named_pool(const std::string& name_or_text);
 
 // Recomputes what follows from operators and featurizers: the groups of every class and what it can
 // share; differential classes take the operator of their base. Call it after changing either.
 void derive(Pool& pool);
 
 // Roles. A group is found by the name of its role, or by what it does; null if there is none.
+const std::vector<std::string>& role_names();
+bool is_role(std::string_view name);
 bool reads(std::string_view role);   // q, C: what token i reads with
 bool writes(std::string_view role);  // k, B: what token j writes with
 const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, std::string_view role);

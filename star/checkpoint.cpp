@@ -6,12 +6,16 @@
 #include <set>
 
 #include "core/safetensors.h"
+#include "liv/pool_file.h"
 #include "star/compiler.h"
+#include "star/translation.h"
 
 namespace star {
 namespace {
 
 constexpr const char* kFormat = "star-checkpoint/1";
+// Another name, so that no reader takes the classes of such a genome for the default ones.
+constexpr const char* kPoolFormat = "star-checkpoint/1+pool";
 
 std::string metadata_entry(const SafeTensors& file, const std::string& path,
                            const std::string& key) {
@@ -54,6 +58,11 @@ void check_tensors(const SafeTensors& file, const Backbone& model) {
 
 }  // namespace
 
+Checkpoint checkpoint_of(const Genome& genome, const Pool& pool, const std::string& training) {
+  if (auto known = translate(genome, pool, extended_pool())) return {to_text(*known), training, {}};
+  return {to_text(canonical(genome, pool)), training, pool_text(pool)};
+}
+
 void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
                      const Checkpoint& about) {
   const Sizes& s = model.sizes();
@@ -71,24 +80,33 @@ void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
                      {p.value.shape().begin(), p.value.shape().end()},
                      std::as_bytes(std::span(values.back()))});
   }
-  write_safetensors(path, views,
-                    {{"format", kFormat}, {"genome", about.genome}, {"config", config.dump()}});
+  Metadata metadata = {{"genome", about.genome}, {"config", config.dump()}};
+  metadata["format"] = about.pool.empty() ? kFormat : kPoolFormat;
+  if (!about.pool.empty()) metadata["pool"] = about.pool;
+  write_safetensors(path, views, metadata);
 }
 
 LoadedModel load_checkpoint(const std::string& path, Exec& exec, DType dtype) {
-  SafeTensors file = SafeTensors::open(path);
+  return load_checkpoint(SafeTensors::open(path), path, exec, dtype);
+}
+
+LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Exec& exec,
+                            DType dtype) {
   std::string format = metadata_entry(file, path, "format");
-  require(format == kFormat, "{}: checkpoint format `{}`, not `{}`", path, format, kFormat);
+  require(format == kFormat || format == kPoolFormat, "{}: checkpoint format `{}`, not `{}`", path,
+          format, kFormat);
   LoadedModel loaded;
   loaded.about.genome = metadata_entry(file, path, "genome");
   auto config = nlohmann::json::parse(metadata_entry(file, path, "config"), nullptr, false);
   require(config.is_object(), "{}: config is not a JSON object", path);
   if (config.contains("training")) loaded.about.training = config["training"].dump();
 
-  Pool pool = extended_pool();
+  if (format == kPoolFormat) loaded.about.pool = metadata_entry(file, path, "pool");
   std::vector<Block> blocks;
   Sizes sizes = read_sizes(config, path);
   try {
+    const Pool pool =
+        loaded.about.pool.empty() ? extended_pool() : parse_pool(loaded.about.pool, "pool");
     blocks = compile(parse(loaded.about.genome, pool), pool);
     // Before any memory is taken for the model: sizes that the file does not bear out are refused.
     check_tensors(file, Backbone(nullptr, blocks, sizes));

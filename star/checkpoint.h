@@ -2,22 +2,32 @@
 // (liv/README.md).
 //
 //   __metadata__  format  "star-checkpoint/1"
-//                 genome  canonical text
+//                 genome  canonical text, in terms of the extended pool
 //                 config  JSON: width, heads, vocab, seq, window, and `training`, how it was made
 //   tensors       every parameter by name, a shared one once
+//
+// The model of a user's pool is written as one of the extended pool with overrides, so that nothing
+// else is needed to read it. Where that is impossible, since no class has such feature groups, the
+// format is "star-checkpoint/1+pool" and `pool` in the metadata is the text of the genome's pool.
 #pragma once
 
 #include <memory>
 #include <string>
 
 #include "liv/backbone.h"
+#include "star/genome.h"
 
 namespace star {
 
 struct Checkpoint {
   std::string genome;             // canonical text
   std::string training = "null";  // JSON: how it was trained
+  std::string pool = {};          // the text of the genome's pool; empty for the extended one
 };
+
+// What a checkpoint says of a valid genome of `pool`.
+Checkpoint checkpoint_of(const Genome& genome, const Pool& pool,
+                         const std::string& training = "null");
 
 // The file appears whole or not at all.
 void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
@@ -28,8 +38,14 @@ struct LoadedModel {
   Checkpoint about;
 };
 
+class SafeTensors;
+
 // Throws `Error` that names the file and what is wrong with it: no checkpoint of this format, a bad
 // genome or config, a tensor that is missing, too many, or of another shape or type.
 LoadedModel load_checkpoint(const std::string& path, Exec& exec, DType dtype = DType::f32);
+
+// The same from an open file; `path` is what errors call it.
+LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Exec& exec,
+                            DType dtype = DType::f32);
 
 }  // namespace star

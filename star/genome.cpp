@@ -180,8 +180,16 @@ Genome named_genome(std::string_view name) {
 }
 
 Genome resolve(std::string_view text_or_name, const Pool& pool) {
-  if (text_or_name.starts_with('@')) return named_genome(text_or_name);
-  return parse(text_or_name, pool);
+  if (!text_or_name.starts_with('@')) return parse(text_or_name, pool);
+  const Genome genome = named_genome(text_or_name);
+  const Pool known = extended_pool();
+  for (const Segment& s : genome.segments) {
+    const LivClass *here = pool.find(s.liv), *meant = known.find(s.liv);
+    require(!here || (here->op == meant->op && here->groups == meant->groups),
+            "genome: {}: class {} of this pool is not the {} that is meant", text_or_name, s.liv,
+            meant->name);
+  }
+  return genome;
 }
 
 }  // namespace star

@@ -102,7 +102,8 @@ std::vector<char> operators_in_force(const Genome& genome, const Pool& pool);
 Genome named_genome(std::string_view name);
 std::vector<std::string> genome_names();
 
-// A genome given by the user: a name, or a valid text in `pool`. Throws Error.
+// A genome given by the user: a valid text in `pool`, or a name, none of whose classes `pool`
+// defines in another way. Throws Error.
 Genome resolve(std::string_view text_or_name, const Pool& pool);
 
 }  // namespace star

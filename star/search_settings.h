@@ -21,7 +21,7 @@ struct SearchSettings {
   int population = 16;
   int generations = 5;
   int min_depth = 8, max_depth = 8;                // LIVs
-  std::string pool = "paper";                      // or "extended"
+  std::string pool = "paper";                      // or "extended", or a pool file's text
   std::vector<std::string> evolve = {"backbone"};  // and operator, featurizer
   std::vector<std::string> start;                  // genomes or names that come first
   std::vector<std::string> objectives = {"quality", "params"};

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "core/clock.h"
+#include "liv/pool_file.h"
 #include "star/source_text.h"
 #include "star/tasks.h"
 #include "star/text.h"
@@ -67,6 +68,12 @@ std::unique_ptr<Dataset> DataOptions::open(int64_t length, uint64_t seed,
   return std::make_unique<TaskData>(options, seed);
 }
 
+void declare_pool(CLI::App& app, std::string& pool) {
+  app.add_option("--pool", pool, "LIV classes: paper (17), extended (25), or a pool file")
+      ->transform(pool_setting)
+      ->capture_default_str();
+}
+
 void ModelOptions::declare(CLI::App& app) {
   auto positive = CLI::Range(int64_t(1), int64_t(1) << 20);
   app.add_option("--width", sizes.width, "Width d of the model")
@@ -80,9 +87,7 @@ void ModelOptions::declare(CLI::App& app) {
   app.add_option("--window", sizes.window, "Positions that banded operators see")
       ->check(positive)
       ->capture_default_str();
-  app.add_option("--pool", pool, "LIV classes: paper (17) or extended (25)")
-      ->check(CLI::IsMember({"paper", "extended"}))
-      ->capture_default_str();
+  declare_pool(app, pool);
 }
 
 Sizes ModelOptions::for_data(const Dataset& data) const {

@@ -52,8 +52,8 @@ struct DataOptions {
 
 struct ModelOptions {
   Sizes sizes;
-  int64_t length = 0;  // as for DataOptions::open
-  std::string pool = "paper";
+  int64_t length = 0;          // as for DataOptions::open
+  std::string pool = "paper";  // what `named_pool` takes
 
   void declare(CLI::App& app);
   // The sizes with vocabulary and length taken from the data; checked.
@@ -66,6 +66,9 @@ struct ModelOptions {
 // the extended pool. Throws Error.
 LivClass class_named(const std::string& text);
 std::string digits_text(const Digits& digits);  // "12123"
+
+// --pool: a name stays, a file becomes its text, as `named_pool` takes it.
+void declare_pool(CLI::App& app, std::string& pool);
 
 void declare_training(CLI::App& app, TrainOptions& options);
 

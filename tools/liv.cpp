@@ -1,4 +1,5 @@
 // star liv list; the other views of the operators are in tools/liv_views.cpp.
+#include "liv/pool_file.h"
 #include "tools/command.h"
 
 namespace star {
@@ -6,11 +7,14 @@ namespace {
 
 struct LivList {
   Common common;
+  std::string pool = "extended", format = "table";
 
   void run() const {
+    const Pool in_force = named_pool(pool);
+    if (format == "pool" && !common.json) return fmt::print("{}", pool_text(in_force));
     nlohmann::json classes = nlohmann::json::array();
     if (!common.json) fmt::print("id  name       operator  features\n");
-    for (auto& c : extended_pool().classes) {
+    for (auto& c : in_force.classes) {
       std::vector<std::string> features;
       for (auto& g : c.groups)
         features.push_back(fmt::format("{} {}", g.name, digits_text(g.digits)));
@@ -38,6 +42,10 @@ void declare_liv(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("liv", "The operators");
   sub->require_subcommand(1);
   CLI::App* list = sub->add_subcommand("list", "The pool of LIV classes");
+  declare_pool(*list, c->pool);
+  list->add_option("--format", c->format, "table, or pool: the text of a pool file")
+      ->check(CLI::IsMember({"table", "pool"}))
+      ->capture_default_str();
   c->common.declare(*list);
   list->callback([c] { c->run(); });
   declare_liv_verify(*sub);

@@ -72,7 +72,7 @@ struct Train {
                           {"clip", training.optimizer.clip},
                           {"seed", common.seed},
                           {"val_loss", val.loss}};
-    if (!out.empty()) save_checkpoint(out, *exec, backbone, {text, how.dump()});
+    if (!out.empty()) save_checkpoint(out, *exec, backbone, checkpoint_of(g, pool, how.dump()));
     report(text, backbone, result, val);
   }
 
