@@ -78,9 +78,7 @@ class Random : public Algorithm {
   using Algorithm::Algorithm;
 
  protected:
-  Offspring breed(Rng& rng) const override {
-    return {random_genome(rng, config().pool, config().variation), {}, "random"};
-  }
+  Offspring breed(Rng& rng) const override { return {random(rng), {}, "random"}; }
 
   void survive(std::vector<int>& population, int size) const override {
     keep_youngest(population, size);
@@ -97,6 +95,7 @@ Algorithm::Algorithm(EvolutionConfig config) : config_(std::move(config)) {
           v.min_depth, v.max_depth);
   require(v.cuts >= 1, "search: {} cuts in a crossover, must be at least 1", v.cuts);
   require(v.rate >= 0 && v.rate <= 1, "search: mutation rate {}, must be in [0, 1]", v.rate);
+  require(v.backbone || v.operators || v.featurizers, "search: no level of the genome evolves");
   require(config_.seeds.size() <= size_t(config_.population), "search: {} seeds, population {}",
           config_.seeds.size(), config_.population);
   for (Genome& seed : config_.seeds) {
@@ -108,14 +107,20 @@ Algorithm::Algorithm(EvolutionConfig config) : config_(std::move(config)) {
   }
 }
 
+Genome Algorithm::random(Rng& rng) const {
+  const VariationConfig& v = config_.variation;
+  if (v.backbone || config_.seeds.empty()) return random_genome(rng, config_.pool, v);
+  const Genome& seed = config_.seeds[rng.below(uint32_t(config_.seeds.size()))];
+  return mutate(rng, seed, config_.pool, v);
+}
+
 Offspring Algorithm::make(Rng& rng, int attempt) const {
   const bool initial = requests_ < uint64_t(config_.population);
   if (initial && attempt == 0 && requests_ < config_.seeds.size()) {
     return {config_.seeds[requests_], {}, "seed"};
   }
   if (initial || population_.empty() || attempt >= kBreedAttempts) {
-    return {
-        random_genome(rng, config_.pool, config_.variation), {}, initial ? "initial" : "random"};
+    return {random(rng), {}, initial ? "initial" : "random"};
   }
   return breed(rng);
 }

@@ -58,6 +58,10 @@ class Algorithm {
   // Reduces the population, to which newcomers were added, to at most `size` individuals.
   virtual void survive(std::vector<int>& population, int size) const = 0;
 
+  // A random genome. Where the backbone does not evolve and seeds are given, theirs are all there
+  // are, with operators and featurizers mutated.
+  Genome random(Rng& rng) const;
+
   // What selection looks at.
   virtual Fitness judged(const Fitness& f) const { return f; }
 

@@ -24,6 +24,10 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   config.pool = pool;
   config.variation.min_depth = s.min_depth;
   config.variation.max_depth = s.max_depth;
+  for (auto& level : s.evolve)
+    require(level == "backbone" || level == "operator" || level == "featurizer",
+            "search: the level {} is not one of backbone, operator, featurizer", level);
+  config.variation.backbone = evolves(s, "backbone");
   config.variation.operators = evolves(s, "operator");
   config.variation.featurizers = evolves(s, "featurizer");
   for (auto& text : s.start) config.seeds.push_back(canonical(resolve(text, pool), pool));
@@ -55,6 +59,16 @@ void prepare_blas() {
   Tape tape(exec, false);
   Var x = tape.constant(exec.full({512, 512}, DType::f32, 1));
   contract("ab,bc->ac", {x, x});
+}
+
+// FLOPs of a training step a token. Evolved operators may not fit the sizes: the worker will say
+// so, and fail at no cost.
+double cost_of(const Genome& genome, const Pool& pool, const Sizes& sizes) {
+  try {
+    return Backbone(nullptr, compile(genome, pool), sizes).training_flops();
+  } catch (const Error&) {
+    return 0;
+  }
 }
 
 }  // namespace
@@ -136,7 +150,7 @@ bool Search::evaluate(const std::vector<Offspring>& offspring, int workers,
       continue;
     }
     jobs.push_back(text);
-    costs.push_back(Backbone(nullptr, compile(o.genome, pool_), settings_.sizes).training_flops());
+    costs.push_back(cost_of(o.genome, pool_, settings_.sizes));
   }
   int generation = result_.generations;
   report(generation);

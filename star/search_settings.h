@@ -22,7 +22,7 @@ struct SearchSettings {
   int generations = 5;
   int min_depth = 8, max_depth = 8;                // LIVs
   std::string pool = "paper";                      // or "extended", or a pool file's text
-  std::vector<std::string> evolve = {"backbone"};  // and operator, featurizer
+  std::vector<std::string> evolve = {"backbone"};  // operator, featurizer
   std::vector<std::string> start;                  // genomes or names that come first
   std::vector<std::string> objectives = {"quality", "params"};
   std::map<std::string, double> bounds;  // largest values

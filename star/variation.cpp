@@ -78,6 +78,24 @@ void mutate_featurizers(Rng& rng, Genome& genome, const Pool& pool, double rate)
   }
 }
 
+// Pieces of `a` and `b` in turn, each in its place.
+std::vector<Segment> cross_segments(Rng& rng, const std::vector<Segment>& a,
+                                    const std::vector<Segment>& b, int count) {
+  std::vector<size_t> cuts(std::min(a.size(), b.size()) - 1);
+  std::iota(cuts.begin(), cuts.end(), 1);
+  rng.shuffle(cuts);
+  cuts.resize(std::min(cuts.size(), size_t(count)));
+  std::sort(cuts.begin(), cuts.end());
+  std::vector<Segment> child;
+  const std::vector<Segment>*from = &a, *other = &b;
+  for (size_t cut : cuts) {
+    child.insert(child.end(), from->begin() + long(child.size()), from->begin() + long(cut));
+    std::swap(from, other);
+  }
+  child.insert(child.end(), from->begin() + long(child.size()), from->end());
+  return child;
+}
+
 // Each entry from either parent; where a parent has none for that id, that is what it gives.
 template <class Override>
 std::vector<Override> cross_overrides(Rng& rng, const std::vector<Override>& a,
@@ -101,26 +119,18 @@ std::vector<Override> cross_overrides(Rng& rng, const std::vector<Override>& a,
 
 Genome random_genome(Rng& rng, const Pool& pool, const VariationConfig& config) {
   const int range = config.max_depth - config.min_depth + 1;
-  return random_genome(rng, pool, config.min_depth + draw(rng, range) - 1);
+  Genome genome = random_genome(rng, pool, config.min_depth + draw(rng, range) - 1);
+  if (!config.operators && !config.featurizers) return genome;
+  VariationConfig levels = config;
+  levels.backbone = false;
+  return mutate(rng, genome, pool, levels);
 }
 
 Genome crossover(Rng& rng, const Genome& a, const Genome& b, const Pool& pool,
                  const VariationConfig& config) {
-  std::vector<size_t> cuts(std::min(a.segments.size(), b.segments.size()) - 1);
-  std::iota(cuts.begin(), cuts.end(), 1);
-  rng.shuffle(cuts);
-  cuts.resize(std::min(cuts.size(), size_t(config.cuts)));
-  std::sort(cuts.begin(), cuts.end());
   Genome child;
-  const Genome *from = &a, *other = &b;
-  for (size_t cut : cuts) {
-    const auto& segments = from->segments;
-    child.segments.insert(child.segments.end(), segments.begin() + long(child.segments.size()),
-                          segments.begin() + long(cut));
-    std::swap(from, other);
-  }
-  child.segments.insert(child.segments.end(), from->segments.begin() + long(child.segments.size()),
-                        from->segments.end());
+  child.segments =
+      config.backbone ? cross_segments(rng, a.segments, b.segments, config.cuts) : a.segments;
   child.operators = cross_overrides(rng, a.operators, b.operators, &ClassOverride::liv);
   child.featurizers = cross_overrides(rng, a.featurizers, b.featurizers, &FeaturizerOverride::id);
   return canonical(repair(std::move(child), pool), pool);
@@ -128,9 +138,11 @@ Genome crossover(Rng& rng, const Genome& a, const Genome& b, const Pool& pool,
 
 Genome mutate(Rng& rng, const Genome& genome, const Pool& pool, const VariationConfig& config) {
   Genome result = genome;
-  const Pool effective = effective_pool(genome, pool);
-  for (Segment& s : result.segments) mutate_segment(rng, s, effective, config.rate);
-  mutate_depth(rng, result.segments, effective, config);
+  if (config.backbone) {
+    const Pool effective = effective_pool(genome, pool);
+    for (Segment& s : result.segments) mutate_segment(rng, s, effective, config.rate);
+    mutate_depth(rng, result.segments, effective, config);
+  }
   if (config.operators) mutate_operators(rng, result, pool, config.rate);
   if (config.featurizers) mutate_featurizers(rng, result, pool, config.rate);
   return canonical(repair(std::move(result), pool), pool);

@@ -21,8 +21,7 @@ bool all_finite(const Tensor& t) {
 
 // Compiles, takes one step, and decodes one token behind a prefix, which must be what the parallel
 // form says of it.
-void check_lives(const Genome& genome, const Pool& pool) {
-  Exec exec(cpu_backend());
+void check_lives(Exec& exec, const Genome& genome, const Pool& pool) {
   Backbone model(&exec, compile(genome, pool), kSizes, DType::f32, 1);
   Tensor tokens = exec.from({1, 4}, std::vector<int32_t>{1, 0, 4, 2});
   Tensor targets = exec.from({4}, std::vector<int32_t>{0, 4, 2, 3});
@@ -51,10 +50,11 @@ void check_lives(const Genome& genome, const Pool& pool) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kGenomes = 250;
 #else
-constexpr int kGenomes = 1000;
+constexpr int kGenomes = 5000;
 #endif
 
 void check_random_genomes(const Pool& pool, bool overrides, int count) {
+  Exec exec(cpu_backend());
   Rng rng(overrides ? 1 : 2, "test.compiler", pool.classes.size());
   for (int round = 0; round < count; ++round) {
     std::string text = random_genome_text(rng, pool, 1 + int(rng.below(6)), overrides);
@@ -64,7 +64,7 @@ void check_random_genomes(const Pool& pool, bool overrides, int count) {
     Genome written = canonical(genome, pool);
     CHECK(parse(to_text(written), pool) == written);
     CHECK(canonical(written, pool) == written);
-    check_lives(genome, pool);
+    check_lives(exec, genome, pool);
   }
 }
 

@@ -232,6 +232,61 @@ TEST_CASE("evolution: a space that is used up yields fewer, then none") {
   }
 }
 
+TEST_CASE("evolution: all levels, equal initial populations, repeatable children") {
+  EvolutionConfig config = small_config(31);
+  config.variation.operators = config.variation.featurizers = true;
+  std::vector<std::string> initial;
+  for (const std::string& name : algorithm_names()) {
+    std::vector<std::string> turns[2];
+    size_t overridden = 0;
+    for (auto& genomes : turns) {
+      auto algorithm = make_algorithm(name, config);
+      for (int turn = 0; turn < 5; ++turn) {
+        const auto asked = algorithm->ask(12);
+        for (const Offspring& o : asked) {
+          genomes.push_back(to_text(o.genome));
+          CHECK(to_text(canonical(parse(genomes.back(), config.pool), config.pool)) ==
+                genomes.back());
+          overridden += o.genome.has_overrides();
+        }
+        algorithm->tell(assess(asked));
+      }
+    }
+    CHECK(turns[0] == turns[1]);
+    CHECK(turns[0].size() == 60);
+    CHECK(std::set<std::string>(turns[0].begin(), turns[0].end()).size() == 60);
+    CHECK(overridden > 60);
+    turns[0].resize(12);
+    if (initial.empty()) initial = turns[0];
+    CHECK(initial == turns[0]);
+  }
+}
+
+TEST_CASE("evolution: a backbone that does not evolve is that of a seed") {
+  EvolutionConfig config = small_config(32);
+  config.variation.backbone = false;
+  CHECK_THROWS_AS(make_algorithm("nsga2", config), Error);
+  config.variation.operators = config.variation.featurizers = true;
+  config.seeds = {named_genome("@transformer:6"), named_genome("@mamba:6")};
+  auto classes = [](const Genome& genome) {
+    std::string ids;
+    for (const Segment& s : genome.segments) ids += s.liv;
+    return ids;
+  };
+  for (const std::string& name : algorithm_names()) {
+    auto algorithm = make_algorithm(name, config);
+    std::set<std::string> backbones;
+    for (int turn = 0; turn < 4; ++turn) {
+      const auto asked = algorithm->ask(12);
+      CHECK(asked.size() == 12);
+      for (const Offspring& o : asked) backbones.insert(classes(o.genome));
+      algorithm->tell(assess(asked));
+    }
+    CHECK(backbones.size() <= 2);
+    CHECK((backbones.count("191919") + backbones.count("595959")) == backbones.size());
+  }
+}
+
 TEST_CASE("evolution: wrong use") {
   EvolutionConfig config = small_config(30);
   CHECK_THROWS_AS(make_algorithm("nsga3", config), Error);

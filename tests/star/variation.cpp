@@ -166,24 +166,82 @@ TEST_CASE("variation: segments come and go only where the depth may change") {
   CHECK(depths == std::set<size_t>{3, 4, 5});
 }
 
-TEST_CASE("variation: levels 1 and 2 evolve only where they are asked to") {
+TEST_CASE("variation: every combination of levels evolves these, and no other") {
   const Pool pool = paper_pool();
   Rng rng(19, "test.variation");
-  for (int levels = 0; levels < 4; ++levels) {
+  for (int levels = 0; levels < 8; ++levels) {
+    CAPTURE(levels);
     VariationConfig config;
     config.operators = levels & 1;
     config.featurizers = levels & 2;
-    size_t operators = 0, featurizers = 0;
-    Genome genome = named_genome("@hybrid");
+    config.backbone = levels & 4;
+    size_t operators = 0, featurizers = 0, backbones = 0;
+    const Genome start = named_genome("@hybrid"), mate = named_genome("@transformer");
+    Genome genome = start;
     for (int round = 0; round < 60; ++round) {
       genome = mutate(rng, genome, pool, config);
       CHECK(is_valid_canonical(genome, pool));
       operators += genome.operators.size();
       featurizers += genome.featurizers.size();
+      backbones += genome.segments != start.segments;
+      const Genome child = crossover(rng, genome, mate, pool, config);
+      CHECK(is_valid_canonical(child, pool));
+      if (!config.backbone) CHECK(classes_of(child) == classes_of(start));
     }
     CHECK((operators > 0) == config.operators);
     CHECK((featurizers > 0) == config.featurizers);
+    CHECK((backbones > 0) == config.backbone);
   }
+}
+
+TEST_CASE("variation: random genomes differ from the pool on the levels that evolve") {
+  const Pool pool = extended_pool();
+  for (int levels = 0; levels < 4; ++levels) {
+    VariationConfig config;
+    config.operators = levels & 1;
+    config.featurizers = levels & 2;
+    int operators = 0, featurizers = 0;
+    for (uint64_t round = 0; round < 100; ++round) {
+      Rng rng(20, "test.variation", round);
+      const Genome genome = random_genome(rng, pool, config);
+      CHECK(is_valid_canonical(genome, pool));
+      operators += !genome.operators.empty();
+      featurizers += !genome.featurizers.empty();
+    }
+    CHECK((operators > 10) == config.operators);
+    CHECK((featurizers > 10) == config.featurizers);
+  }
+}
+
+TEST_CASE("variation: no override of a canonical genome is idle") {
+  auto blocks_of = [](const Genome& genome, const Pool& pool) {
+    const Pool effective = effective_pool(genome, pool);
+    std::vector<LivClass> blocks;
+    for (const Segment& s : genome.segments) blocks.push_back(*effective.find(s.liv));
+    return blocks;
+  };
+  const Pool pool = extended_pool();
+  VariationConfig config;
+  config.min_depth = config.max_depth = 4;
+  config.operators = config.featurizers = true;
+  config.rate = 0.3;
+  size_t overrides = 0;
+  for (uint64_t round = 0; round < 200; ++round) {
+    Rng rng(21, "test.variation", round);
+    const Genome genome = random_genome(rng, pool, config);
+    INFO(to_text(genome));
+    for (size_t i = 0; i < genome.operators.size(); ++i, ++overrides) {
+      Genome without = genome;
+      without.operators.erase(without.operators.begin() + long(i));
+      CHECK(blocks_of(without, pool) != blocks_of(genome, pool));
+    }
+    for (size_t i = 0; i < genome.featurizers.size(); ++i, ++overrides) {
+      Genome without = genome;
+      without.featurizers.erase(without.featurizers.begin() + long(i));
+      CHECK(blocks_of(without, pool) != blocks_of(genome, pool));
+    }
+  }
+  CHECK(overrides > 200);
 }
 
 }  // namespace star
