@@ -1,18 +1,12 @@
 // star genome show|check|repair|canonical|random|neighbours.
 #include "liv/backbone.h"
 #include "star/compiler.h"
+#include "star/drawing.h"
 #include "star/repair.h"
-#include "star/sharing.h"
 #include "tools/command.h"
 
 namespace star {
 namespace {
-
-std::string size_text(int64_t bytes) {
-  if (bytes >= 10 << 20) return fmt::format("{:.1f} MiB", double(bytes) / (1 << 20));
-  if (bytes >= 10 << 10) return fmt::format("{:.1f} KiB", double(bytes) / (1 << 10));
-  return fmt::format("{} B", bytes);
-}
 
 struct GenomeCommand {
   Common common;
@@ -102,67 +96,40 @@ struct GenomeCommand {
   void show();
 };
 
-// One LIV as `show` describes it.
-struct Row {
-  std::string weights, features;  // what it takes and from whom, "" for nothing
-  nlohmann::json json;
-};
-
-Row describe(const Backbone& backbone, int l, const Segment& segment, int64_t context) {
+// One LIV as `show` describes it in JSON.
+nlohmann::json describe(const Backbone& backbone, int l, int64_t context) {
   const Block& block = backbone.blocks()[size_t(l)];
-  Row row;
   nlohmann::json weights = nlohmann::json::object(), features = nlohmann::json::object();
-  auto append = [](std::string& list, const std::string& name, int from) {
-    list += fmt::format("{}{} of {}", list.empty() ? "" : ", ", name, from + 1);
-  };
   for (size_t g = 0; g < block.sources.size(); ++g) {
     const FeatureSource& source = block.sources[g];
     const std::string& name = block.liv.groups[g].name;
-    if (source.feature != l) {
-      append(row.features, name, source.feature);
+    if (source.feature != l)
       features[name] = source.feature;
-    } else if (source.weights != l) {
-      append(row.weights, name, source.weights);
+    else if (source.weights != l)
       weights[name] = source.weights;
-    }
   }
-  row.json = {{"index", l},
-              {"class", std::string(1, segment.liv)},
-              {"name", block.liv.name},
-              {"parallel", block.parallel},
-              {"shared_weights", weights},
-              {"reused_features", features},
-              {"params", backbone.layer_parameter_count(l)},
-              {"cache_bytes", backbone.layer_cache_bytes(l, context)}};
-  return row;
+  return {{"index", l},
+          {"class", std::string(1, block.liv.id)},
+          {"name", block.liv.name},
+          {"parallel", block.parallel},
+          {"shared_weights", weights},
+          {"reused_features", features},
+          {"params", backbone.layer_parameter_count(l)},
+          {"cache_bytes", backbone.layer_cache_bytes(l, context)}};
 }
 
 void GenomeCommand::show() {
   Pool pool;
   std::string plain = written_out(pool);
-  Genome g = parse(plain, pool);
+  Genome g = canonical(parse(plain, pool), pool);
   Sizes sizes = model.sizes;
   if (model.length > 0) sizes.seq = model.length;
   Backbone backbone(nullptr, compile(g, pool), sizes);
-  nlohmann::json layers = nlohmann::json::array();
-  if (!common.json)
-    fmt::print("{}\nwidth {}, {} heads, vocabulary {}, context {}\n\n      embed\n",
-               to_text(canonical(g, pool)), sizes.width, sizes.heads, sizes.vocab, cache_context);
-  for (int l = 0; l < int(g.segments.size()); ++l) {
-    Row row = describe(backbone, l, g.segments[size_t(l)], cache_context);
-    layers.push_back(row.json);
-    if (common.json) continue;
-    bool joins_next = l + 1 < int(g.segments.size()) && g.segments[size_t(l + 1)].parallel;
-    const char* edge =
-        g.segments[size_t(l)].parallel ? (joins_next ? "├" : "└") : (joins_next ? "┌" : "│");
-    fmt::print("{:4}  {} {:10} {:>9}  {:>10}{}{}{}{}\n", l + 1, edge,
-               backbone.blocks()[size_t(l)].liv.name, backbone.layer_parameter_count(l),
-               size_text(backbone.layer_cache_bytes(l, cache_context)),
-               row.weights.empty() ? "" : "  weights ", row.weights,
-               row.features.empty() ? "" : "  features ", row.features);
-  }
   if (common.json) {
-    fmt::print("{}\n", nlohmann::json{{"genome", to_text(canonical(g, pool))},
+    nlohmann::json layers = nlohmann::json::array();
+    for (int l = 0; l < int(g.segments.size()); ++l)
+      layers.push_back(describe(backbone, l, cache_context));
+    fmt::print("{}\n", nlohmann::json{{"genome", to_text(g)},
                                       {"valid", true},
                                       {"errors", nlohmann::json::array()},
                                       {"params", backbone.parameter_count()},
@@ -174,10 +141,10 @@ void GenomeCommand::show() {
     return;
   }
   fmt::print(
-      "      norm, embedᵀ\n\nparameters  {}  (body {})\ncache       {} at {} tokens\ntraining    "
-      "{:.0f} FLOPs a token\n",
-      backbone.parameter_count(), backbone.body_parameter_count(),
-      size_text(backbone.cache_bytes(cache_context)), cache_context, backbone.training_flops());
+      "{}\nwidth {}, {} heads, vocabulary {}, cache at {} tokens\n\n{}\nbody        {} "
+      "parameters\ntraining    {:.0f} FLOPs a token\n",
+      to_text(g), sizes.width, sizes.heads, sizes.vocab, cache_context,
+      draw(g, backbone, cache_context), backbone.body_parameter_count(), backbone.training_flops());
 }
 
 }  // namespace
