@@ -29,8 +29,9 @@ test: test-deps check-format asan
 # ctest's own closing line comes last in `test`, so this one runs the suite directly.
 asan tsan: test-deps
 	@cmake --preset $@ --log-level=WARNING
-	@cmake --build --preset $@ --target unit_tests -j $(JOBS)
+	@cmake --build --preset $@ --target unit_tests --target fuzz -j $(JOBS)
 	@build-$@/unit_tests --no-intro
+	@build-$@/fuzz 4000
 
 sources = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find . -name '*.h' -o -name '*.cpp')
 format: test-deps

@@ -2,7 +2,6 @@
 
 #include <charconv>
 #include <cstring>
-#include <string_view>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -163,9 +162,9 @@ void write_npy(const std::string& path, std::span<const int64_t> shape,
   write_array(path, shape, values);
 }
 
-NpyArray read_npy(const std::string& path) {
-  std::string content = read_file(path);
-  std::string_view data = content;
+NpyArray read_npy(const std::string& path) { return parse_npy(read_file(path), path); }
+
+NpyArray parse_npy(std::string_view data, const std::string& path) {
   require(data.starts_with(kMagic) && data.size() >= 12, "{}: not a NumPy file", path);
   auto byte = [&](size_t i) { return size_t(static_cast<unsigned char>(data[i])); };
   // Formats 2 and 3 differ from 1 in the width of the header's length only, for our purpose.

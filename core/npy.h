@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -23,5 +24,8 @@ struct NpyArray {
 // Reads float32, float64 and int64 arrays, little-endian and in C order; everything else, and every
 // fault of the file, is an Error.
 NpyArray read_npy(const std::string& path);
+
+// The same from the content of a file; `name` is what errors call it.
+NpyArray parse_npy(std::string_view content, const std::string& name);
 
 }  // namespace star

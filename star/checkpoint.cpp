@@ -2,9 +2,9 @@
 
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/json.h"
 #include "core/safetensors.h"
 #include "liv/pool_file.h"
 #include "star/compiler.h"
@@ -97,7 +97,7 @@ LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Ex
           format, kFormat);
   LoadedModel loaded;
   loaded.about.genome = metadata_entry(file, path, "genome");
-  auto config = nlohmann::json::parse(metadata_entry(file, path, "config"), nullptr, false);
+  nlohmann::json config = parse_json(metadata_entry(file, path, "config"), path + ": config");
   require(config.is_object(), "{}: config is not a JSON object", path);
   if (config.contains("training")) loaded.about.training = config["training"].dump();
 

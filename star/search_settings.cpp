@@ -1,8 +1,9 @@
 #include "star/search_settings.h"
 
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/error.h"
+#include "core/json.h"
 
 namespace star {
 namespace {
@@ -47,6 +48,21 @@ void for_each_setting(Settings& s, const F& f) {
   f("blas_core", s.blas_core);
 }
 
+template <class T>
+void read_setting(const nlohmann::json& json, const char* name, T& field) {
+  bool fits = true;
+  if constexpr (std::is_integral_v<T>)  // which the library would cut down to size
+    fits = json.is_number_unsigned()
+               ? std::in_range<T>(json.get<uint64_t>())
+               : json.is_number_integer() && std::in_range<T>(json.get<int64_t>());
+  try {
+    if (fits) json.get_to(field);
+  } catch (const nlohmann::json::exception&) {
+    fits = false;
+  }
+  require(fits, "run file: the setting `{}` is {}", name, json.dump());
+}
+
 }  // namespace
 
 std::string settings_to_json(const SearchSettings& settings) {
@@ -56,16 +72,12 @@ std::string settings_to_json(const SearchSettings& settings) {
 }
 
 SearchSettings settings_from_json(const std::string& text) {
-  auto json = nlohmann::json::parse(text, nullptr, false);
+  const nlohmann::json json = parse_json(text, "run file: the settings");
   require(json.is_object(), "run file: the settings are not a JSON object");
   SearchSettings settings;
   for_each_setting(settings, [&](const char* name, auto& field) {
     require(json.contains(name), "run file: the setting `{}` is missing", name);
-    try {
-      json.at(name).get_to(field);
-    } catch (const nlohmann::json::exception&) {
-      fail("run file: the setting `{}` is {}", name, json.at(name).dump());
-    }
+    read_setting(json.at(name), name, field);
   });
   return settings;
 }
