@@ -20,7 +20,7 @@ search: build/star
 	build/star search
 
 # Everything that must pass: formatting, unit tests, the built binary end to end, and the unit tests
-# under sanitizers.
+# and the fuzzing of parsers under sanitizers.
 test: test-deps check-format asan
 	@cmake --preset release --log-level=WARNING
 	@cmake --build --preset release -j $(JOBS)

@@ -113,6 +113,76 @@ def check_genomes(tmp):
     for name in ("@transformer", "@hybrid", "@mamba", "@conv", "@lfm2", "@linear"):
         assert len(doc("genome", "show", name + ":6")["layers"]) == 6, name
     assert len(doc("liv", "list")["classes"]) == 25
+    drawn = star("genome", "show", SHARED)
+    assert "gives k v" in drawn and "k v of 1" in drawn and "┌" in drawn, drawn
+
+
+POOL = """# Gated attention, and classes that the default pool has otherwise or under other ids.
+featurizer 1: q 21111, k 21111, v 21111
+featurizer g: q 21111, k 21111, v 21111, z 21114
+featurizer 9: gate 21411, v 21411
+class 1 banded: 12223
+class z GA: g2123
+class y D-GA: differential of z
+class x memoryless: 91142
+"""
+
+
+def check_pools(tmp):
+    for name, classes in (("paper", 17), ("extended", 25)):
+        path = f"{tmp}/{name}.pool"
+        with open(path, "w") as f:
+            f.write(star("liv", "list", "--pool", name, "--format", "pool"))
+        assert star("liv", "list", "--pool", path, "--format", "pool") == open(path).read()
+        assert doc("liv", "list", "--pool", path) == doc("liv", "list", "--pool", name)
+        assert len(doc("liv", "list", "--pool", path)["classes"]) == classes
+    mine = tmp + "/mine.pool"
+    with open(mine, "w") as f:
+        f.write(POOL)
+    assert star("genome", "check", "z1212-x1111-z1212", "--pool", mine) == "valid\n"
+    star("genome", "show", "z1111", status=2)
+    # A checkpoint is read without the pool.
+    for genome, written in (("11111-x1111", "11111-91111|1:12223"), ("z1212-x1111-z1212", None)):
+        out = tmp + "/pool.safetensors"
+        trained = doc("train", genome, "--pool", mine, "--task", "recall", "--steps", "2", "--out", out,
+                      "--batch", "8", "--quiet", "--width", "16", "--heads", "2")
+        assert trained["genome"] == genome, trained
+        judged = doc("eval", out, "--task", "recall", "--batch", "8")
+        assert judged["genome"] == (written or genome), judged
+        assert abs(judged["loss"] - trained["val_loss"]) < 1e-5, (judged, trained)
+    with open(tmp + "/bad.pool", "w") as f:
+        f.write(POOL + "class w worse: 12122\n")
+    err = star("liv", "list", "--pool", tmp + "/bad.pool", status=2)
+    assert "bad.pool, line 9: class w: token mixing 2" in err, err
+    assert "nothing.pool" in star("train", "11111", "--pool", tmp + "/nothing.pool", status=2)
+
+
+def check_levels(tmp):
+    """All three levels of a user's pool evolve; nothing fails, and a resume needs no pool file."""
+    path = tmp + "/levels.pool"
+    with open(path, "w") as f:
+        f.write(POOL)
+    arguments = ["search", "--pool", path, "--population", "6", "--generations", "3", "--depth", "2-4",
+                 "--steps", "4", "--width", "16", "--heads", "2", "--task", "recall", "--json", "--quiet"]
+    for levels in ("operator", "featurizer", "backbone,operator,featurizer"):
+        run = f"{tmp}/{levels}.run"
+        found = json.loads(star(*arguments, "--evolve", levels, "--out", run))
+        assert found["failed"] == 0 and found["generations"] == 3, found
+        for member in found["front"]:
+            assert star("genome", "check", member["genome"], "--pool", path) == "valid\n"
+    stopped = subprocess.Popen([STAR, *arguments, "--evolve", levels, "--out", tmp + "/stopped.run"],
+                               stdout=subprocess.DEVNULL)
+    time.sleep(0.3)
+    stopped.kill()
+    stopped.wait()
+    os.remove(path)
+    for resumed in (run, tmp + "/stopped.run"):
+        if os.path.exists(resumed):
+            again = json.loads(star("search", "--resume", resumed, "--json", "--quiet"))
+            assert outcome(again) == outcome(found), resumed
+    best = min(found["front"], key=lambda m: m["metrics"]["quality"])
+    trained = doc("train", run, "--steps", "1", "--quiet", "--width", "16", "--heads", "2")
+    assert trained["genome"] == best["genome"], trained
 
 
 def check_operators(tmp):
@@ -276,6 +346,10 @@ def main():
         checks = [("usage", lambda: check_usage(tmp)),
                   ("genomes", lambda: check_genomes(tmp)),
                   ("operators", lambda: check_operators(tmp)),
+
+
+                  ("pools", lambda: check_pools(tmp)),
+                  ("levels", lambda: check_levels(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),
