@@ -38,6 +38,11 @@ class Operator {
   std::vector<double> apply_dense(const DenseCore& core, const Weights& weights,
                                   const Features& features) const;
 
+  // The tensor network of one branch, from its features to T(x) v, and how it is contracted for B
+  // sequences of L tokens.
+  std::string network() const { return mixing_->network(); }
+  ContractionPlan plan(int64_t B, int64_t L) const { return mixing_->plan(B, L); }
+
   // Of all branches; `reused` names the feature groups taken from a donor.
   int64_t cache_floats(int64_t context, std::span<const std::string> reused) const;
   double work(int64_t length, std::span<const std::string> reused) const;  // multiply-adds a token

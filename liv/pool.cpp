@@ -95,6 +95,12 @@ char base36_digit(int value) {
   return "0123456789abcdefghijklmnopqrstuvwxyz"[value];
 }
 
+std::string digits_text(const Digits& digits) {
+  std::string text;
+  for (int digit : digits) text += base36_digit(digit);
+  return text;
+}
+
 const LivClass* Pool::find(char id) const {
   for (const LivClass& c : classes) {
     if (c.id == id) return &c;

@@ -17,6 +17,7 @@ int base36_value(char digit);  // 0 … 35; −1 unless one of 0-9a-z
 char base36_digit(int value);  // value in 0 … 35
 
 using Digits = std::array<int, 5>;
+std::string digits_text(const Digits& digits);  // "12123"
 
 // Each digit runs over 1 … its limit. The first digit of an operator is the id of a featurizer, so
 // that its limit is the pool's.

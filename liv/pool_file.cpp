@@ -26,12 +26,6 @@ std::vector<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
-std::string text_of(const Digits& digits) {
-  std::string text;
-  for (int digit : digits) text += base36_digit(digit);
-  return text;
-}
-
 class PoolReader {
  public:
   PoolReader(std::string_view text, const std::string& file) : text_(text), file_(file) {}
@@ -158,14 +152,14 @@ std::string pool_text(const Pool& pool) {
   std::string text;
   for (const Featurizer& f : pool.featurizers) {
     std::vector<std::string> groups;
-    for (const FeatureGroup& g : f.groups) groups.push_back(g.name + ' ' + text_of(g.digits));
+    for (const FeatureGroup& g : f.groups) groups.push_back(g.name + ' ' + digits_text(g.digits));
     text += fmt::format("featurizer {}: {}\n", f.id, fmt::join(groups, ", "));
   }
   text += '\n';
   for (const LivClass& c : pool.classes) {
     text += fmt::format(
         "class {} {}: {}\n", c.id, c.name,
-        c.differential ? fmt::format("differential of {}", c.base) : text_of(c.op.digits));
+        c.differential ? fmt::format("differential of {}", c.base) : digits_text(c.op.digits));
   }
   return text;
 }

@@ -10,12 +10,6 @@
 namespace star {
 namespace {
 
-std::string text_of(const Digits& digits) {
-  std::string text;
-  for (int digit : digits) text += base36_digit(digit);
-  return text;
-}
-
 // The base of a class; the class itself where the pool does not know better.
 char base_of(char id, const Pool& pool) {
   const LivClass* c = pool.find(id);
@@ -101,11 +95,11 @@ std::string to_text(const Genome& genome) {
     if (s.parallel) text += '2';
   }
   for (const ClassOverride& o : genome.operators) {
-    text += fmt::format("|{}:{}", o.liv, text_of(o.op.digits));
+    text += fmt::format("|{}:{}", o.liv, digits_text(o.op.digits));
   }
   for (const FeaturizerOverride& o : genome.featurizers) {
     text += fmt::format("|%{}:", o.id);
-    for (size_t g = 0; g < o.groups.size(); ++g) text += (g ? "," : "") + text_of(o.groups[g]);
+    for (size_t g = 0; g < o.groups.size(); ++g) text += (g ? "," : "") + digits_text(o.groups[g]);
   }
   return text;
 }

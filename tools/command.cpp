@@ -117,12 +117,6 @@ LivClass class_named(const std::string& text) {
   return *effective_pool(g, pool).find(g.segments[0].liv);
 }
 
-std::string digits_text(const Digits& digits) {
-  std::string text;
-  for (int d : digits) text += base36_digit(d);
-  return text;
-}
-
 void declare_training(CLI::App& app, TrainOptions& o) {
   auto positive = CLI::PositiveNumber;
   app.add_option("--batch", o.batch, "Sequences a step")

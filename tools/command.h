@@ -65,7 +65,6 @@ struct ModelOptions {
 // A class by its id ("1") or name ("SA-1"), or the one LIV of a genome ("11111|1:12133"), all in
 // the extended pool. Throws Error.
 LivClass class_named(const std::string& text);
-std::string digits_text(const Digits& digits);  // "12123"
 
 // --pool: a name stays, a file becomes its text, as `named_pool` takes it.
 void declare_pool(CLI::App& app, std::string& pool);
@@ -104,6 +103,7 @@ void declare_logits(CLI::App& app);
 void declare_generate(CLI::App& app);
 void declare_genome(CLI::App& app);
 void declare_liv(CLI::App& app);
+void declare_liv_explain(CLI::App& liv);
 void declare_liv_verify(CLI::App& liv);
 void declare_liv_matrix(CLI::App& liv);
 

@@ -48,6 +48,7 @@ void declare_liv(CLI::App& app) {
       ->capture_default_str();
   c->common.declare(*list);
   list->callback([c] { c->run(); });
+  declare_liv_explain(*sub);
   declare_liv_verify(*sub);
   declare_liv_matrix(*sub);
 }

@@ -15,12 +15,6 @@ std::string joined(const std::vector<std::string>& words) {
   return fmt::format("{}", fmt::join(words, " "));
 }
 
-std::string text_of(const Digits& digits) {
-  std::string text;
-  for (int digit : digits) text += base36_digit(digit);
-  return text;
-}
-
 Digits digits_of(std::string_view text) {
   Digits digits{};
   for (size_t i = 0; i < 5; ++i) digits[i] = base36_value(text[i]);
@@ -70,7 +64,7 @@ TEST_CASE("pool: the classes, their operators and what they share are those of t
     const LivClass* c = pool.find(row.id);
     REQUIRE(c);
     CHECK(c->name == row.name);
-    CHECK(text_of(c->op.digits) == row.op);
+    CHECK(digits_text(c->op.digits) == row.op);
     CHECK(joined(c->shareable_weights) == row.weights);
     CHECK(joined(c->shareable_features) == row.features);
     CHECK(!c->differential);

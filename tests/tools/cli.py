@@ -230,6 +230,16 @@ def check_operators(tmp):
         panels = min(16, shape[0] if len(shape) == 3 else shape[0] * shape[1])
         assert width * height >= panels * L * L and 0.4 < width / height < 2.5, (width, height)
     star("liv", "matrix", "1", "--out", npy, "--png", tmp + "/nowhere/x.png", status=2)
+    for liv in doc("liv", "list", "--pool", "extended")["classes"]:
+        explained = doc("liv", "explain", liv["id"], "--seq", "32")
+        assert "->" in explained["network"], explained
+        assert explained["chosen"] in [order["name"] for order in explained["orders"]], explained
+        assert all(order["flops"] > 0 and order["steps"] for order in explained["orders"]), explained
+    # The same network, contracted as its length has it.
+    near, far = (doc("liv", "explain", "LA-1", "--seq", n)["chosen"] for n in ("32", "4096"))
+    assert near == "scores" and far.startswith("chunks of "), (near, far)
+    assert "scores" in star("liv", "explain", "11111|1:12133")
+    star("liv", "explain", "nothing", status=2)
 
 
 def check_training(tmp):
