@@ -1,7 +1,7 @@
 # The short way to what CMake does (CMakePresets.json).
 JOBS ?= $(shell nproc)
 
-.PHONY: all search test asan tsan format check-format clean deps test-deps configure
+.PHONY: all search bench test asan tsan format check-format clean deps test-deps configure
 
 all: build/star
 
@@ -18,6 +18,10 @@ build/star: configure
 # The main job, on the program's own source text.
 search: build/star
 	build/star search
+
+# Kernels, training steps, prefill and decoding, as shares of what the machine can do.
+bench: build/star
+	build/star bench
 
 # Everything that must pass: formatting, unit tests, the built binary end to end, and the unit tests
 # and the fuzzing of parsers under sanitizers.

@@ -33,14 +33,14 @@ struct Evidence {
 // x [1, L, d], weights in double precision.
 Evidence gather(const Operator& op, const Weights& weights, const Var& x);
 
-// The claims of the class, measured:
-//   causality             largest |T_ij| with j > i                     0
-//   diagonal              largest |T_ij| with j ≠ i                     0       token mixing 1
-//   band                  largest |T_ij| outside of the band            0       banded; kernels of
-//   taps score rank            rank of the scores                            e       token mixing 2
-//   semi-separable order  largest rank of the blocks T[i:, :i]          N or e  4; 2 without σ
-//   Toeplitz              deviation along diagonals, scalings removed   1e-10   token mixing 3
-//   residual              relative error of the parallel view           1e-10
+// The claims of the class, measured; on the right the bound, and who makes the claim:
+//   causality             largest |T_ij| with j > i                      0
+//   diagonal              largest |T_ij| with j ≠ i                      0: token mixing 1
+//   band                  largest |T_ij| outside of the band             0: banded, 3 taps
+//   score rank            rank of the scores                             e: token mixing 2
+//   semi-separable order  largest rank of the blocks T[i:, :i]           N or e: 4; 2 without σ
+//   Toeplitz              deviation along diagonals, scalings removed    1e-10: token mixing 3
+//   residual              relative error of the parallel view            1e-10
 // Zeros are exact: nothing is computed there. A singular value counts for a rank if it exceeds
 // 1e-10 of the largest: rounding leaves about 1e-14, and a claim that is wrong leaves more.
 std::vector<Check> certify(const Layout& layout, const Evidence& evidence);

@@ -103,6 +103,7 @@ void declare_logits(CLI::App& app);
 void declare_generate(CLI::App& app);
 void declare_genome(CLI::App& app);
 void declare_liv(CLI::App& app);
+void declare_bench(CLI::App& app);
 void declare_liv_explain(CLI::App& liv);
 void declare_liv_verify(CLI::App& liv);
 void declare_liv_matrix(CLI::App& liv);

@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   declare_generate(app);
   declare_genome(app);
   declare_liv(app);
+  declare_bench(app);
   try {
     app.parse(argc, argv);
     return 0;

@@ -14,6 +14,7 @@ import tempfile
 import time
 
 STAR = os.path.abspath(sys.argv[1])
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NINE = [c + "1111" for c in "123456789"]
 SHARED = "22212-91111-22212-71221-712212-91111"  # weights, features, a parallel pair
 SMALL = ["--width", "16", "--heads", "2", "--seq", "32", "--batch", "4", "--threads", "1"]
@@ -242,6 +243,20 @@ def check_operators(tmp):
     star("liv", "explain", "nothing", status=2)
 
 
+def check_bench(tmp):
+    """Every kernel of the list is timed, and a genome in its three ways."""
+    with open(os.path.join(ROOT, "core", "kernels.def")) as f:
+        listed = set(re.findall(r"^KERNEL\((\w+)", f.read(), re.M))
+    timed = doc("bench", "61111-91111", "--kernels", "--seconds", "0", "--width", "16", "--heads", "2", "--seq", "24",
+                "--batch", "2", "--threads", "1")
+    rows = timed["rows"]
+    assert {row["name"] for row in rows if row["what"] == "kernel"} == listed, rows
+    assert [row["what"] for row in rows if row["what"] != "kernel"] == ["train", "prefill", "decode"], rows
+    assert all(row["median_ms"] >= row["ms"] > 0 and row["gemm_share"] >= 0 for row in rows), rows
+    assert rows[-3]["allocations_a_step"] == 0, rows[-3]
+    assert timed["gemm_gflops"] > 0 and timed["memory_gb_s"] > 0, timed
+
+
 def check_training(tmp):
     data = tmp + "/text"
     make_text(data)
@@ -360,6 +375,7 @@ def main():
 
                   ("pools", lambda: check_pools(tmp)),
                   ("levels", lambda: check_levels(tmp)),
+                  ("bench", lambda: check_bench(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),

@@ -1,0 +1,280 @@
+// star bench: kernels, the training step, prefill and decoding, against the rates of the machine
+// measured in the same run.
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "core/clock.h"
+#include "star/compiler.h"
+#include "star/source_text.h"
+#include "star/text.h"
+#include "tools/bench_kernels.h"
+#include "tools/command.h"
+
+namespace star {
+namespace {
+
+struct Timing {
+  double least = 0, median = 0;  // seconds
+};
+
+// Runs f for so many seconds, at least five times.
+template <class F>
+Timing time_of(double at_least, const F& f) {
+  std::vector<double> seconds;
+  double begin = seconds_now();
+  while (seconds.size() < 5 || seconds_now() - begin < at_least) {
+    double start = seconds_now();
+    f();
+    seconds.push_back(seconds_now() - start);
+  }
+  std::sort(seconds.begin(), seconds.end());
+  return {seconds.front(), seconds[seconds.size() / 2]};
+}
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+// What the machine does at best, in FLOPs and bytes a second.
+struct Rates {
+  double gemm = 0, memory = 0;
+
+  Rates(Exec& exec, double seconds) {
+    int64_t n = 1024, floats = int64_t(1) << 24;
+    Tensor a = exec.full({n, n}, DType::f32, 0.5), b = exec.full({n, n}, DType::f32, 0.5);
+    Tensor c = exec.zeros({n, n}, DType::f32);
+    gemm =
+        2 * double(n) * double(n) * double(n) / time_of(seconds, [&] {
+                                                  exec.kernels<float>().gemm(exec, {n,
+                                                                                    n,
+                                                                                    n,
+                                                                                    a.data<float>(),
+                                                                                    n,
+                                                                                    1,
+                                                                                    b.data<float>(),
+                                                                                    n,
+                                                                                    1,
+                                                                                    c.data<float>(),
+                                                                                    n,
+                                                                                    {},
+                                                                                    {},
+                                                                                    {},
+                                                                                    {},
+                                                                                    1,
+                                                                                    0});
+                                                }).least;
+    Tensor x = exec.zeros({floats}, DType::f32), y = exec.zeros({floats}, DType::f32);
+    memory = 8 * double(floats) / time_of(seconds, [&] { exec.copy(x, y); }).least;
+  }
+};
+
+struct Row {
+  std::string what, name;
+  Timing time;
+  double flops = 0, bytes = 0;
+  int64_t tokens = 0;
+  nlohmann::json more = nlohmann::json::object();
+};
+
+struct Bench {
+  Common common;
+  ModelOptions model;
+  std::vector<std::string> genomes;
+  int batch = 8;
+  double seconds = 0.5;
+  bool kernels = false;
+
+  void run() {
+    auto exec = common.make_exec();
+    Rates rates(*exec, seconds);
+    nlohmann::json rows = nlohmann::json::array();
+    if (!common.json)
+      fmt::print(
+          "{}, {}, OpenBLAS {}, {} threads: {:.1f} GFLOP/s in a product of 1024 x 1024, "
+          "{:.1f} GB/s in a copy\n\n{:8} {:26}{:>11}{:>11}{:>12}{:>10}{:>7}{:>7}\n",
+          processor(), exec->backend().target, blas_core(), exec->pool().threads(),
+          rates.gemm / 1e9, rates.memory / 1e9, "", "", "least ms", "median ms", "tokens/s",
+          "GFLOP/s", "GEMM", "mem.");
+    auto report = [&](const Row& row) { rows.push_back(print(row, rates)); };
+    if (kernels || genomes.empty()) bench_kernels(report);
+    if (genomes.empty())
+      for (char id : std::string("123456789ijkl"))
+        genomes.push_back(
+            fmt::format("{0}1111-91111-{0}1111-91111-{0}1111-91111-{0}1111-91111", id));
+    for (auto& genome : genomes) bench_genome(genome, report);
+    if (common.json)
+      fmt::print("{}\n", nlohmann::json{{"machine", processor()},
+                                        {"target", exec->backend().target},
+                                        {"blas", blas_core()},
+                                        {"threads", exec->pool().threads()},
+                                        {"gemm_gflops", rates.gemm / 1e9},
+                                        {"memory_gb_s", rates.memory / 1e9},
+                                        {"rows", rows}}
+                             .dump(2));
+  }
+
+  nlohmann::json print(const Row& row, const Rates& rates) const {
+    double rate = row.flops / row.time.least, share = rate / rates.gemm;
+    double memory = row.bytes / row.time.least / rates.memory;
+    double tokens = double(row.tokens) / row.time.least;
+    if (!common.json)
+      fmt::print("{:8} {:26}{:11.3f}{:11.3f}{:>12}{:10.1f}{:6.0f}%{:>7}\n", row.what, row.name,
+                 1e3 * row.time.least, 1e3 * row.time.median,
+                 row.tokens ? fmt::format("{:.0f}", tokens) : "", rate / 1e9, 100 * share,
+                 row.bytes > 0 ? fmt::format("{:.0f}%", 100 * memory) : "");
+    nlohmann::json json = {{"what", row.what},           {"name", row.name},
+                           {"ms", 1e3 * row.time.least}, {"median_ms", 1e3 * row.time.median},
+                           {"gflops", rate / 1e9},       {"gemm_share", share}};
+    if (row.tokens) json["tokens_per_s"] = tokens;
+    if (row.bytes > 0) json["memory_share"] = memory;
+    json.update(row.more);
+    return json;
+  }
+
+  template <class F>
+  void bench_kernels(const F& report) {
+    auto exec = common.make_exec();
+    BenchSizes sizes{batch, model.length > 0 ? model.length : 256, model.sizes.width,
+                     model.sizes.heads};
+    auto wide = kernel_benches(*exec, DType::f64, sizes);
+    auto narrow = kernel_benches(*exec, DType::f32, sizes);
+    for (size_t i = 0; i < narrow.size(); ++i) {
+      wide[i].run();
+      narrow[i].run();
+      check(narrow[i], wide[i]);
+      report({"kernel", narrow[i].name, time_of(seconds, narrow[i].run), narrow[i].flops,
+              narrow[i].bytes});
+    }
+  }
+
+  // Nothing is timed that is wrong: float against double on the same inputs.
+  static void check(const KernelBench& narrow, const KernelBench& wide) {
+    std::vector<double> a = narrow.output.to_doubles(), b = wide.output.to_doubles();
+    double error = 0, scale = 1e-9;
+    for (size_t i = 0; i < a.size(); ++i) {
+      error = std::max(error, std::abs(a[i] - b[i]));
+      scale = std::max(scale, std::abs(b[i]));
+    }
+    if (!(error / scale < 1e-3))
+      throw Failure(
+          fmt::format("kernel {}: float is {:.1e} off double", narrow.name, error / scale));
+  }
+
+  template <class F>
+  void bench_genome(const std::string& text, const F& report) {
+    auto exec = common.make_exec();
+    int64_t L = model.length > 0 ? model.length : 256;
+    TextData data(source_text(), int(L), "source");
+    Sizes sizes = model.for_data(data);
+    Pool pool;
+    Genome genome = model.genome(text, pool);
+    Backbone backbone(exec.get(), compile(genome, pool), sizes);
+    std::string name = text.size() > 26 ? text.substr(0, 23) + "..." : text;
+    nlohmann::json about = {{"genome", text}, {"params", backbone.parameter_count()}};
+
+    report(training_row(*exec, backbone, data, name, about));
+    decoding_rows(*exec, backbone, data, name, about, report);
+  }
+
+  Row training_row(Exec& exec, Backbone& backbone, const Dataset& data, const std::string& name,
+                   nlohmann::json about) const {
+    TrainOptions options;
+    options.batch = batch;
+    options.steps = 1 << 20;
+    std::vector<double> steps;
+    int64_t after_first = 0;
+    double begin = seconds_now(), last = begin;
+    TrainResult result = train(exec, backbone, data, options, [&](int64_t step, double) {
+      double now = seconds_now();
+      if (step == 2) after_first = exec.arena().system_allocations();
+      if (step > 2) steps.push_back(now - last);
+      last = now;
+      return steps.size() < 5 || now - begin < 4 * seconds;
+    });
+    if (result.failure != "interrupted") throw Failure(fmt::format("{}: {}", name, result.failure));
+    std::sort(steps.begin(), steps.end());
+    double tokens = double(batch) * double(data.length());
+    about["peak_bytes"] = exec.arena().peak_bytes();
+    about["allocations_a_step"] =
+        double(exec.arena().system_allocations() - after_first) / double(steps.size());
+    return {"train",
+            name,
+            {steps.front(), steps[steps.size() / 2]},
+            backbone.training_flops() * tokens,
+            0,
+            int64_t(tokens),
+            about};
+  }
+
+  template <class F>
+  void decoding_rows(Exec& exec, const Backbone& backbone, const Dataset& data,
+                     const std::string& name, const nlohmann::json& about, const F& report) const {
+    Tape tape(exec, false);
+    Batch text = data.train_batch(0, 0, 1);
+    int64_t L = text.length;
+    auto tokens = [&](int64_t from, int64_t count) {
+      return exec.from({1, count},
+                       std::span<const int32_t>(text.tokens).subspan(size_t(from), size_t(count)));
+    };
+    DecodingState start;
+    Tensor prefix = backbone.forward(tape, tokens(0, L - 1), &start).value();
+    DecodingState state = start;
+    std::vector<double> last =
+        backbone.forward(tape, tokens(L - 1, 1), &state).value().to_doubles();
+    Tensor all = backbone.forward(tape, tokens(0, L)).value();
+    std::vector<double> expected = all.narrow(0, L - 1, 1).to_doubles();
+    double error = 0, scale = 1e-9;
+    for (size_t i = 0; i < last.size(); ++i) {
+      error = std::max(error, std::abs(last[i] - expected[i]));
+      scale = std::max(scale, std::abs(expected[i]));
+    }
+    if (!(error / scale < 1e-3))
+      throw Failure(
+          fmt::format("{}: decoding is {:.1e} off the parallel form", name, error / scale));
+
+    double forward = backbone.training_flops() / 3;
+    Timing prefill = time_of(seconds, [&] {
+      DecodingState fresh;
+      backbone.forward(tape, tokens(0, L), &fresh);
+    });
+    report(Row{"prefill", name, prefill, forward * double(L), 0, L, about});
+    Tensor one = tokens(L - 1, 1);
+    constexpr int kTokens = 32;
+    Timing decode = time_of(seconds, [&] {
+      DecodingState copy = state;
+      for (int i = 0; i < kTokens; ++i) backbone.forward(tape, one, &copy);
+    });
+    decode = {decode.least / kTokens, decode.median / kTokens};
+    double bytes = 4 * double(backbone.parameter_count()) + double(backbone.cache_bytes(L));
+    report(Row{"decode", name, decode, forward, bytes, 1, about});
+  }
+};
+
+}  // namespace
+
+void declare_bench(CLI::App& app) {
+  auto c = std::make_shared<Bench>();
+  c->model.sizes.width = 128;
+  c->model.pool = "extended";
+  CLI::App* sub = app.add_subcommand(
+      "bench", "Times kernels, training steps, prefill and decoding, as shares of the machine");
+  sub->add_option("genome", c->genomes,
+                  "Genomes or names; none: every kernel, and four mixers of each class");
+  c->common.declare(*sub);
+  c->model.declare(*sub);
+  sub->add_option("--batch", c->batch, "Sequences a training step")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  sub->add_option("--seconds", c->seconds,
+                  "Least time that a row is repeated; a training, four of it")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->capture_default_str();
+  sub->add_flag("--kernels", c->kernels, "The kernels also where genomes are given");
+  sub->callback([c] { c->run(); });
+}
+
+}  // namespace star
