@@ -1,14 +1,17 @@
-// Matrix products through OpenBLAS, which runs with one thread: the work is cut here, into blocks
-// whose bounds depend on the shape alone.
+// Matrix products. The work is cut into blocks whose bounds depend on the shape alone; a block is
+// computed by OpenBLAS, which runs with one thread, or, where the inner size is small, by products
+// of tiles: there OpenBLAS spends its time on packing A, which is read too few times to be worth
+// it.
 #include <cblas.h>
 
-#include "cpu/simd.h"
+#include "cpu/tile.h"
 
 namespace star::cpu::STAR_TARGET {
 namespace {
 
-constexpr double kTaskFlops = 4e6;  // about 50 µs: a hand-over is small beside it
-constexpr int64_t kTile = 48;       // block bounds are multiples of the microkernels' tiles
+constexpr double kTaskFlops = 4e6;    // about 50 µs: a hand-over is small beside it
+constexpr int64_t kTile = 48;         // block bounds are multiples of the microkernels' tiles
+constexpr int64_t kSmallInner = 512;  // the largest inner size of products of tiles
 
 void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha,
                const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
@@ -28,6 +31,39 @@ void blas_gemv(CBLAS_TRANSPOSE t, int m, int n, double alpha, const double* a, i
   cblas_dgemv(CblasRowMajor, t, m, n, alpha, a, lda, x, incx, beta, y, incy);
 }
 
+// C = alpha A B, or C + alpha A B, in the order of Goto and van de Geijn ("Anatomy of
+// high-performance matrix multiplication", 2008) with A left where it is: a block of B is copied
+// into panels of kTileColumns that stay in the second-level cache, and a few rows of A meet all of
+// them from the first level.
+template <class T>
+void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, Tile<const T> b,
+                    Tile<T> c, bool add) {
+  constexpr int64_t P = kTileColumns<T>, kInner = 256, kRows = 4 * kTileRows;
+  constexpr int64_t kColumns = (int64_t(1) << 18) / int64_t(sizeof(T)) / kInner;
+  alignas(64) T panels[kInner * kColumns];
+  for (int64_t p = 0; p < k; p += kInner) {
+    int64_t inner = std::min(kInner, k - p);
+    for (int64_t j0 = 0; j0 < n; j0 += kColumns) {
+      int64_t columns = std::min(kColumns, n - j0);
+      auto panel = [&](int64_t j) { return Tile<T>{panels + j * inner, P}; };
+      for (int64_t j = 0; j < columns; j += P) {
+        int64_t width = std::min(P, columns - j);
+        Tile<const T> from = b.from(p, j0 + j);
+        if (b.col == 1)
+          copy_tile(inner, width, from, panel(j));
+        else
+          transpose_tile(width, inner, from.transposed(), panel(j));
+      }
+      for (int64_t i = 0; i < m; i += kRows)
+        for (int64_t j = 0; j < columns; j += P) {
+          auto rows = columns - j > kLanes<T> ? panel_product<2, T> : panel_product<1, T>;
+          rows(std::min(kRows, m - i), inner, alpha, a.from(i, p), panel(j), c.from(i, j0 + j),
+               columns - j, add || p > 0);
+        }
+    }
+  }
+}
+
 // One product of rows r0 … r1 and columns c0 … c1 of C.
 template <class T>
 void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, int64_t r0, int64_t r1,
@@ -42,6 +78,9 @@ void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, int64_t r0, i
         c[i * g.c_row + j] = g.beta == 0 ? T(0) : g.beta * c[i * g.c_row + j];
     return;
   }
+  if (m > 1 && n > 1 && k <= kSmallInner && (g.beta == 0 || g.beta == 1))
+    return packed_product<T>(m, n, k, g.alpha, {a, g.a_row, g.a_col}, {b, g.b_row, g.b_col},
+                             {c, g.c_row}, g.beta == 1);
   // A size of 1 leaves its stride free: any leading dimension that BLAS accepts will do.
   bool ta = g.a_col != 1 && k != 1, tb = g.b_col != 1 && n != 1;
   int lda = int(std::max<int64_t>(ta ? g.a_col : g.a_row, ta ? m : k));

@@ -1,0 +1,159 @@
+// Products of tiles that lie in cache: what matrix products, attention and chunked recurrences are
+// made of. A kernel copies what it multiplies into tiles whose rows are whole registers, so that
+// the inner loop knows no remainders.
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "cpu/simd.h"
+
+namespace star::cpu::STAR_TARGET {
+
+// A matrix with element (i, j) at data[i · row + j · col].
+template <class T>
+struct Tile {
+  T* data;
+  int64_t row, col = 1;
+  Tile transposed() const { return {data, col, row}; }
+  Tile from(int64_t i, int64_t j = 0) const { return {data + i * row + j * col, row, col}; }
+  operator Tile<const T>() const requires(!std::is_const_v<T>) { return {data, row, col}; }
+};
+
+// The sums that one pass of the inner loop keeps in registers: rows × two registers of columns.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int kTileRows = 12;  // of 32 registers
+#else
+inline constexpr int kTileRows = 6;  // of 16
+#endif
+template <class T>
+inline constexpr int64_t kTileColumns = 2 * kLanes<T>;
+
+// n rounded up to whole registers: the row of a tile of n columns.
+template <class T>
+inline constexpr int64_t padded(int64_t n) {
+  return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+}
+
+// C = alpha A B, or C + alpha A B where `add`, for R rows and N registers of columns, of which C
+// has `left`; B has them all. A's columns are kCol apart, or a.col where that is 0.
+template <int R, int N, int64_t kCol, class T>
+[[gnu::always_inline]] inline void micro_product(int64_t inner, T alpha, Tile<const T> a,
+                                                 Tile<const T> b, Tile<T> c, int64_t left,
+                                                 bool add) {
+  constexpr int64_t W = kLanes<T>;
+  Vec<T> sum[R][N];
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) sum[r][n] = Vec<T>(T(0));
+  for (int64_t p = 0; p < inner; ++p) {
+    Vec<T> row[N];
+#pragma GCC unroll 2
+    for (int n = 0; n < N; ++n) row[n] = Vec<T>::load_unaligned(b.data + p * b.row + n * W);
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      Vec<T> x(a.data[r * a.row + p * (kCol ? kCol : a.col)]);
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) sum[r][n] = xsimd::fma(x, row[n], sum[r][n]);
+    }
+  }
+  // The registers are named by constants in each case, so that they never go through memory.
+  auto finish = [&](auto put) {
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+      for (int n = 0; n < N; ++n) put(c.data + r * c.row + n * W, Vec<T>(alpha) * sum[r][n], n * W);
+  };
+  if (left < N * W)
+    finish(
+        [&](T* to, Vec<T> y, int64_t n) { store(to, add ? y + load(to, left - n) : y, left - n); });
+  else if (add)
+    finish([](T* to, Vec<T> y, int64_t) { (y + Vec<T>::load_unaligned(to)).store_unaligned(to); });
+  else
+    finish([](T* to, Vec<T> y, int64_t) { y.store_unaligned(to); });
+}
+
+// The rows that are left when blocks of R are done go in smaller blocks.
+template <int R, int N, int64_t kCol, class T>
+inline void rows_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
+                         Tile<T> c, int64_t left, bool add) {
+  int64_t i = 0;
+  for (; i + R <= m; i += R)
+    micro_product<R, N, kCol>(inner, alpha, a.from(i), b, c.from(i), left, add);
+  if constexpr (R > 1)
+    if (i < m)
+      rows_product<(R > 4 ? 4 : R / 2), N, kCol>(m - i, inner, alpha, a.from(i), b, c.from(i), left,
+                                                 add);
+}
+
+// All rows, for N registers of columns. Contiguous columns of A are told apart at compile time.
+template <int N, class T>
+inline void panel_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
+                          Tile<T> c, int64_t left, bool add) {
+  if (a.col == 1)
+    rows_product<kTileRows, N, 1>(m, inner, alpha, a, b, c, left, add);
+  else
+    rows_product<kTileRows, N, 0>(m, inner, alpha, a, b, c, left, add);
+}
+
+// C = A B, or C + A B where `add`: A is m × inner with any strides; B is inner × n and C m × n,
+// with col 1 and whole registers of columns.
+template <class T>
+inline void tile_product(int64_t m, int64_t n, int64_t inner, Tile<const T> a, Tile<const T> b,
+                         Tile<T> c, bool add) {
+  constexpr int64_t W = kLanes<T>;
+  int64_t j = 0;
+  for (; j + W < n; j += 2 * W)
+    panel_product<2>(m, inner, T(1), a, b.from(0, j), c.from(0, j), 2 * W, add);
+  if (j < n) panel_product<1>(m, inner, T(1), a, b.from(0, j), c.from(0, j), W, add);
+}
+
+// to = factor · from, rows contiguous in both; zeros up to whole registers.
+template <class T>
+inline void copy_tile(int64_t m, int64_t n, Tile<const T> from, Tile<T> to, T factor = T(1)) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; j += kLanes<T>)
+      (Vec<T>(factor) * load(from.data + i * from.row + j, n - j))
+          .store_unaligned(to.data + i * to.row + j);
+}
+
+// a₀ b₀ a₁ b₁ …, from the first or the second half of both. (xsimd 8's own zips each 128 bits
+// apart.)
+template <int kHalf, class T, size_t... i>
+inline Vec<T> zipped(Vec<T> a, Vec<T> b, std::index_sequence<i...>) {
+  constexpr size_t W = size_t(kLanes<T>);
+  return Vec<T>(__builtin_shufflevector(a.data, b.data, (kHalf * W / 2 + i / 2 + i % 2 * W)...));
+}
+
+// The transpose of a square of registers: log₂ W times, each register of the first half is zipped
+// with its partner of the second.
+template <class T>
+inline void transpose_square(const T* from, int64_t from_row, T* to, int64_t to_row) {
+  constexpr int W = int(kLanes<T>);
+  Vec<T> x[W], y[W];
+  for (int i = 0; i < W; ++i) x[i] = Vec<T>::load_unaligned(from + i * from_row);
+  for (int step = 1; step < W; step *= 2) {
+    for (int i = 0; i < W / 2; ++i) {
+      y[2 * i] = zipped<0, T>(x[i], x[i + W / 2], std::make_index_sequence<W>());
+      y[2 * i + 1] = zipped<1, T>(x[i], x[i + W / 2], std::make_index_sequence<W>());
+    }
+    for (int i = 0; i < W; ++i) x[i] = y[i];
+  }
+  for (int i = 0; i < W; ++i) x[i].store_unaligned(to + i * to_row);
+}
+
+// to[j, i] = from[i, j]: m rows of n become n rows of m, zeros up to whole registers.
+template <class T>
+inline void transpose_tile(int64_t m, int64_t n, Tile<const T> from, Tile<T> to) {
+  constexpr int64_t W = kLanes<T>;
+  int64_t whole_m = m / W * W, whole_n = n / W * W;
+  for (int64_t j = 0; j < whole_n; j += W)
+    for (int64_t i = 0; i < whole_m; i += W)
+      transpose_square(from.data + i * from.row + j, from.row, to.data + j * to.row + i, to.row);
+  for (int64_t j = 0; j < n; ++j)
+    for (int64_t i = j < whole_n ? whole_m : 0; i < padded<T>(m); ++i)
+      to.data[j * to.row + i] = i < m ? from.data[i * from.row + j] : T(0);
+}
+
+}  // namespace star::cpu::STAR_TARGET
