@@ -8,6 +8,7 @@
 //   blocks        scores of a block with itself and the one before: for a band
 //   convolution   B with v first, then the Toeplitz kernel, by tiles
 //   transform     the same by fast Fourier transform
+//   gated convolution   a short kernel with B, v and C in one pass
 // The planner tries those that fit on the shapes and takes the one of least cost. A function of the
 // entries needs scores. All are made of differentiable operations: gradients are contractions
 // again.
@@ -42,6 +43,9 @@ Var contract_pair(const Var& a, const std::string& la, const Var& b, const std::
 
 // y = x Wᵀ over the last axis of x, W [out, in].
 Var linear(const Var& x, const Var& weight);
+
+// base + x Wᵀ, in one pass over the result.
+Var linear_onto(const Var& base, const Var& x, const Var& weight);
 
 // (I + N)⁻¹ R by substitution, where N is `lower` [..., n, n] strictly below its diagonal (the rest
 // is not read) and R is [..., n, m].

@@ -47,6 +47,26 @@ Var binary(Binary op, const Var& a, const Var& b) {
                          [=](const Tensor& dy) { binary_grad(op, a, b, y, dy); });
 }
 
+Var gated(Unary f, const Var& a, const Var& b) {
+  require(a.shape() == b.shape(), "gated: {} and {}", a.shape(), b.shape());
+  Exec& exec = a.exec();
+  Tensor gate = exec.contiguous(a.value()), in = exec.contiguous(b.value());
+  Tensor y = exec.empty(a.shape(), a.dtype());
+  dispatch(y.dtype(), [&]<class T>() {
+    exec.kernels<T>().gated(exec, {f, y.numel(), gate.data<T>(), in.data<T>(), y.data<T>()});
+  });
+  return a.tape().record(Primitive::gated, y, {a, b}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), da = exec.empty(gate.shape(), gate.dtype());
+    Tensor db = exec.empty(gate.shape(), gate.dtype());
+    dispatch(g.dtype(), [&]<class T>() {
+      exec.kernels<T>().gated_grad(exec, {f, g.numel(), gate.data<T>(), in.data<T>(), g.data<T>(),
+                                          da.data<T>(), db.data<T>()});
+    });
+    a.tape().add(a, da);
+    b.tape().add(b, db);
+  });
+}
+
 Var scale(const Var& x, double factor, double shift) {
   Tensor y = values::scale(x.exec(), x.value(), factor, shift);
   return x.tape().record(Primitive::scale, y, {x}, [=](const Tensor& dy) {

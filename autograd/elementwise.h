@@ -19,6 +19,9 @@ STAR_UNARY(STAR_FUNCTION)
 STAR_BINARY(STAR_FUNCTION)
 #undef STAR_FUNCTION
 
+// f(a) ⊙ b in one pass, of one shape.
+Var gated(Unary f, const Var& a, const Var& b);
+
 inline Var operator+(const Var& a, const Var& b) { return add(a, b); }
 inline Var operator-(const Var& a, const Var& b) { return sub(a, b); }
 inline Var operator*(const Var& a, const Var& b) { return mul(a, b); }

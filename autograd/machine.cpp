@@ -268,6 +268,19 @@ Operand Machine::convolved(const Operand& kernel, const Operand& u, char along, 
   return y;
 }
 
+Operand Machine::gated_convolved(const Operand& read, const Operand& kernel, const Operand& write,
+                                 const Operand& value) {
+  Operand y = read;
+  Shape three = three_axes(read, read_), k{kernel.size(Node::kTokens), three[2]};
+  if (tape_)
+    y.var = reshape(gated_conv(reshape(read.var, three), reshape(kernel.var, k),
+                               reshape(write.var, three), reshape(value.var, three)),
+                    y.shape);
+  note(y, 3 * y.volume() + kernel.volume(), double(2 * k[0] + 2) * y.volume(),
+       fmt::format("gated convolution of {} by {}", write.letters, kernel.letters));
+  return y;
+}
+
 Operand Machine::from_start(const Operand& decays) {
   Operand y = decays;
   if (tape_)

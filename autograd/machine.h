@@ -59,6 +59,9 @@ class Machine {
   // convolution with a kernel. Letters that u lacks are added to it.
   Operand scanned(const std::vector<Operand>& decays, const Operand& u, char along);
   Operand convolved(const Operand& kernel, const Operand& u, char along, ConvMethod method);
+  // read · conv(write · value, kernel), all with the letters of `read`, i and j being one.
+  Operand gated_convolved(const Operand& read, const Operand& kernel, const Operand& write,
+                          const Operand& value);
   // The products of decays from the start of the axis to t, and from behind t to its end.
   Operand from_start(const Operand& decays);
   Operand to_end(const Operand& decays);

@@ -22,7 +22,17 @@ struct BoundNetwork {
 // Throws `Error` on tensors that do not fit.
 BoundNetwork bind(const Network& network, const std::vector<Operand>& tensors);
 
-enum class Algorithm { pairs, diagonal, scores, state, chunks, blocks, convolution, transform };
+enum class Algorithm {
+  pairs,
+  diagonal,
+  scores,
+  state,
+  chunks,
+  blocks,
+  convolution,
+  transform,
+  gated_convolution
+};
 
 struct OrderChoice {
   Algorithm algorithm;

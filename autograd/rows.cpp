@@ -15,14 +15,15 @@ Var rms_norm(const Var& x, const Var& w) {
         exec, {rows, n, T(1e-5), in.data<T>(), weight.data<T>(), y.data<T>(), inverse.data<T>()});
   });
   return x.tape().record(Primitive::rms_norm, y, {x, w}, [=, &exec](const Tensor& dy) {
-    Tensor g = exec.contiguous(dy), dx = exec.empty(in.shape(), in.dtype());
+    Tensor g = exec.contiguous(dy), home = x.tape().target(x);
+    Tensor dx = home.defined() ? home : exec.empty(in.shape(), in.dtype());
     Tensor dw = exec.zeros(weight.shape(), in.dtype());
     dispatch(in.dtype(), [&]<class T>() {
       exec.kernels<T>().rms_norm_grad(
-          exec, {rows, n, in.data<T>(), weight.data<T>(), inverse.data<T>(), g.data<T>(),
-                 dx.data<T>(), dw.data<T>()});
+          exec, {rows, n, home.defined(), in.data<T>(), weight.data<T>(), inverse.data<T>(),
+                 g.data<T>(), dx.data<T>(), dw.data<T>()});
     });
-    x.tape().add(x, dx);
+    if (!home.defined()) x.tape().add(x, dx);
     w.tape().add(w, dw);
   });
 }

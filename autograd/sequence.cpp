@@ -54,6 +54,35 @@ Var conv(const Var& x, const Var& k, ConvMethod method) {
   });
 }
 
+Var gated_conv(const Var& c, const Var& k, const Var& b, const Var& v) {
+  require(c.value().rank() == 3 && b.shape() == c.shape() && v.shape() == c.shape() &&
+              k.value().rank() == 2 && k.size(1) == c.size(2),
+          "gated_conv: gates {} and {}, input {}, kernel {}", c.shape(), b.shape(), v.shape(),
+          k.shape());
+  Exec& exec = c.exec();
+  Tensor C = exec.contiguous(c.value()), K = exec.contiguous(k.value());
+  Tensor B = exec.contiguous(b.value()), V = exec.contiguous(v.value());
+  Tensor y = exec.empty(c.shape(), c.dtype());
+  dispatch(y.dtype(), [&]<class T>() {
+    exec.kernels<T>().gated_conv(exec, {C.size(0), C.size(1), C.size(2), K.size(0), C.data<T>(),
+                                        B.data<T>(), V.data<T>(), K.data<T>(), y.data<T>()});
+  });
+  return c.tape().record(Primitive::gated_conv, y, {c, k, b, v}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), dk = exec.empty(K.shape(), K.dtype());
+    auto like = [&](const Tensor& t) { return exec.empty(t.shape(), t.dtype()); };
+    Tensor dc = like(C), db = like(B), dv = like(V);
+    dispatch(g.dtype(), [&]<class T>() {
+      exec.kernels<T>().gated_conv_grad(
+          exec, {C.size(0), C.size(1), C.size(2), K.size(0), C.data<T>(), B.data<T>(), V.data<T>(),
+                 K.data<T>(), g.data<T>(), dc.data<T>(), db.data<T>(), dv.data<T>(), dk.data<T>()});
+    });
+    c.tape().add(c, dc);
+    b.tape().add(b, db);
+    v.tape().add(v, dv);
+    k.tape().add(k, dk);
+  });
+}
+
 Var scan(const Var& a, const Var& b, const Tensor& h0) {
   require(a.value().rank() == 3 && a.shape() == b.shape(), "scan: {} and {}", a.shape(), b.shape());
   Exec& exec = a.exec();

@@ -12,6 +12,10 @@ Var rotary(const Var& x, int64_t position);
 enum class ConvMethod { direct, fourier };
 Var conv(const Var& x, const Var& k, ConvMethod method = ConvMethod::direct);
 
+// A short convolution between two gates: y = c ⊙ conv(b ⊙ v, k) in one pass; c, b, v [B, L, C].
+inline constexpr int64_t kShortKernel = 8;  // taps up to which this is the best way
+Var gated_conv(const Var& c, const Var& k, const Var& b, const Var& v);
+
 // h_t = a_t h_{t−1} + b_t with h_{−1} = h0; a, b [B, L, C], h0 [B, C] or undefined for 0. No
 // gradient flows to h0. The gradient is the reversed scan.
 Var scan(const Var& a, const Var& b, const Tensor& h0 = {});

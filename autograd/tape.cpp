@@ -35,22 +35,20 @@ Var Tape::parameter(Tensor value, Tensor grad) {
 }
 
 Tensor Tape::target(const Var& v) const {
-  return v.needs_grad() ? nodes_[size_t(v.id_)].bound : Tensor();
+  if (!v.needs_grad()) return {};
+  const Node& node = nodes_[size_t(v.id_)];
+  if (node.bound.defined()) return node.bound;
+  return node.grad.defined() && node.grad.unique() && node.grad.contiguous() ? node.grad : Tensor();
 }
 
 void Tape::add(const Var& v, const Tensor& g) {
   if (!v.needs_grad()) return;
   assert(g.shape() == v.shape());
   Node& node = nodes_[size_t(v.id_)];
-  if (node.bound.defined()) {
-    exec_.copy(g, node.bound, true);
-  } else if (!node.grad.defined()) {
-    node.grad = g;
-  } else if (node.grad.unique() && node.grad.contiguous()) {  // not, say, a broadcast view
-    exec_.copy(g, node.grad, true);
-  } else {
-    node.grad = values::binary(exec_, Binary::add, node.grad, g);
-  }
+  if (Tensor home = target(v); home.defined())
+    exec_.copy(g, home, true);
+  else
+    node.grad = node.grad.defined() ? values::binary(exec_, Binary::add, node.grad, g) : g;
 }
 
 void Tape::backward(const Var& loss) {

@@ -80,7 +80,8 @@ class Tape {
 
   // Adds g, of v's shape and any strides, to the gradient of v.
   void add(const Var& v, const Tensor& g);
-  // Where gradients of v are added in place (a parameter's), undefined otherwise.
+  // Where a gradient of v can be added in place: a parameter's home, or what has been collected so
+  // far if nothing else refers to it. Undefined otherwise. Contiguous.
   Tensor target(const Var& v) const;
 
   // Fills the gradients of everything that `loss` (one element) was computed from. The tape is

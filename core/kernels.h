@@ -61,6 +61,22 @@ struct BinaryMap {
   T* out;
 };
 
+// y = f(a) · b, and its gradient: da = f′(a) · b · dy, db = f(a) · dy.
+template <class T>
+struct Gated {
+  Unary f;
+  int64_t n;
+  const T *a, *b;
+  T* y;
+};
+template <class T>
+struct GatedGrad {
+  Unary f;
+  int64_t n;
+  const T *a, *b, *dy;
+  T *da, *db;
+};
+
 // y[kept] = Σ over the reduced axes of x; y contiguous over the kept axes.
 template <class T>
 struct Sum {
@@ -69,8 +85,8 @@ struct Sum {
   T* y;
 };
 
-// C = alpha · A B + beta · C over a batch of up to four axes. A is m × k, B is k × n, each with one
-// of its two strides equal to 1; C has rows c_row apart.
+// C = alpha · A B + beta · base over a batch of up to four axes. A is m × k, B is k × n, each with
+// one of its two strides equal to 1; C has rows c_row apart. `base` lies like C; null: C itself.
 template <class T>
 struct Gemm {
   int64_t m, n, k;
@@ -82,6 +98,7 @@ struct Gemm {
   int64_t c_row;
   Shape batch, a_batch, b_batch, c_batch;
   T alpha, beta;
+  const T* base = nullptr;
 };
 
 // X ← (I + N)⁻¹ X, or (I + N)⁻ᵀ X: N [batch, n, n] is read strictly below the diagonal, X is
@@ -103,10 +120,11 @@ struct RmsNorm {
   T *y, *inverse;
 };
 
-// dw is added to.
+// dw is added to, dx where `add`.
 template <class T>
 struct RmsNormGrad {
   int64_t rows, n;
+  bool add;
   const T *x, *w, *inverse, *dy;
   T *dx, *dw;
 };
@@ -184,6 +202,23 @@ struct ConvKernelGrad {
   int64_t batch, length, channels, taps;
   const T *x, *dy;
   T* dk;
+};
+
+// A short convolution between two gates, on [batch, length, channels] with k [taps, channels]:
+//   y_t = c_t · Σ_τ k_τ u_{t−τ},  u = b · v;  zeros before the start.
+template <class T>
+struct GatedConv {
+  int64_t batch, length, channels, taps;
+  const T *c, *b, *v, *k;
+  T* y;
+};
+// With s_t = dy_t c_t and r_t = Σ_τ k_τ s_{t+τ}:
+//   dc_t = dy_t Σ_τ k_τ u_{t−τ},  db = r · v,  dv = r · b,  dk_τ = Σ_t s_t u_{t−τ}.
+template <class T>
+struct GatedConvGrad {
+  int64_t batch, length, channels, taps;
+  const T *c, *b, *v, *k, *dy;
+  T *dc, *db, *dv, *dk;
 };
 
 // Diagonal recurrence on [batch, length, channels]: h_t = a_t h_{t−1} + b_t from h0 [batch,

@@ -160,6 +160,26 @@ void unary_grad(Exec& exec, const UnaryGrad<T>& args) {
 }
 
 template <class T>
+void gated(Exec& exec, const Gated<T>& args) {
+  with_unary(args.f, [&]<class Op>(Op) {
+    map<T>(exec, args.n, [&](int64_t i, int64_t left) {
+      store(args.y + i, Op::f(load(args.a + i, left)) * load(args.b + i, left), left);
+    });
+  });
+}
+
+template <class T>
+void gated_grad(Exec& exec, const GatedGrad<T>& args) {
+  with_unary(args.f, [&]<class Op>(Op) {
+    map<T>(exec, args.n, [&](int64_t i, int64_t left) {
+      Vec<T> a = load(args.a + i, left), dy = load(args.dy + i, left), f = Op::f(a);
+      store(args.da + i, Op::df(a, f) * load(args.b + i, left) * dy, left);
+      store(args.db + i, f * dy, left);
+    });
+  });
+}
+
+template <class T>
 void binary(Exec& exec, const BinaryMap<T>& args) {
   Walk<3> walk;
   Shape out = contiguous_strides(args.shape);
@@ -178,6 +198,8 @@ STAR_INSTANTIATE(copy, Copy)
 STAR_INSTANTIATE(scale, Scale)
 STAR_INSTANTIATE(unary, UnaryMap)
 STAR_INSTANTIATE(unary_grad, UnaryGrad)
+STAR_INSTANTIATE(gated, Gated)
+STAR_INSTANTIATE(gated_grad, GatedGrad)
 STAR_INSTANTIATE(binary, BinaryMap)
 
 }  // namespace star::cpu::STAR_TARGET

@@ -10,7 +10,7 @@ namespace star::cpu::STAR_TARGET {
 namespace {
 
 constexpr double kTaskFlops = 4e6;    // about 50 µs: a hand-over is small beside it
-constexpr int64_t kTile = 48;         // block bounds are multiples of the microkernels' tiles
+constexpr int64_t kLong = 512;        // rows or columns from which on there are eight blocks
 constexpr int64_t kSmallInner = 512;  // the largest inner size of products of tiles
 
 void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha,
@@ -31,13 +31,13 @@ void blas_gemv(CBLAS_TRANSPOSE t, int m, int n, double alpha, const double* a, i
   cblas_dgemv(CblasRowMajor, t, m, n, alpha, a, lda, x, incx, beta, y, incy);
 }
 
-// C = alpha A B, or C + alpha A B, in the order of Goto and van de Geijn ("Anatomy of
-// high-performance matrix multiplication", 2008) with A left where it is: a block of B is copied
-// into panels of kTileColumns that stay in the second-level cache, and a few rows of A meet all of
-// them from the first level.
+// C = alpha A B, or base + alpha A B where there is a base, in the order of Goto and van de Geijn
+// ("Anatomy of high-performance matrix multiplication", 2008) with A left where it is: a block of B
+// is copied into panels of kTileColumns that stay in the second-level cache, and a few rows of A
+// meet all of them from the first level.
 template <class T>
 void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, Tile<const T> b,
-                    Tile<T> c, bool add) {
+                    Tile<T> c, const T* base) {
   constexpr int64_t P = kTileColumns<T>, kInner = 256, kRows = 4 * kTileRows;
   constexpr int64_t kColumns = (int64_t(1) << 18) / int64_t(sizeof(T)) / kInner;
   alignas(64) T panels[kInner * kColumns];
@@ -57,30 +57,38 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
       for (int64_t i = 0; i < m; i += kRows)
         for (int64_t j = 0; j < columns; j += P) {
           auto rows = columns - j > kLanes<T> ? panel_product<2, T> : panel_product<1, T>;
-          rows(std::min(kRows, m - i), inner, alpha, a.from(i, p), panel(j), c.from(i, j0 + j),
-               columns - j, add || p > 0);
+          Tile<T> at = c.from(i, j0 + j);
+          rows(std::min(kRows, m - i), inner, alpha, a.from(i, p), panel(j), at, columns - j,
+               p > 0  ? at.data
+               : base ? base + (at.data - c.data)
+                      : nullptr);
         }
     }
   }
 }
 
-// One product of rows r0 … r1 and columns c0 … c1 of C.
+// One product of rows r0 … r1 and columns c0 … c1 of C; `base` is null or lies like C.
 template <class T>
-void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, int64_t r0, int64_t r1,
-                   int64_t c0, int64_t c1) {
+void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, const T* base, int64_t r0,
+                   int64_t r1, int64_t c0, int64_t c1) {
   int m = int(r1 - r0), n = int(c1 - c0), k = int(g.k);
   a += r0 * g.a_row;
   b += c0 * g.b_col;
   c += r0 * g.c_row + c0;
+  if (base) base += r0 * g.c_row + c0;
+  if (m > 1 && n > 1 && k > 0 && k <= kSmallInner && (g.beta == 0 || g.beta == 1)) {
+    const T* from = g.beta == 0 ? nullptr : base ? base : c;
+    return packed_product<T>(m, n, k, g.alpha, {a, g.a_row, g.a_col}, {b, g.b_row, g.b_col},
+                             {c, g.c_row}, from);
+  }
+  if (base && g.beta != 0)
+    for (int i = 0; i < m; ++i) std::copy_n(base + i * g.c_row, n, c + i * g.c_row);
   if (k == 0) {
     for (int i = 0; i < m; ++i)
       for (int j = 0; j < n; ++j)
         c[i * g.c_row + j] = g.beta == 0 ? T(0) : g.beta * c[i * g.c_row + j];
     return;
   }
-  if (m > 1 && n > 1 && k <= kSmallInner && (g.beta == 0 || g.beta == 1))
-    return packed_product<T>(m, n, k, g.alpha, {a, g.a_row, g.a_col}, {b, g.b_row, g.b_col},
-                             {c, g.c_row}, g.beta == 1);
   // A size of 1 leaves its stride free: any leading dimension that BLAS accepts will do.
   bool ta = g.a_col != 1 && k != 1, tb = g.b_col != 1 && n != 1;
   int lda = int(std::max<int64_t>(ta ? g.a_col : g.a_row, ta ? m : k));
@@ -117,9 +125,10 @@ void gemm(Exec& exec, const Gemm<T>& g) {
   if (g.m == 0 || g.n == 0 || batch == 0) return;
   double flops = 2.0 * double(g.m) * double(g.n) * double(g.k);
   auto one = [&](int64_t item, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
-    block_product(g, g.a + batch_offset(item, g.batch, g.a_batch),
-                  g.b + batch_offset(item, g.batch, g.b_batch),
-                  g.c + batch_offset(item, g.batch, g.c_batch), r0, r1, c0, c1);
+    block_product(
+        g, g.a + batch_offset(item, g.batch, g.a_batch),
+        g.b + batch_offset(item, g.batch, g.b_batch), g.c + batch_offset(item, g.batch, g.c_batch),
+        g.base ? g.base + batch_offset(item, g.batch, g.c_batch) : nullptr, r0, r1, c0, c1);
   };
   if (batch >= 8 || flops < 2 * kTaskFlops) {
     int64_t items = std::max<int64_t>(1, int64_t(kTaskFlops / std::max(flops, 1.0)));
@@ -129,9 +138,10 @@ void gemm(Exec& exec, const Gemm<T>& g) {
     return;
   }
   bool by_rows = g.m >= g.n;
-  int64_t size = by_rows ? g.m : g.n;
-  int64_t parts = std::min<int64_t>(8, int64_t(flops / kTaskFlops));
-  int64_t block = blocks_of(blocks_of(size, parts), kTile) * kTile;
+  int64_t size = by_rows ? g.m : g.n, step = by_rows ? kTileRows : kLanes<T>;
+  // An even number of equal blocks: two threads are done at the same time.
+  int64_t parts = std::min<int64_t>(size >= kLong ? 8 : 4, 2 * int64_t(flops / kTaskFlops / 2));
+  int64_t block = blocks_of(blocks_of(size, std::max<int64_t>(parts, 2)), step) * step;
   int64_t cuts = blocks_of(size, block);
   exec.pool().run(batch * cuts, [&](int64_t task) {
     int64_t begin = task % cuts * block, end = std::min(size, begin + block);

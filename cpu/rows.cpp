@@ -43,7 +43,8 @@ void rms_norm_grad(Exec& exec, const RmsNormGrad<T>& args) {
       Vec<T> slope = r * r * r * Vec<T>(xsimd::hadd(dot) / T(n));
       for (int64_t i = 0; i < n; i += kLanes<T>) {
         Vec<T> g = load(dy + i, n - i) * load(args.w + i, n - i);
-        store(dx + i, r * g - slope * load(x + i, n - i), n - i);
+        Vec<T> d = r * g - slope * load(x + i, n - i);
+        store(dx + i, args.add ? load(dx + i, n - i) + d : d, n - i);
       }
     }
   });

@@ -35,12 +35,13 @@ inline constexpr int64_t padded(int64_t n) {
   return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
 }
 
-// C = alpha A B, or C + alpha A B where `add`, for R rows and N registers of columns, of which C
-// has `left`; B has them all. A's columns are kCol apart, or a.col where that is 0.
+// C = alpha A B, or base + alpha A B where `base`, which lies like C, is not null; for R rows and N
+// registers of columns, of which C has `left` and B all. A's columns are kCol apart, or a.col where
+// that is 0.
 template <int R, int N, int64_t kCol, class T>
 [[gnu::always_inline]] inline void micro_product(int64_t inner, T alpha, Tile<const T> a,
                                                  Tile<const T> b, Tile<T> c, int64_t left,
-                                                 bool add) {
+                                                 const T* base) {
   constexpr int64_t W = kLanes<T>;
   Vec<T> sum[R][N];
 #pragma GCC unroll 12
@@ -63,38 +64,42 @@ template <int R, int N, int64_t kCol, class T>
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) put(c.data + r * c.row + n * W, Vec<T>(alpha) * sum[r][n], n * W);
+      for (int n = 0; n < N; ++n) put(r * c.row + n * W, Vec<T>(alpha) * sum[r][n], n * W);
   };
   if (left < N * W)
-    finish(
-        [&](T* to, Vec<T> y, int64_t n) { store(to, add ? y + load(to, left - n) : y, left - n); });
-  else if (add)
-    finish([](T* to, Vec<T> y, int64_t) { (y + Vec<T>::load_unaligned(to)).store_unaligned(to); });
+    finish([&](int64_t at, Vec<T> y, int64_t n) {
+      store(c.data + at, base ? y + load(base + at, left - n) : y, left - n);
+    });
+  else if (base)
+    finish([&](int64_t at, Vec<T> y, int64_t) {
+      (y + Vec<T>::load_unaligned(base + at)).store_unaligned(c.data + at);
+    });
   else
-    finish([](T* to, Vec<T> y, int64_t) { y.store_unaligned(to); });
+    finish([&](int64_t at, Vec<T> y, int64_t) { y.store_unaligned(c.data + at); });
 }
 
 // The rows that are left when blocks of R are done go in smaller blocks.
 template <int R, int N, int64_t kCol, class T>
 inline void rows_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
-                         Tile<T> c, int64_t left, bool add) {
+                         Tile<T> c, int64_t left, const T* base) {
+  auto from = [&](int64_t row) { return base ? base + row * c.row : nullptr; };
   int64_t i = 0;
   for (; i + R <= m; i += R)
-    micro_product<R, N, kCol>(inner, alpha, a.from(i), b, c.from(i), left, add);
+    micro_product<R, N, kCol>(inner, alpha, a.from(i), b, c.from(i), left, from(i));
   if constexpr (R > 1)
     if (i < m)
       rows_product<(R > 4 ? 4 : R / 2), N, kCol>(m - i, inner, alpha, a.from(i), b, c.from(i), left,
-                                                 add);
+                                                 from(i));
 }
 
 // All rows, for N registers of columns. Contiguous columns of A are told apart at compile time.
 template <int N, class T>
 inline void panel_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
-                          Tile<T> c, int64_t left, bool add) {
+                          Tile<T> c, int64_t left, const T* base) {
   if (a.col == 1)
-    rows_product<kTileRows, N, 1>(m, inner, alpha, a, b, c, left, add);
+    rows_product<kTileRows, N, 1>(m, inner, alpha, a, b, c, left, base);
   else
-    rows_product<kTileRows, N, 0>(m, inner, alpha, a, b, c, left, add);
+    rows_product<kTileRows, N, 0>(m, inner, alpha, a, b, c, left, base);
 }
 
 // C = A B, or C + A B where `add`: A is m × inner with any strides; B is inner × n and C m × n,
@@ -105,8 +110,10 @@ inline void tile_product(int64_t m, int64_t n, int64_t inner, Tile<const T> a, T
   constexpr int64_t W = kLanes<T>;
   int64_t j = 0;
   for (; j + W < n; j += 2 * W)
-    panel_product<2>(m, inner, T(1), a, b.from(0, j), c.from(0, j), 2 * W, add);
-  if (j < n) panel_product<1>(m, inner, T(1), a, b.from(0, j), c.from(0, j), W, add);
+    panel_product<2>(m, inner, T(1), a, b.from(0, j), c.from(0, j), 2 * W,
+                     add ? c.data + j : nullptr);
+  if (j < n)
+    panel_product<1>(m, inner, T(1), a, b.from(0, j), c.from(0, j), W, add ? c.data + j : nullptr);
 }
 
 // to = factor · from, rows contiguous in both; zeros up to whole registers.

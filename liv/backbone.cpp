@@ -138,8 +138,9 @@ Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) co
         if (role == "a") taken["1-a"] = given.at("1-a");
       }
       State* s = state ? &state->states_[size_t(l)][size_t(branch)] : nullptr;
-      Var y = op.apply(weights, x, taken, s, &features[size_t(l)][size_t(branch)]);
-      h = branch == 0 ? h + y : h - var(lambdas_[size_t(l)]) * y;
+      Features* made = &features[size_t(l)][size_t(branch)];
+      h = branch == 0 ? op.apply_onto(h, weights, x, taken, s, made)
+                      : h - var(lambdas_[size_t(l)]) * op.apply(weights, x, taken, s, made);
     }
   }
   Var last = rms_norm(h, var(final_norm_));

@@ -11,7 +11,15 @@ class Diagonal : public TokenMixing {
   using TokenMixing::TokenMixing;
 
   Var apply(const Features& f, const Weights&, State*) const override {
-    return contract(network(), {entry(f.at("gate")), f.at("v")});
+    const Var &gate = f.at("gate"), &v = f.at("v");
+    switch (layout_.liv.op.nonlinearity()) {  // with a nonlinearity, both in one pass
+      case 3:
+        return gated(Unary::relu, gate, v);
+      case 4:
+        return gated(Unary::silu, gate, v);
+      default:
+        return contract(network(), {gate, v});
+    }
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {

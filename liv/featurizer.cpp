@@ -55,20 +55,10 @@ Var unit_length(const Var& x, int64_t heads) {
 }
 
 Var activate(const Layout& layout, const FeatureGroup& g, const Var& x) {
+  if (auto f = pointwise(g)) return unary(*f, x);
   switch (g.nonlinearity()) {
     case 2:
       return channel_softmax(x);
-    case 3:
-      return relu(x);
-    case 4:
-      return silu(x);
-    case 5:
-      return softplus(x);
-    case 6:
-    case 9:
-      return sigmoid(x);
-    case 7:
-      return elu_plus_one(x);
     case 8:
       return unit_length(x, x.size(2) / layout.head_width());
     default:
@@ -82,6 +72,24 @@ Var rotate(const Layout& layout, const Var& x, int64_t position) {
 }
 
 }  // namespace
+
+std::optional<Unary> pointwise(const FeatureGroup& group) {
+  switch (group.nonlinearity()) {
+    case 3:
+      return Unary::relu;
+    case 4:
+      return Unary::silu;
+    case 5:
+      return Unary::softplus;
+    case 6:
+    case 9:
+      return Unary::sigmoid;
+    case 7:
+      return Unary::elu_plus_one;
+    default:
+      return {};
+  }
+}
 
 std::vector<ParameterSpec> feature_parameters(const Layout& layout, const FeatureGroup& g) {
   int64_t d = layout.sizes.width, out = layout.width_of(g);
@@ -129,7 +137,7 @@ Features featurize(const Layout& layout, const Weights& weights, const Var& x,
     Var u = project(g, weights, x);
     if (g.token_mixing() == 3) u = short_conv(g, weights, u, state);
     if (has_bias(g)) u = u + weights[g.name + (low_rank(g) ? "_b.bias" : ".bias")];
-    Var f = activate(layout, g, u);
+    Var f = g.name == "z" && pointwise(g) ? u : activate(layout, g, u);
     if (rotary(layout.liv.op) && (reads(g.name) || writes(g.name)))
       f = rotate(layout, f, state ? state->position : 0);
     if (g.name == "a") features["1-a"] = sigmoid(-u);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "liv/layout.h"
 #include "liv/parameters.h"
@@ -13,8 +14,12 @@ namespace star {
 
 // Features by role, as finally used. Channels-last: [B, L, channels]. While decoding, keys and
 // values of low-rank operators cover all that is cached: [B, cached + L, channels]. Beside `a`
-// stands `1-a`, computed without cancellation.
+// stands `1-a`, computed without cancellation; `z` stands before its nonlinearity where that is
+// `pointwise`, since the gate applies it on its way.
 using Features = std::map<std::string, Var>;
+
+// The nonlinearity of a group where it is a function of single numbers.
+std::optional<Unary> pointwise(const FeatureGroup& group);
 
 std::vector<ParameterSpec> feature_parameters(const Layout& layout, const FeatureGroup& group);
 

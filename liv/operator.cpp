@@ -27,21 +27,35 @@ std::vector<ParameterSpec> Operator::common_parameters() const {
   return {{"lambda", {1}, "", false, init::constant(0.5)}};
 }
 
-Var Operator::apply(const Weights& weights, const Var& x, const Features& reused, State* state,
-                    Features* features) const {
+Var Operator::mix(const Weights& weights, const Var& x, const Features& reused, State* state,
+                  Features* features) const {
   Features f = featurize(layout_, weights, x, reused, state);
   Var y = mixing_->apply(f, weights, state);
-  if (layout_.group("z")) y = f.at("z") * y;
+  if (const FeatureGroup* z = layout_.group("z")) {
+    auto nonlinear = pointwise(*z);
+    y = nonlinear ? gated(*nonlinear, f.at("z"), y) : f.at("z") * y;
+  }
   if (state) state->position += x.size(1);
-  Var out = linear(y, weights["o.weight"]);
   if (features) *features = std::move(f);
-  return out;
+  return y;
+}
+
+Var Operator::apply(const Weights& weights, const Var& x, const Features& reused, State* state,
+                    Features* features) const {
+  return linear(mix(weights, x, reused, state, features), weights["o.weight"]);
+}
+
+Var Operator::apply_onto(const Var& h, const Weights& weights, const Var& x, const Features& reused,
+                         State* state, Features* features) const {
+  return linear_onto(h, mix(weights, x, reused, state, features), weights["o.weight"]);
 }
 
 DenseCore Operator::materialize(const Weights& weights, const Features& features) const {
   DenseCore core = mixing_->materialize(features, weights);
-  if (!layout_.group("z")) return core;
-  FeatureRows z(features, "z");
+  const FeatureGroup* gate = layout_.group("z");
+  if (!gate) return core;
+  auto nonlinear = pointwise(*gate);
+  FeatureRows z({{"z", nonlinear ? unary(*nonlinear, features.at("z")) : features.at("z")}}, "z");
   int64_t inner = layout_.inner(), share = inner / core.rows, L = core.length;
   DenseCore gated{inner, L, std::vector<double>(size_t(inner * L * L))};
   for (int64_t c = 0; c < inner; ++c)

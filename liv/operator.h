@@ -28,6 +28,9 @@ class Operator {
   // `features` receives all that were used. With a state, x continues what it has seen.
   Var apply(const Weights& weights, const Var& x, const Features& reused, State* state,
             Features* features) const;
+  // The same, added to h.
+  Var apply_onto(const Var& h, const Weights& weights, const Var& x, const Features& reused,
+                 State* state, Features* features) const;
 
   // T(x) of one branch for one sequence, gate included; rows are heads, or channels where channels
   // are diagonal or a gate tells them apart.
@@ -48,6 +51,10 @@ class Operator {
   double work(int64_t length, std::span<const std::string> reused) const;  // multiply-adds a token
 
  private:
+  // z ⊙ (T(x) v), what the output projection takes.
+  Var mix(const Weights& weights, const Var& x, const Features& reused, State* state,
+          Features* features) const;
+
   Layout layout_;
   std::unique_ptr<TokenMixing> mixing_;
 };

@@ -75,6 +75,14 @@ class Benches {
     add("unary_grad", 6 * m, g, [=, this] {
       kernels().unary_grad(exec_, {Unary::silu, n, at(gx), at(gy), at(gd), at(g)});
     });
+    Tensor ga = in({n}), gb = in({n}), gated = out({n});
+    add("gated", 5 * m, gated, [=, this] {
+      kernels().gated(exec_, {Unary::silu, n, at(ga), at(gb), at(gated)});
+    });
+    Tensor ha = in({n}), hb = in({n}), hd = in({n}), da = out({n}), db = out({n});
+    add("gated_grad", 9 * m, da, [=, this] {
+      kernels().gated_grad(exec_, {Unary::silu, n, at(ha), at(hb), at(hd), at(da), at(db)});
+    });
     Tensor p = in({n}), q = in({n}), r = out({n});
     add("binary", m, r, [=, this] {
       kernels().binary(exec_, {Binary::mul, {n}, {1}, {1}, at(p), at(q), at(r)});
@@ -108,7 +116,8 @@ class Benches {
     Tensor gx = in({rows, d}), gw = in({d}), gi = in({rows}, 1, 2), dy = in({rows, d});
     Tensor dx = out({rows, d}), dw = out({d});
     add("rms_norm_grad", 8 * m, dx, [=, this] {
-      kernels().rms_norm_grad(exec_, {rows, d, at(gx), at(gw), at(gi), at(dy), at(dx), at(dw)});
+      kernels().rms_norm_grad(exec_,
+                              {rows, d, false, at(gx), at(gw), at(gi), at(dy), at(dx), at(dw)});
     });
     Visibility causal{L, L, 0, 0};
     Shape square{B * H, L, L};
@@ -147,6 +156,21 @@ class Benches {
     });
   }
 
+  void gated_convolution(int64_t taps) {
+    double m = double(n), k = double(taps);
+    Shape shape{B, L, d};
+    Tensor c = in(shape), b = in(shape), v = in(shape), w = in({taps, d}), y = out(shape);
+    add("gated_conv", (3 * k + 1) * m, y, [=, this] {
+      kernels().gated_conv(exec_, {B, L, d, taps, at(c), at(b), at(v), at(w), at(y)});
+    });
+    Tensor gc = in(shape), gb = in(shape), gv = in(shape), gw = in({taps, d}), dy = in(shape);
+    Tensor dc = out(shape), db = out(shape), dv = out(shape), dk = out({taps, d});
+    add("gated_conv_grad", (8 * k + 4) * m, db, [=, this] {
+      kernels().gated_conv_grad(exec_, {B, L, d, taps, at(gc), at(gb), at(gv), at(gw), at(dy),
+                                        at(dc), at(db), at(dv), at(dk)});
+    });
+  }
+
   void along_tokens() {
     double m = double(n);
     Tensor x = in({B, L, H, d / H}), y = out({B, L, H, d / H});
@@ -154,6 +178,7 @@ class Benches {
       kernels().rotary(exec_, {B, L, H, d / H, 0, 10000, false, at(x), at(y)});
     });
     convolutions(false, 3);
+    gated_convolution(3);
     convolutions(false, L);
     convolutions(true, L);
     Tensor a = in({B, L, d}, 0.8, 1), b = in({B, L, d}), h = out({B, L, d});

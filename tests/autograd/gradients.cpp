@@ -45,6 +45,10 @@ const std::multimap<Primitive, Case>& cases() {
   using V = std::vector<Var>;
   static const std::multimap<Primitive, Case> all = {
       {P::leaf, {{{3}}, [](Tape&, const V& x) { return x[0]; }}},
+      {P::gated,
+       {{{3, 5}, {3, 5}}, [](Tape&, const V& x) { return gated(Unary::silu, x[0], x[1]); }}},
+      {P::gated,
+       {{{3, 5}}, [](Tape&, const V& x) { return gated(Unary::sigmoid, x[0], x[0]) * x[0]; }}},
       {P::scale, {{{5, 3}}, [](Tape&, const V& x) { return scale(x[0], -1.5, 2); }}},
       {P::binary, {{{2, 3, 4}, {3, 1}}, [](Tape&, const V& x) { return x[0] + x[1]; }}},
       {P::binary, {{{4}, {2, 3, 4}}, [](Tape&, const V& x) { return x[0] - x[1]; }}},
@@ -92,6 +96,16 @@ const std::multimap<Primitive, Case>& cases() {
         [](Tape&, const V& x) {
           return contract("ab,cd->a", {x[0], x[1]});
         }}},
+      {P::linear,
+       {{{2, 3, 4}, {5, 4}}, [](Tape&, const V& x) { return square(linear(x[0], x[1])); }}},
+      {P::linear,
+       {{{2, 3, 5}, {2, 3, 4}, {5, 4}},
+        [](Tape&, const V& x) { return square(linear_onto(x[0], x[1], x[2])) * x[0]; }}},
+      {P::linear,
+       {{{3, 4}, {4, 4}},
+        [](Tape&, const V& x) {
+          return linear_onto(linear(x[0], x[1]), linear(linear(x[0], x[1]), x[1]), x[1]);
+        }}},
       {P::solve_unit_lower,
        {{{2, 4, 4}, {2, 4, 3}}, [](Tape&, const V& x) { return solve_unit_lower(x[0], x[1]); }}},
       {P::rms_norm, {{{3, 7}, {7}}, [](Tape&, const V& x) { return rms_norm(x[0], x[1]); }}},
@@ -113,6 +127,11 @@ const std::multimap<Primitive, Case>& cases() {
       {P::conv,
        {{{3, 5, 2}, {5, 2}},
         [](Tape&, const V& x) { return conv(x[0], x[1], ConvMethod::fourier); }}},
+      {P::gated_conv,
+       {{{2, 7, 3}, {3, 3}, {2, 7, 3}, {2, 7, 3}},
+        [](Tape&, const V& x) { return gated_conv(x[0], x[1], x[2], x[3]); }}},
+      {P::gated_conv,
+       {{{1, 3, 2}, {5, 2}}, [](Tape&, const V& x) { return gated_conv(x[0], x[1], x[0], x[0]); }}},
       {P::decay, {{{2, 5, 3}}, [](Tape&, const V& x) { return decay(x[0]); }}},
       {P::scan, {{{2, 5, 3}}, [](Tape&, const V& x) { return cumulative_product(x[0]); }}},
       {P::scan, {{{2, 5, 3}}, [](Tape&, const V& x) { return remaining_product(x[0]); }}},
@@ -137,9 +156,8 @@ const std::multimap<Primitive, Case>& cases() {
         }}},
       {P::cross_entropy,
        {{{6, 5}},
-        [](Tape& tape, const V& x) {
-          return scale(cross_entropy(x[0], tape.exec().from({6}, kTargets)), 3);
-        }}},
+        [](Tape& tape,
+           const V& x) { return scale(cross_entropy(x[0], tape.exec().from({6}, kTargets)), 3); }}},
   };
   return all;
 }

@@ -397,12 +397,12 @@ TEST_CASE("structure: the order follows the sizes") {
     Shape x{8, L, 64};
     CHECK(chosen("b[i..j]c,bjc,bjc->bic", {x, x, x}) == "state");
   }
-  // A kernel of a few taps is summed, one as long as a long sequence is transformed.
+  // A kernel of a few taps is summed between its gates, one as long as a long sequence is transformed.
   auto convolution = [](int64_t L, int64_t taps) {
     Shape x{8, L, 64};
     return chosen("bic,[i-j]c,bjc,bjc->bic", {x, {taps, 64}, x, x});
   };
-  CHECK(convolution(4096, 3) == "convolution");
+  CHECK(convolution(4096, 3) == "gated convolution");
   CHECK(convolution(64, 64) == "convolution");
   CHECK(convolution(4096, 4096) == "transform");
   // A band is cut into blocks when it is narrow for the sequence.

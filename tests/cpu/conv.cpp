@@ -92,3 +92,70 @@ KERNEL_CASE(conv_fourier) { check_conv(s, s.kernels().conv_fourier); }
 KERNEL_CASE(conv_fourier_kernel_grad) {
   check_kernel_grad(s, s.kernels().conv_fourier_kernel_grad);
 }
+
+namespace {
+
+// y_t = c_t Σ_τ k_τ b_{t−τ} v_{t−τ} and, with dy, its gradients, a term at a time.
+struct GatedConvValues {
+  Doubles c, b, v, k;
+};
+GatedConvValues naive_gated_conv(const ConvShape& z, const GatedConvValues& x, const Doubles* dy,
+                                 Doubles* y) {
+  GatedConvValues g{Doubles(x.c.size()), Doubles(x.b.size()), Doubles(x.v.size()),
+                    Doubles(x.k.size())};
+  for (size_t i = 0; i < x.c.size(); ++i) {
+    int64_t t = int64_t(i) / z.channels % z.length;
+    for (int64_t tau = 0; tau < std::min(z.taps, t + 1); ++tau) {
+      size_t j = i - size_t(tau * z.channels);
+      size_t k = size_t(tau * z.channels) + i % size_t(z.channels);
+      if (y) (*y)[i] += x.c[i] * x.k[k] * x.b[j] * x.v[j];
+      if (!dy) continue;
+      g.c[i] += (*dy)[i] * x.k[k] * x.b[j] * x.v[j];
+      g.b[j] += (*dy)[i] * x.c[i] * x.k[k] * x.v[j];
+      g.v[j] += (*dy)[i] * x.c[i] * x.k[k] * x.b[j];
+      g.k[k] += (*dy)[i] * x.c[i] * x.b[j] * x.v[j];
+    }
+  }
+  return g;
+}
+
+}  // namespace
+
+KERNEL_CASE(gated_conv) {
+  for (const ConvShape& z : conv_shapes()) {
+    CAPTURE(z.batch);
+    CAPTURE(z.length);
+    CAPTURE(z.channels);
+    CAPTURE(z.taps);
+    int64_t n = z.batch * z.length * z.channels;
+    Array<T> c = s.random(n), b = s.random(n), v = s.random(n), k = s.random(z.taps * z.channels);
+    Array<T> y(n);
+    s.kernels().gated_conv(s.exec, {z.batch, z.length, z.channels, z.taps, c, b, v, k, y});
+    s.near(y, [&] {
+      Doubles expected(size_t(n), 0.0);
+      naive_gated_conv(z, {c.doubles(), b.doubles(), v.doubles(), k.doubles()}, nullptr, &expected);
+      return expected;
+    });
+  }
+}
+
+KERNEL_CASE(gated_conv_grad) {
+  for (const ConvShape& z : conv_shapes()) {
+    CAPTURE(z.batch);
+    CAPTURE(z.length);
+    CAPTURE(z.channels);
+    CAPTURE(z.taps);
+    int64_t n = z.batch * z.length * z.channels;
+    Array<T> c = s.random(n), b = s.random(n), v = s.random(n), k = s.random(z.taps * z.channels);
+    Array<T> dy = s.random(n), dc(n), db(n), dv(n), dk(z.taps * z.channels);
+    s.kernels().gated_conv_grad(
+        s.exec, {z.batch, z.length, z.channels, z.taps, c, b, v, k, dy, dc, db, dv, dk});
+    Doubles slopes = dy.doubles();
+    GatedConvValues g =
+        naive_gated_conv(z, {c.doubles(), b.doubles(), v.doubles(), k.doubles()}, &slopes, nullptr);
+    s.near(dc, [&] { return g.c; });
+    s.near(db, [&] { return g.b; });
+    s.near(dv, [&] { return g.v; });
+    s.near(dk, [&] { return g.k; });
+  }
+}

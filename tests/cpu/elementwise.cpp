@@ -162,6 +162,45 @@ KERNEL_CASE(unary_grad) {
   }
 }
 
+KERNEL_CASE(gated) {
+  for (auto& [name, op] : kUnaryOps) {
+    CAPTURE(name);
+    const UnaryReference& reference = kUnary.at(name);
+    for (int64_t n : sizes()) {
+      Array<T> a = s.random(n, reference.lo, reference.hi), b = s.random(n, 0.5, 1), y(n);
+      s.kernels().gated(s.exec, {op, n, a, b, y});
+      auto expected = [&] {
+        Doubles f = mapped(a.doubles(), reference.f);
+        for (size_t i = 0; i < f.size(); ++i) f[i] *= b[int64_t(i)];
+        return f;
+      };
+      s.near_each(y, expected, reference.floor);
+    }
+  }
+}
+
+KERNEL_CASE(gated_grad) {
+  for (auto& [name, op] : kUnaryOps) {
+    CAPTURE(name);
+    const UnaryReference& reference = kUnary.at(name);
+    for (int64_t n : sizes()) {
+      Array<T> a = s.random(n, reference.lo, reference.hi), b = s.random(n, 0.5, 1);
+      Array<T> dy = s.random(n, 0.5, 1), da(n), db(n);
+      s.kernels().gated_grad(s.exec, {op, n, a, b, dy, da, db});
+      auto times = [&](double (*f)(double), const Array<T>* factor) {
+        Doubles d = mapped(a.doubles(), f);
+        for (size_t i = 0; i < d.size(); ++i)
+          d[i] *= double(dy[int64_t(i)]) * (factor ? double((*factor)[int64_t(i)]) : 1);
+        return d;
+      };
+      s.near_each(
+          da, [&] { return times(reference.df, &b); }, reference.slope_floor);
+      s.near_each(
+          db, [&] { return times(reference.f, nullptr); }, reference.floor);
+    }
+  }
+}
+
 KERNEL_CASE(binary) {
   struct Op {
     Binary op;

@@ -63,12 +63,15 @@ void product(Session<T>& s, const Problem& p, bool a_transposed, bool b_transpos
       for (int64_t i = 0; i < m; ++i)
         for (int64_t j = 0; j < n; ++j) f(item, i, j, c_at[item] + i * c.row + j);
   };
-  // With beta = 0, C is only written.
-  if (beta == 0)
-    each_element([&](size_t, int64_t, int64_t, int64_t at) { C[at] = T(std::nan("")); });
+  // With beta = 0, or with a base, C is only written.
+  bool with_base = s.rng.chance(0.3);
+  Array<T> base = C;
   Doubles expected = C.doubles();
+  if (beta == 0 || with_base)
+    each_element([&](size_t, int64_t, int64_t, int64_t at) { C[at] = T(std::nan("")); });
   s.kernels().gemm(s.exec, {m, n, k, A, a.row, a.column, B, b.row, b.column, C, c.row, batch,
-                            a_batch.strides, b_batch.strides, c_batch.strides, T(alpha), T(beta)});
+                            a_batch.strides, b_batch.strides, c_batch.strides, T(alpha), T(beta),
+                            with_base ? base.data() : nullptr});
   s.near(C, [&] {
     each_element([&](size_t item, int64_t i, int64_t j, int64_t at) {
       double sum = 0;
@@ -97,12 +100,17 @@ KERNEL_CASE(gemm) {
       for (bool transposed : {false, true}) product(s, p, transposed, transposed, 1, beta);
   for (Problem p : {Problem{0, 3, 4, {2}}, {3, 0, 4, {2}}, {3, 3, 4, {0}}})
     product(s, p, false, false, 1, 1);
-  // Cut into blocks of rows or columns (one of them a single row), and by items of the batch.
+  // Cut into blocks of rows or columns (one of them a single row), and by items of the batch; inner
+  // sizes of one and of several tiles, and of OpenBLAS's.
   for (Problem p : {Problem{193, 129, 170, {}},
                     {128, 241, 170, {}},
                     {241, 97, 180, {2}},
                     {127, 129, 31, {9}},
                     {1, 129, 33, {40}},
+                    {50, 300, 300, {}},
+                    {600, 33, 257, {}},
+                    {97, 65, 600, {}},
+                    {31, 130, 513, {3}},
                     {129, 1, 127, {40}}})
     for (bool transposed : {false, true}) product(s, p, transposed, !transposed, 1, 1);
 }

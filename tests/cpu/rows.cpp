@@ -87,9 +87,11 @@ KERNEL_CASE(rms_norm_grad) {
     Array<T> x = s.random(rows * n, -2, 3), w = s.random(n), dy = s.random(rows * n);
     Doubles scales;
     naive_rms_norm({rows, n}, 1e-3, x.doubles(), w.doubles(), &scales);
-    Array<T> inverse(rows), dx(rows * n), dw = s.random(n);
+    bool add = s.rng.chance(0.5);
+    Array<T> inverse(rows), dx = add ? s.random(rows * n) : Array<T>(rows * n), dw = s.random(n);
     for (int64_t row = 0; row < rows; ++row) inverse[row] = T(scales[size_t(row)]);
     Doubles expected_dw = dw.doubles(), expected_dx(size_t(rows * n), 0.0);
+    if (add) expected_dx = dx.doubles();
     double largest = 0;  // of the terms of dx, which cancel where n = 1
     for (int64_t row = 0; row < rows; ++row) {
       double r = scales[size_t(row)];
@@ -103,7 +105,7 @@ KERNEL_CASE(rms_norm_grad) {
               ((i == j ? r : 0) - xi * double(x[row * n + j]) * r * r * r / double(n));
       }
     }
-    s.kernels().rms_norm_grad(s.exec, {rows, n, x, w, inverse, dy, dx, dw});
+    s.kernels().rms_norm_grad(s.exec, {rows, n, add, x, w, inverse, dy, dx, dw});
     s.near(
         dx, [&] { return expected_dx; }, largest);
     s.near(dw, [&] { return expected_dw; });
