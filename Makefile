@@ -1,7 +1,8 @@
 # The short way to what CMake does (CMakePresets.json).
 JOBS ?= $(shell nproc)
+PYTHON ?= python3
 
-.PHONY: all search bench test asan tsan format check-format clean deps test-deps configure
+.PHONY: all search bench peers test asan tsan format check-format clean deps test-deps configure
 
 all: build/star
 
@@ -22,6 +23,10 @@ search: build/star
 # Kernels, training steps, prefill and decoding, as shares of what the machine can do.
 bench: build/star
 	build/star bench
+
+# The same models, weights and batches in star and in PyTorch; for PYTHON one that imports torch.
+peers: build/star
+	@$(PYTHON) tools/peers/peers.py
 
 # Everything that must pass: formatting, unit tests, the built binary end to end, and the unit tests
 # and the fuzzing of parsers under sanitizers.

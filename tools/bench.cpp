@@ -8,6 +8,7 @@
 #include "star/compiler.h"
 #include "star/source_text.h"
 #include "star/text.h"
+#include "tools/bench_dump.h"
 #include "tools/bench_kernels.h"
 #include "tools/command.h"
 
@@ -83,13 +84,23 @@ struct Row {
 struct Bench {
   Common common;
   ModelOptions model;
-  std::vector<std::string> genomes;
+  std::vector<std::string> genomes, only = {"train", "prefill", "decode"};
+  std::string dump;
   int batch = 8;
   double seconds = 0.5;
   bool kernels = false;
 
+  bool wanted(const char* what) const {
+    return std::find(only.begin(), only.end(), what) != only.end();
+  }
+
   void run() {
     auto exec = common.make_exec();
+    if (!dump.empty()) {
+      require(genomes.size() == 1, "bench: --dump takes one genome, not {}", genomes.size());
+      Subject s(*this, *exec, genomes[0]);
+      return dump_step(dump, *exec, s.backbone, s.data.train_batch(0, 0, batch), genomes[0]);
+    }
     Rates rates(*exec, seconds);
     nlohmann::json rows = nlohmann::json::array();
     if (!common.json)
@@ -164,20 +175,28 @@ struct Bench {
           fmt::format("kernel {}: float is {:.1e} off double", narrow.name, error / scale));
   }
 
+  // A genome as a model, and the text that it is timed on.
+  struct Subject {
+    TextData data;
+    Pool pool;
+    Backbone backbone;
+
+    Subject(const Bench& bench, Exec& exec, const std::string& text)
+        : data(source_text(), int(bench.model.length > 0 ? bench.model.length : 256), "source"),
+          backbone(&exec, compile(bench.model.genome(text, pool), pool),
+                   bench.model.for_data(data)) {}
+  };
+
   template <class F>
   void bench_genome(const std::string& text, const F& report) {
     auto exec = common.make_exec();
-    int64_t L = model.length > 0 ? model.length : 256;
-    TextData data(source_text(), int(L), "source");
-    Sizes sizes = model.for_data(data);
-    Pool pool;
-    Genome genome = model.genome(text, pool);
-    Backbone backbone(exec.get(), compile(genome, pool), sizes);
+    Subject s(*this, *exec, text);
     std::string name = text.size() > 26 ? text.substr(0, 23) + "..." : text;
-    nlohmann::json about = {{"genome", text}, {"params", backbone.parameter_count()}};
+    nlohmann::json about = {{"genome", text}, {"params", s.backbone.parameter_count()}};
 
-    report(training_row(*exec, backbone, data, name, about));
-    decoding_rows(*exec, backbone, data, name, about, report);
+    if (wanted("train")) report(training_row(*exec, s.backbone, s.data, name, about));
+    if (wanted("prefill") || wanted("decode"))
+      decoding_rows(*exec, s.backbone, s.data, name, about, report);
   }
 
   Row training_row(Exec& exec, Backbone& backbone, const Dataset& data, const std::string& name,
@@ -237,11 +256,14 @@ struct Bench {
           fmt::format("{}: decoding is {:.1e} off the parallel form", name, error / scale));
 
     double forward = backbone.training_flops() / 3;
-    Timing prefill = time_of(seconds, [&] {
-      DecodingState fresh;
-      backbone.forward(tape, tokens(0, L), &fresh);
-    });
-    report(Row{"prefill", name, prefill, forward * double(L), 0, L, about});
+    if (wanted("prefill")) {
+      Timing prefill = time_of(seconds, [&] {
+        DecodingState fresh;
+        backbone.forward(tape, tokens(0, L), &fresh);
+      });
+      report(Row{"prefill", name, prefill, forward * double(L), 0, L, about});
+    }
+    if (!wanted("decode")) return;
     Tensor one = tokens(L - 1, 1);
     constexpr int kTokens = 32;
     Timing decode = time_of(seconds, [&] {
@@ -273,6 +295,13 @@ void declare_bench(CLI::App& app) {
                   "Least time that a row is repeated; a training, four of it")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
+  sub->add_option("--only", c->only, "Of a genome's rows: train, prefill, decode")
+      ->delimiter(',')
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(CLI::IsMember({"train", "prefill", "decode"}));
+  sub->add_option("--dump", c->dump,
+                  "Time nothing, but write the first training step of one genome as safetensors: "
+                  "parameters, tokens, targets, loss and gradients");
   sub->add_flag("--kernels", c->kernels, "The kernels also where genomes are given");
   sub->callback([c] { c->run(); });
 }

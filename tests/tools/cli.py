@@ -255,6 +255,31 @@ def check_bench(tmp):
     assert all(row["median_ms"] >= row["ms"] > 0 and row["gemm_share"] >= 0 for row in rows), rows
     assert rows[-3]["allocations_a_step"] == 0, rows[-3]
     assert timed["gemm_gflops"] > 0 and timed["memory_gb_s"] > 0, timed
+    timed = doc("bench", "61111-91111", "--only", "decode", "--seconds", "0", *SMALL)
+    assert [row["what"] for row in timed["rows"]] == ["decode"], timed
+
+
+def check_dump(tmp):
+    """A training step as a file: each parameter with its gradient, the batch, and a loss that is no accident."""
+    path = tmp + "/step.safetensors"
+    star("bench", "61111-91111", "--dump", path, *SMALL)
+    with open(path, "rb") as f:
+        header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+        data = f.read()
+    config = json.loads(header.pop("__metadata__")["config"])
+    assert config["width"] == 16 and config["seq"] == 32, config
+    values = {}
+    for name, about in header.items():
+        begin, end = about["data_offsets"]
+        values[name] = array.array({"F32": "f", "I32": "i"}[about["dtype"]], data[begin:end])
+    parameters = {name[len("grad."):] for name in header if name.startswith("grad.")}
+    assert set(header) - {"grad." + p for p in parameters} == parameters | {"tokens", "targets", "loss"}, header.keys()
+    assert all(header[p]["shape"] == header["grad." + p]["shape"] for p in parameters), header
+    assert all(any(values["grad." + p]) for p in parameters), "a gradient is zero"
+    assert header["tokens"]["shape"] == header["targets"]["shape"] == [4, 32], header["tokens"]
+    assert values["tokens"][1:32] == values["targets"][:31], "targets are the tokens that follow"
+    assert abs(values["loss"][0] - 5.545) < 0.5, values["loss"]  # ln 256: untrained
+    star("bench", "61111", "91111", "--dump", path, status=2)
 
 
 def check_training(tmp):
@@ -376,6 +401,7 @@ def main():
                   ("pools", lambda: check_pools(tmp)),
                   ("levels", lambda: check_levels(tmp)),
                   ("bench", lambda: check_bench(tmp)),
+                  ("dump", lambda: check_dump(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),
