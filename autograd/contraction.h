@@ -9,9 +9,10 @@
 //   convolution   B with v first, then the Toeplitz kernel, by tiles
 //   transform     the same by fast Fourier transform
 //   gated convolution   a short kernel with B, v and C in one pass
+//   tiles         softmax attention, scores never stored whole (Dao et al., 2022)
 // The planner tries those that fit on the shapes and takes the one of least cost. A function of the
-// entries needs scores. All are made of differentiable operations: gradients are contractions
-// again.
+// entries needs scores. All but the last two, which are one kernel each, are made of differentiable
+// operations: gradients are contractions again.
 #pragma once
 
 #include "autograd/machine.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/attention.h"
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
 #include "autograd/rows.h"
@@ -170,6 +171,30 @@ Operand Machine::softmax(const Operand& x, double factor, const Operand* band) {
     y.var = reshape(star::softmax(reshape(x.var, rows), {keys - 1, 0}, factor), x.shape);
   }
   note(y, x.volume(), 8 * x.volume(), fmt::format("softmax of {}", x.letters));
+  return y;
+}
+
+Operand Machine::attended(const Attended& letters, const Operand& query, const Operand& key,
+                          const Operand& value, double factor, const Operand& band) {
+  Extents extents = extents_of({query, key, value});
+  Operand y{letters.result(read_), shape_of(letters.result(read_), extents)};
+  auto size = [&](const std::string& group) { return shape_of(group, extents).numel(); };
+  int64_t B = size(letters.lead), H = size(letters.heads), G = size(letters.group);
+  int64_t e = size(letters.inner), f = size(letters.value);
+  int64_t queries = band.shape[0], keys = band.shape[1];
+  CausalMask mask = mask_of(band);
+  if (tape_)
+    y.var = reshape(
+        attention(reshape(query.var, {B, queries, H, G, e}), reshape(key.var, {B, keys, H, e}),
+                  reshape(value.var, {B, keys, H, f}), mask, factor),
+        y.shape);
+  double seen = double(keys) - double(queries - 1) / 2;
+  if (mask.window > 0) seen = std::min(seen, double(mask.window));
+  double pairs = double(B * H * G * queries) * seen;
+  // Keys and values are copied into tiles first.
+  note(
+      y, query.volume() + 2 * (key.volume() + value.volume()), pairs * double(2 * e + 2 * f + 8),
+      fmt::format("softmax of {},{} by tiles, with {}", query.letters, key.letters, value.letters));
   return y;
 }
 

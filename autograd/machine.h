@@ -50,6 +50,15 @@ class Machine {
   Operand mapped(const Operand& x, const std::string& function);
   Operand softmax(const Operand& x, double factor, const Operand* band);
 
+  // Softmax attention in one step: the softmax of factor · query·key over the keys in the band, and
+  // its product with `value`. The letters are in the order of `Attended`.
+  struct Attended {
+    std::string lead, heads, group, inner, value;  // query: lead i heads group inner
+    std::string result(char i) const { return lead + i + heads + group + value; }
+  };
+  Operand attended(const Attended& letters, const Operand& query, const Operand& key,
+                   const Operand& value, double factor, const Operand& band);
+
   // Structure as a tensor, [.., i, j].
   Operand band_matrix(const Operand& band);
   Operand decay_matrix(const Operand& decays);

@@ -1,4 +1,4 @@
-#include "autograd/orders.h"
+#include "autograd/fused_orders.h"
 
 #include <algorithm>
 
@@ -199,24 +199,6 @@ Operand carried(Machine& m, const BoundNetwork& b, ConvMethod method) {
   return m.contract(factors, b.network.result);
 }
 
-// A short kernel between one factor that reads and two that write, all of the same letters.
-bool between_gates(const BoundNetwork& b, const Sides& sides) {
-  if (sides.kernels.size() != 1 || sides.reads.size() != 1 || sides.writes.size() != 2 ||
-      !sides.decays.empty() || !sides.others.empty() || sides.number != 1)
-    return false;
-  std::string read = sides.reads[0].letters, written = read;
-  std::replace(written.begin(), written.end(), b.network.read, b.network.write);
-  const Operand& kernel = sides.kernels[0];
-  return read == b.network.result && sides.writes[0].letters == written &&
-         sides.writes[1].letters == written && kernel.size(Node::kTokens) <= kShortKernel &&
-         kernel.letters == Node::kTokens + read.substr(read.find(b.network.read) + 1);
-}
-
-Operand gated_convolution(Machine& m, const BoundNetwork& b) {
-  Sides sides(b);
-  return m.gated_convolved(sides.reads[0], sides.kernels[0], sides.writes[0], sides.writes[1]);
-}
-
 std::string with_chunk(std::string letters, char token, char chunk) {
   return letters.insert(letters.find(token), 1, chunk);
 }
@@ -336,6 +318,8 @@ std::string OrderChoice::name() const {
       return "transform";
     case Algorithm::gated_convolution:
       return "gated convolution";
+    case Algorithm::tiles:
+      return "tiles";
   }
   return "";
 }
@@ -354,7 +338,6 @@ std::vector<OrderChoice> possible_orders(const BoundNetwork& b) {
   if (plain && !sides.band && sides.kernels.size() == 1 && sides.decays.empty()) {
     orders.push_back({Algorithm::convolution});
     orders.push_back({Algorithm::transform});
-    if (between_gates(b, sides)) orders.push_back({Algorithm::gated_convolution});
   }
   if (plain && !sides.band && sides.kernels.empty()) {
     orders.push_back({Algorithm::state});
@@ -364,6 +347,7 @@ std::vector<OrderChoice> possible_orders(const BoundNetwork& b) {
   bool banded = window != Node::kCausal && sides.decays.empty() && sides.kernels.empty();
   if (int64_t size = std::max<int64_t>(window, 16); banded && size < L)
     orders.push_back({Algorithm::blocks, size});
+  for (const OrderChoice& order : fused_orders(b)) orders.push_back(order);
   return orders;
 }
 
@@ -377,7 +361,8 @@ Operand run_order(Machine& m, const BoundNetwork& b, const OrderChoice& order) {
     case Algorithm::transform:
       return carried(m, b, ConvMethod::fourier);
     case Algorithm::gated_convolution:
-      return gated_convolution(m, b);
+    case Algorithm::tiles:
+      return run_fused(m, b, order);
     case Algorithm::chunks:
       return chunked(m, b, order.size);
     case Algorithm::blocks:

@@ -31,7 +31,8 @@ enum class Algorithm {
   blocks,
   convolution,
   transform,
-  gated_convolution
+  gated_convolution,
+  tiles
 };
 
 struct OrderChoice {

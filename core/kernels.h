@@ -174,6 +174,30 @@ struct Visible {
   T* y;
 };
 
+// Softmax attention whose scores are never stored whole (Dao et al., "FlashAttention", 2022):
+//   y_i = Σ_j p_ij v_j,  p_ij = exp(s_ij − log_sum_i),  s_ij = scale · q_i·k_j,
+// over the keys j that query i sees; log_sum_i = log Σ_j exp(s_ij). Scores are finite.
+// q [batch, queries, heads, group, e], k [batch, keys, heads, e], v [batch, keys, heads, f],
+// y [batch, queries, heads, group, f], log_sum [batch, heads, group, queries], null if not wanted.
+template <class T>
+struct Attention {
+  int64_t batch, heads, group, e, f;
+  Visibility visibility;
+  T scale;
+  const T *q, *k, *v;
+  T *y, *log_sum;
+};
+// With D_i = dy_i·y_i and ds_ij = scale · p_ij (dy_i·v_j − D_i):
+//   dq_i = Σ_j ds_ij k_j,  dk_j = Σ_i ds_ij q_i,  dv_j = Σ_i p_ij dy_i.
+template <class T>
+struct AttentionGrad {
+  int64_t batch, heads, group, e, f;
+  Visibility visibility;
+  T scale;
+  const T *q, *k, *v, *y, *log_sum, *dy;
+  T *dq, *dk, *dv;
+};
+
 // Rotary positions (Su et al., 2021) on [batch, length, heads, e]: the pair (r, r + e/2) of the
 // token at position p turns by p · base^(−2r/e), backwards where `inverse`.
 template <class T>

@@ -16,7 +16,7 @@ inline void pause() {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -29,8 +29,8 @@ ThreadPool::~ThreadPool() {
   for (auto& worker : workers_) worker.join();
 }
 
-void ThreadPool::take_blocks() {
-  for (int64_t i; (i = next_.fetch_add(1)) < blocks_;) body_(data_, i);
+void ThreadPool::take_blocks(int thread) {
+  for (int64_t i; (i = next_.fetch_add(1)) < blocks_;) body_(data_, i, thread);
 }
 
 void ThreadPool::run_blocks(int64_t n, Body body, const void* data) {
@@ -44,12 +44,12 @@ void ThreadPool::run_blocks(int64_t n, Body body, const void* data) {
     ++round_;
   }
   wake_.notify_all();
-  take_blocks();
+  take_blocks(0);
   // A worker may be waiting for the very processor that this loop holds.
   for (int i = 0; active_.load() > 0; ++i) i < kSpins ? pause() : std::this_thread::yield();
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(int thread) {
   uint64_t seen = 0;
   for (;;) {
     for (int i = 0; i < kSpins && round_.load() == seen; ++i) pause();
@@ -59,7 +59,7 @@ void ThreadPool::work() {
     }
     seen = round_.load();
     if (stop_) return;
-    take_blocks();
+    take_blocks(thread);
     --active_;
   }
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace star {
@@ -22,22 +23,29 @@ class ThreadPool {
   int threads() const { return int(workers_.size()) + 1; }
 
   // Calls f(i) for every i in 0 … n−1, each once, in any order and on any thread; returns when all
-  // are done. `f` must not throw and must not call the pool.
+  // are done. `f` must not throw and must not call the pool. It may take (i, thread) instead, with
+  // thread in 0 … threads() − 1: whose scratch memory is free.
   template <class F>
   void run(int64_t n, const F& f) {
+    Body body = [](const void* data, int64_t i, int thread) {
+      const F& call = *static_cast<const F*>(data);
+      if constexpr (std::is_invocable_v<F, int64_t, int>)
+        call(i, thread);
+      else
+        call(i);
+    };
     if (n <= 1 || workers_.empty()) {
-      for (int64_t i = 0; i < n; ++i) f(i);
+      for (int64_t i = 0; i < n; ++i) body(&f, i, 0);
     } else {
-      run_blocks(
-          n, [](const void* body, int64_t i) { (*static_cast<const F*>(body))(i); }, &f);
+      run_blocks(n, body, &f);
     }
   }
 
  private:
-  using Body = void (*)(const void*, int64_t);
+  using Body = void (*)(const void*, int64_t, int);
   void run_blocks(int64_t n, Body body, const void* data);
-  void work();
-  void take_blocks();
+  void work(int thread);
+  void take_blocks(int thread);
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kNormaliserFloor = 1e-6;
 
-class Attention : public TokenMixing {
+class LowRank : public TokenMixing {
  public:
   using TokenMixing::TokenMixing;
 
@@ -173,7 +173,7 @@ class Attention : public TokenMixing {
 }  // namespace
 
 std::unique_ptr<TokenMixing> make_attention(const Layout& layout) {
-  return std::make_unique<Attention>(layout);
+  return std::make_unique<LowRank>(layout);
 }
 
 }  // namespace star

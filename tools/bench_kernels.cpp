@@ -141,6 +141,26 @@ class Benches {
     });
   }
 
+  void attentions() {
+    int64_t e = d / H;
+    double work = double(B * H) * double(L) * double(L + 1) / 2 * double(e);
+    Shape shape{B, L, d};
+    Visibility causal{L, L, 0, 0};
+    T scale = T(1) / T(std::sqrt(double(e)));
+    Tensor q = in(shape), k = in(shape), v = in(shape), y = out(shape), sums = out({B, H, L});
+    auto forward = [=, this] {
+      kernels().attention(exec_,
+                          {B, H, 1, e, e, causal, scale, at(q), at(k), at(v), at(y), at(sums)});
+    };
+    add("attention", 4 * work, y, forward);
+    forward();
+    Tensor dy = in(shape), dq = out(shape), dk = out(shape), dv = out(shape);
+    add("attention_grad", 10 * work, dk, [=, this] {
+      kernels().attention_grad(exec_, {B, H, 1, e, e, causal, scale, at(q), at(k), at(v), at(y),
+                                       at(sums), at(dy), at(dq), at(dk), at(dv)});
+    });
+  }
+
   void convolutions(bool fourier, int64_t taps) {
     Tensor x = in({B, L, d}), k = in({taps, d}), y = out({B, L, d});
     double pairs = double(taps) * (double(L) - double(taps - 1) / 2),
@@ -177,6 +197,7 @@ class Benches {
     add("rotary", 3 * m, y, [=, this] {
       kernels().rotary(exec_, {B, L, H, d / H, 0, 10000, false, at(x), at(y)});
     });
+    attentions();
     convolutions(false, 3);
     gated_convolution(3);
     convolutions(false, L);

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "autograd/attention.h"
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
 #include "autograd/gradient_check.h"
@@ -119,6 +120,14 @@ const std::multimap<Primitive, Case>& cases() {
        {{{2, 5, 5}},
         [](Tape&, const V& x) {
           return visible(x[0], {0, 3});
+        }}},
+      {P::attention,
+       {{{2, 7, 2, 2, 3}, {2, 7, 2, 3}, {2, 7, 2, 4}},
+        [](Tape&, const V& x) { return attention(x[0], x[1], x[2], {}, 0.7); }}},
+      {P::attention,
+       {{{1, 5, 1, 3, 2}, {1, 9, 1, 2}, {1, 9, 1, 2}},
+        [](Tape&, const V& x) {
+          return attention(x[0], x[1], x[2], {4, 3}, 1.1);
         }}},
       {P::rotary, {{{2, 3, 2, 6}}, [](Tape&, const V& x) { return rotary(x[0], 4); }}},
       {P::conv, {{{2, 5, 3}, {3, 3}}, [](Tape&, const V& x) { return conv(x[0], x[1]); }}},

@@ -373,9 +373,12 @@ TEST_CASE("structure: the orders that fit, and only those") {
   using Names = std::set<std::string>;
   CHECK(orders("bihn,bjhn,[i>=j],bjhv->bihv", {x, x, x}) ==
         Names{"scores", "state", "chunks of 16", "chunks of 32"});
-  CHECK(orders("softmax(bihn,bjhn,[i>=j]),bjhv->bihv", {x, x, x}) == Names{"scores"});
+  CHECK(orders("softmax(bihn,bjhn,[i>=j]),bjhv->bihv", {x, x, x}) ==
+        Names{"scores", "tiles"});
   CHECK(orders("softmax(bihn,bjhn,[i>=j>i-7]),bjhv->bihv", {x, x, x}) ==
-        Names{"scores", "blocks of 16"});
+        Names{"scores", "blocks of 16", "tiles"});
+  CHECK(orders("softmax(bihn,bjhn),[i>=j],bjhv->bihv", {x, x, x}) == Names{"scores"});
+  CHECK(orders("softmax(bihn,bjhn,[i>=j]),bhjv->bihv", {x, x, {1, 2, 40, 4}}) == Names{"scores"});
   CHECK(orders("bihn,bjhn,[i>=j>i-7],bjhv->bihv", {x, x, x}) == Names{"scores", "blocks of 16"});
   CHECK(orders("bihn,bjhn,[i>=j],bihv->bjhv", {x, x, x}) == Names{"scores"});
   CHECK(orders("bic,[i-j]c,bjc->bic", {{1, 40, 2}, {3, 2}, {1, 40, 2}}) ==
@@ -405,13 +408,16 @@ TEST_CASE("structure: the order follows the sizes") {
   CHECK(convolution(4096, 3) == "gated convolution");
   CHECK(convolution(64, 64) == "convolution");
   CHECK(convolution(4096, 4096) == "transform");
-  // A band is cut into blocks when it is narrow for the sequence.
-  auto band = [](int64_t L) {
+  // A softmax is taken by tiles, which are cheap for a band too; other functions of the entries in
+  // a band by blocks when it is narrow for the sequence.
+  auto band = [](int64_t L, const std::string& function) {
     Shape x{8, L, 4, 16};
-    return chosen("softmax(bihn,bjhn,[i>=j>i-64]),bjhv->bihv", {x, x, x});
+    return chosen(function + "(bihn,bjhn,[i>=j>i-64]),bjhv->bihv", {x, x, x});
   };
-  CHECK(band(64) == "scores");
-  CHECK(band(2048) == "blocks of 64");
+  CHECK(band(64, "softmax") == "tiles");
+  CHECK(band(2048, "softmax") == "tiles");
+  CHECK(band(64, "relu") == "scores");
+  CHECK(band(2048, "relu") == "blocks of 64");
   // The cost of a state grows with the tokens, that of scores with their square.
   auto cost = [](int64_t L, const std::string& name) {
     Shape x{1, L, 4, 16};

@@ -1,0 +1,268 @@
+// Softmax attention by tiles: a block of queries meets the keys it sees, a block at a time, and the
+// scores never leave the cache (Dao et al., "FlashAttention", 2022). The softmax is taken as it
+// goes (Milakov and Gimelshein, 2018): what was summed is scaled down when a greater score appears.
+// The gradient makes the scores again from the queries, the keys and log_sum.
+#include "cpu/tile.h"
+
+namespace star::cpu::STAR_TARGET {
+namespace {
+
+constexpr int64_t kQueries = 96;  // a multiple of kTileRows
+constexpr int64_t kKeys = 64;
+
+// The rows of one head, [rows, width], in a tensor [batch, rows, heads, width].
+template <class T>
+Tile<T> head_rows(T* data, int64_t rows, int64_t heads, int64_t width, int64_t b, int64_t h) {
+  return {data + (b * rows * heads + h) * width, heads * width};
+}
+
+// Memory of one thread, handed out as tiles whose rows are whole registers.
+template <class T>
+struct Scratch {
+  T* next;
+  Tile<T> tile(int64_t rows, int64_t columns) {
+    T* data = next;
+    next += rows * padded<T>(columns);
+    return {data, padded<T>(columns)};
+  }
+};
+
+// A row of scores, −∞ outside of from … to, ends as exp(s − shift); returns their sum.
+template <class T>
+T exponentials(T* s, int64_t from, int64_t to, int64_t width, T shift) {
+  Vec<T> total(T(0)), by(shift);
+  int64_t end = padded<T>(to);
+  for (int64_t j = from / kLanes<T> * kLanes<T>; j < end; j += kLanes<T>) {
+    Vec<T> e = xsimd::exp(Vec<T>::load_unaligned(s + j) - by);
+    e.store_unaligned(s + j);
+    total += e;
+  }
+  std::fill(s, s + from / kLanes<T> * kLanes<T>, T(0));
+  if (end < width) std::fill(s + end, s + width, T(0));
+  return xsimd::hadd(total);
+}
+
+template <class T>
+void hide(T* s, int64_t from, int64_t to, int64_t width) {
+  constexpr T low = -std::numeric_limits<T>::infinity();
+  std::fill(s, s + from, low);
+  std::fill(s + to, s + width, low);
+}
+
+template <class T>
+T greatest(const T* s, int64_t width) {
+  Vec<T> most = Vec<T>::load_unaligned(s);
+  for (int64_t j = kLanes<T>; j < width; j += kLanes<T>)
+    most = xsimd::max(most, Vec<T>::load_unaligned(s + j));
+  return horizontal_max<T>(most);
+}
+
+template <class T>
+void scale_row(T* row, int64_t n, T factor) {
+  for (int64_t c = 0; c < n; c += kLanes<T>)
+    (Vec<T>(factor) * Vec<T>::load_unaligned(row + c)).store_unaligned(row + c);
+}
+
+// What a block of queries sees of a block of keys.
+struct Seen {
+  const Visibility& v;
+  int64_t first_query, first_key, keys;
+  // Of query r of the block, as places in the block of keys; empty where from ≥ to.
+  int64_t from(int64_t r) const {
+    return std::max<int64_t>(v.first(first_query + r) - first_key, 0);
+  }
+  int64_t to(int64_t r) const { return std::min(v.last(first_query + r) - first_key, keys); }
+};
+
+// A block of queries of one head and the keys that they see.
+template <class T>
+void attend(const Attention<T>& g, Tile<const T> q, Tile<const T> keys, Tile<const T> values,
+            Tile<T> y, T* log_sum, int64_t begin, int64_t rows, Scratch<T> scratch) {
+  constexpr T low = -std::numeric_limits<T>::infinity();
+  Tile<T> Q = scratch.tile(kQueries, g.e), S = scratch.tile(kQueries, kKeys);
+  Tile<T> sum = scratch.tile(kQueries, g.f);
+  T peak[kQueries], total[kQueries] = {};
+  std::fill(peak, peak + kQueries, low);
+  std::fill(sum.data, sum.data + rows * sum.row, T(0));
+  copy_tile<T>(rows, g.e, q.from(begin), Q, g.scale);
+  int64_t end = g.visibility.last(begin + rows - 1);
+  for (int64_t j = g.visibility.first(begin) / kKeys * kKeys; j < end; j += kKeys) {
+    int64_t width = padded<T>(std::min(kKeys, end - j));
+    Seen seen{g.visibility, begin, j, std::min(kKeys, end - j)};
+    tile_product<T>(rows, width, g.e, Q, keys.from(0, j), S, false);
+    for (int64_t r = 0; r < rows; ++r) {
+      T* s = S.data + r * S.row;
+      int64_t from = seen.from(r), to = seen.to(r);
+      if (from >= to) {
+        std::fill(s, s + width, T(0));
+        continue;
+      }
+      hide(s, from, to, width);
+      T before = peak[r], most = std::max(before, greatest(s, width));
+      T part = exponentials(s, from, to, width, most);
+      if (most > before) {
+        T shrink = std::exp(before - most);
+        total[r] *= shrink;
+        scale_row(sum.data + r * sum.row, sum.row, shrink);
+        peak[r] = most;
+      }
+      total[r] += part;
+    }
+    tile_product<T>(rows, g.f, std::min(kKeys, end - j), S, values.from(j), sum, true);
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    if (log_sum) log_sum[begin + r] = peak[r] + std::log(total[r]);
+    scale_row(sum.data + r * sum.row, sum.row, 1 / total[r]);
+    for (int64_t c = 0; c < g.f; c += kLanes<T>)
+      store(y.data + (begin + r) * y.row + c, load(sum.data + r * sum.row + c, g.f - c), g.f - c);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void attention(Exec& exec, const Attention<T>& g) {
+  int64_t heads = g.batch * g.heads, n = g.visibility.keys, L = g.visibility.queries;
+  int64_t row_of_keys = padded<T>(blocks_of(n, kKeys) * kKeys), row = padded<T>(g.f);
+  Tensor keys = exec.empty({heads, g.e, row_of_keys}, dtype_of<T>);
+  Tensor values = exec.empty({heads, n, row}, dtype_of<T>);
+  auto keys_of = [&](int64_t head) {
+    return Tile<T>{keys.template data<T>() + head * g.e * row_of_keys, row_of_keys};
+  };
+  auto values_of = [&](int64_t head) {
+    return Tile<T>{values.template data<T>() + head * n * row, row};
+  };
+  exec.pool().run(heads, [&](int64_t head) {
+    int64_t b = head / g.heads, h = head % g.heads;
+    transpose_tile<T>(n, g.e, head_rows(g.k, n, g.heads, g.e, b, h), keys_of(head));
+    copy_tile<T>(n, g.f, head_rows(g.v, n, g.heads, g.f, b, h), values_of(head));
+  });
+  int64_t size = kQueries * (padded<T>(g.e) + padded<T>(kKeys) + row);
+  Tensor scratch = exec.empty({exec.pool().threads(), size}, dtype_of<T>);
+  int64_t blocks = blocks_of(L, kQueries), all = g.heads * g.group;
+  exec.pool().run(heads * g.group * blocks, [&](int64_t task, int thread) {
+    int64_t of = task / blocks, begin = task % blocks * kQueries;  // of: batch, heads, group
+    int64_t b = of / all, h = of % all;
+    attend<T>(g, head_rows(g.q, L, all, g.e, b, h), keys_of(of / g.group), values_of(of / g.group),
+              head_rows(g.y, L, all, g.f, b, h), g.log_sum ? g.log_sum + of * L : nullptr, begin,
+              std::min(kQueries, L - begin), {scratch.template data<T>() + thread * size});
+  });
+}
+
+namespace {
+
+// The gradient of one head of keys and values, with all queries that read it.
+template <class T>
+struct HeadGrad {
+  const AttentionGrad<T>& g;
+  int64_t b, h, n, L;
+  Tile<T> keys, keys_transposed, values_transposed, dk, dv;
+  Tile<T> q, dy, dq, P, dS;
+  T* mean;  // dy_i·y_i
+
+  static int64_t size(const AttentionGrad<T>& g) {
+    int64_t n = g.visibility.keys, L = g.visibility.queries, e = padded<T>(g.e), f = padded<T>(g.f);
+    return n * (2 * e + f) + (g.e + g.f) * padded<T>(n + kKeys) + L * (2 * e + f + 1) +
+           2 * kQueries * kKeys + 64;
+  }
+  HeadGrad(const AttentionGrad<T>& args, int64_t head, Scratch<T> s)
+      : g(args),
+        b(head / g.heads),
+        h(head % g.heads),
+        n(g.visibility.keys),
+        L(g.visibility.queries),
+        keys(s.tile(n, g.e)),
+        keys_transposed(s.tile(g.e, n + kKeys)),
+        values_transposed(s.tile(g.f, n + kKeys)),
+        dk(s.tile(n, g.e)),
+        dv(s.tile(n, g.f)),
+        q(s.tile(L, g.e)),
+        dy(s.tile(L, g.f)),
+        dq(s.tile(L, g.e)),
+        P(s.tile(kQueries, kKeys)),
+        dS(s.tile(kQueries, kKeys)),
+        mean(s.next) {}
+
+  void run() {
+    Tile<const T> k = head_rows(g.k, n, g.heads, g.e, b, h);
+    Tile<const T> v = head_rows(g.v, n, g.heads, g.f, b, h);
+    copy_tile<T>(n, g.e, k, keys);
+    transpose_tile<T>(n, g.e, k, keys_transposed);
+    transpose_tile<T>(n, g.f, v, values_transposed);
+    std::fill(dk.data, dk.data + n * dk.row, T(0));
+    std::fill(dv.data, dv.data + n * dv.row, T(0));
+    for (int64_t of = 0; of < g.group; ++of) query_head(of);
+    put(n, g.e, dk, head_rows(g.dk, n, g.heads, g.e, b, h));
+    put(n, g.f, dv, head_rows(g.dv, n, g.heads, g.f, b, h));
+  }
+
+ private:
+  static void put(int64_t rows, int64_t width, Tile<const T> from, Tile<T> to) {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t c = 0; c < width; c += kLanes<T>)
+        store(to.data + i * to.row + c, load(from.data + i * from.row + c, width - c), width - c);
+  }
+
+  void query_head(int64_t of) {
+    int64_t all = g.heads * g.group, at = h * g.group + of;
+    const T* log_sum = g.log_sum + (b * all + at) * L;
+    Tile<const T> y = head_rows(g.y, L, all, g.f, b, at);
+    copy_tile<T>(L, g.e, head_rows(g.q, L, all, g.e, b, at), q, g.scale);
+    copy_tile<T>(L, g.f, head_rows(g.dy, L, all, g.f, b, at), dy);
+    std::fill(dq.data, dq.data + L * dq.row, T(0));
+    for (int64_t i = 0; i < L; ++i) {
+      Vec<T> dot(T(0));
+      for (int64_t c = 0; c < g.f; c += kLanes<T>)
+        dot += load(y.data + i * y.row + c, g.f - c) *
+               Vec<T>::load_unaligned(dy.data + i * dy.row + c);
+      mean[i] = xsimd::hadd(dot);
+    }
+    for (int64_t j = 0; j < n; j += kKeys)
+      for (int64_t i = 0; i < L; i += kQueries) block(i, std::min(kQueries, L - i), j, log_sum);
+    for (int64_t i = 0; i < L; ++i) scale_row(dq.data + i * dq.row, dq.row, g.scale);
+    put(L, g.e, dq, head_rows(g.dq, L, all, g.e, b, at));
+  }
+
+  // q is scaled already: so is dk, by way of it; dq is scaled at the end.
+  void block(int64_t i, int64_t rows, int64_t j, const T* log_sum) {
+    int64_t seen_keys = std::min(g.visibility.last(i + rows - 1), j + kKeys) - j;
+    if (seen_keys <= 0 || g.visibility.first(i) >= j + kKeys) return;
+    int64_t width = padded<T>(seen_keys);
+    Seen seen{g.visibility, i, j, seen_keys};
+    tile_product<T>(rows, width, g.e, q.from(i), keys_transposed.from(0, j), P, false);
+    tile_product<T>(rows, width, g.f, dy.from(i), values_transposed.from(0, j), dS, false);
+    for (int64_t r = 0; r < rows; ++r) {
+      T *p = P.data + r * P.row, *ds = dS.data + r * dS.row;
+      int64_t from = seen.from(r), to = seen.to(r);
+      if (from >= to) {
+        std::fill(p, p + width, T(0));
+      } else {
+        hide(p, from, to, width);
+        exponentials(p, from, to, width, log_sum[i + r]);
+      }
+      Vec<T> D(mean[i + r]);
+      for (int64_t c = 0; c < width; c += kLanes<T>)
+        (Vec<T>::load_unaligned(p + c) * (Vec<T>::load_unaligned(ds + c) - D))
+            .store_unaligned(ds + c);
+    }
+    tile_product<T>(seen_keys, g.f, rows, P.transposed(), dy.from(i), dv.from(j), true);
+    tile_product<T>(seen_keys, g.e, rows, dS.transposed(), q.from(i), dk.from(j), true);
+    tile_product<T>(rows, g.e, seen_keys, dS, keys.from(j), dq.from(i), true);
+  }
+};
+
+}  // namespace
+
+template <class T>
+void attention_grad(Exec& exec, const AttentionGrad<T>& g) {
+  int64_t size = HeadGrad<T>::size(g);
+  Tensor scratch = exec.empty({exec.pool().threads(), size}, dtype_of<T>);
+  exec.pool().run(g.batch * g.heads, [&](int64_t head, int thread) {
+    HeadGrad<T>(g, head, {scratch.template data<T>() + thread * size}).run();
+  });
+}
+
+STAR_INSTANTIATE(attention, Attention)
+STAR_INSTANTIATE(attention_grad, AttentionGrad)
+
+}  // namespace star::cpu::STAR_TARGET

@@ -1,0 +1,174 @@
+// Softmax attention against all pairs, one at a time.
+#include "tests/cpu/cases.h"
+
+using namespace star;
+
+namespace {
+
+struct Size {
+  int64_t batch, heads, group, e, f;
+  Visibility v;
+};
+// Around the blocks of 48 queries and 64 keys and around registers; windows narrower and wider than
+// a block; queries that stand behind others; nothing.
+const Size kSizes[] = {{1, 1, 1, 1, 1, {1, 1, 0, 0}},      {2, 2, 1, 3, 5, {7, 7, 0, 0}},
+                       {1, 2, 2, 8, 8, {47, 47, 0, 0}},    {2, 1, 3, 5, 16, {48, 48, 0, 0}},
+                       {1, 1, 1, 16, 3, {49, 49, 0, 0}},   {1, 2, 1, 7, 9, {64, 64, 0, 0}},
+                       {1, 1, 2, 9, 7, {65, 65, 0, 0}},    {1, 1, 1, 33, 31, {130, 130, 0, 0}},
+                       {2, 2, 1, 4, 4, {113, 113, 0, 1}},  {1, 2, 1, 4, 6, {113, 113, 0, 10}},
+                       {1, 1, 2, 6, 4, {150, 150, 0, 70}}, {1, 1, 1, 4, 4, {33, 33, 0, 40}},
+                       {1, 2, 1, 5, 5, {1, 90, 89, 0}},    {2, 1, 2, 5, 5, {60, 129, 69, 0}},
+                       {1, 1, 1, 5, 5, {60, 129, 3, 17}},  {0, 2, 1, 4, 4, {5, 5, 0, 0}}};
+
+template <class T>
+struct Problem {
+  Size z;
+  int64_t L, n;
+  Array<T> q, k, v;
+  double scale = 0.5;
+
+  Problem(Session<T>& s, const Size& size)
+      : z(size),
+        L(size.v.queries),
+        n(size.v.keys),
+        q(s.random(z.batch * L * z.heads * z.group * z.e, -2, 2)),
+        k(s.random(z.batch * n * z.heads * z.e, -2, 2)),
+        v(s.random(z.batch * n * z.heads * z.f)) {}
+
+  int64_t query(int64_t b, int64_t i, int64_t h, int64_t g, int64_t width) const {
+    return (((b * L + i) * z.heads + h) * z.group + g) * width;
+  }
+  int64_t key(int64_t b, int64_t j, int64_t h, int64_t width) const {
+    return ((b * n + j) * z.heads + h) * width;
+  }
+  // Calls f(b, h, g, i, first, last, p), p being the softmax over the keys from first to last, and
+  // the logarithm of its sum.
+  template <class F>
+  void each_row(const F& f) const {
+    for (int64_t b = 0; b < z.batch; ++b)
+      for (int64_t h = 0; h < z.heads; ++h)
+        for (int64_t g = 0; g < z.group; ++g)
+          for (int64_t i = 0; i < L; ++i) {
+            int64_t first = z.v.first(i), last = z.v.last(i);
+            Doubles p(size_t(last), 0.0);
+            double total = 0;
+            for (int64_t j = first; j < last; ++j) {
+              double s = 0;
+              for (int64_t c = 0; c < z.e; ++c)
+                s += double(q[query(b, i, h, g, z.e) + c]) * double(k[key(b, j, h, z.e) + c]);
+              total += p[size_t(j)] = std::exp(scale * s);
+            }
+            for (double& x : p) x /= total;
+            f(b, h, g, i, first, last, p, std::log(total));
+          }
+  }
+};
+
+struct Values {
+  Doubles y, log_sum;
+};
+template <class T>
+Values naive_attention(const Problem<T>& x) {
+  const Size& z = x.z;
+  Values out{Doubles(size_t(z.batch * x.L * z.heads * z.group * z.f)),
+             Doubles(size_t(z.batch * x.L * z.heads * z.group))};
+  x.each_row(
+      [&](auto b, auto h, auto g, auto i, auto first, auto last, const Doubles& p, double l) {
+        out.log_sum[size_t(((b * z.heads + h) * z.group + g) * x.L + i)] = l;
+        for (int64_t j = first; j < last; ++j)
+          for (int64_t c = 0; c < z.f; ++c)
+            out.y[size_t(x.query(b, i, h, g, z.f) + c)] +=
+                p[size_t(j)] * double(x.v[x.key(b, j, h, z.f) + c]);
+      });
+  return out;
+}
+
+struct Gradients {
+  Doubles q, k, v;
+};
+template <class T>
+Gradients naive_gradient(const Problem<T>& x, const Doubles& dy) {
+  const Size& z = x.z;
+  Gradients d{Doubles(size_t(x.q.size())), Doubles(size_t(x.k.size())),
+              Doubles(size_t(x.v.size()))};
+  x.each_row([&](auto b, auto h, auto g, auto i, auto first, auto last, const Doubles& p, double) {
+    Doubles dp(p.size());
+    double mean = 0;
+    for (int64_t j = first; j < last; ++j) {
+      for (int64_t c = 0; c < z.f; ++c) {
+        size_t at = size_t(x.query(b, i, h, g, z.f) + c), to = size_t(x.key(b, j, h, z.f) + c);
+        dp[size_t(j)] += dy[at] * double(x.v[int64_t(to)]);
+        d.v[to] += p[size_t(j)] * dy[at];
+      }
+      mean += p[size_t(j)] * dp[size_t(j)];
+    }
+    for (int64_t j = first; j < last; ++j)
+      for (int64_t c = 0; c < z.e; ++c) {
+        int64_t at = x.query(b, i, h, g, z.e) + c, to = x.key(b, j, h, z.e) + c;
+        double ds = x.scale * p[size_t(j)] * (dp[size_t(j)] - mean);
+        d.q[size_t(at)] += ds * double(x.k[to]);
+        d.k[size_t(to)] += ds * double(x.q[at]);
+      }
+  });
+  return d;
+}
+
+template <class T>
+Array<T> array_of(const Doubles& values) {
+  Array<T> x(int64_t(values.size()));
+  for (size_t i = 0; i < values.size(); ++i) x[int64_t(i)] = T(values[i]);
+  return x;
+}
+
+}  // namespace
+
+KERNEL_CASE(attention) {
+  for (const Size& z : kSizes) {
+    CAPTURE(z.v.queries);
+    CAPTURE(z.v.keys);
+    CAPTURE(z.v.window);
+    CAPTURE(z.e);
+    Problem<T> x(s, z);
+    int64_t rows = z.batch * x.L * z.heads * z.group;
+    Array<T> y(rows * z.f), log_sum(rows), without(rows * z.f);
+    s.kernels().attention(
+        s.exec, {z.batch, z.heads, z.group, z.e, z.f, z.v, T(x.scale), x.q, x.k, x.v, y, log_sum});
+    Values expected = naive_attention(x);
+    s.near(y, [&] { return expected.y; });
+    s.near(log_sum, [&] { return expected.log_sum; });
+    s.kernels().attention(s.exec, {z.batch, z.heads, z.group, z.e, z.f, z.v, T(x.scale), x.q, x.k,
+                                   x.v, without, nullptr});
+    s.equal(without, [&] { return y.doubles(); });
+  }
+}
+
+// Scores that overflow an exponential are no trouble: the greatest weighs 1.
+TEST_CASE("attention takes large scores") {
+  Exec exec(cpu_backend());
+  float q[] = {300, -300}, k[] = {300, 200}, v[] = {1, 2}, y[2];
+  exec.kernels<float>().attention(exec, {1, 1, 1, 1, 1, {2, 2, 0, 0}, 1.0f, q, k, v, y, nullptr});
+  CHECK(y[0] == 1);
+  CHECK(y[1] == 2);
+}
+
+KERNEL_CASE(attention_grad) {
+  for (const Size& z : kSizes) {
+    CAPTURE(z.v.queries);
+    CAPTURE(z.v.keys);
+    CAPTURE(z.v.window);
+    CAPTURE(z.e);
+    Problem<T> x(s, z);
+    Values forward = naive_attention(x);
+    Array<T> y = array_of<T>(forward.y), log_sum = array_of<T>(forward.log_sum);
+    Array<T> dy = s.random(y.size()), dq(x.q.size()), dk(x.k.size()), dv(x.v.size());
+    s.kernels().attention_grad(s.exec, {z.batch, z.heads, z.group, z.e, z.f, z.v, T(x.scale), x.q,
+                                        x.k, x.v, y, log_sum, dy, dq, dk, dv});
+    Gradients d = naive_gradient(x, dy.doubles());
+    // A query that sees itself alone has no gradient but what rounding leaves of terms of size 1.
+    s.near(
+        dq, [&] { return d.q; }, 1);
+    s.near(
+        dk, [&] { return d.k; }, 1);
+    s.near(dv, [&] { return d.v; });
+  }
+}
