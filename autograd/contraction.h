@@ -10,9 +10,10 @@
 //   transform     the same by fast Fourier transform
 //   gated convolution   a short kernel with B, v and C in one pass
 //   tiles         softmax attention, scores never stored whole (Dao et al., 2022)
+//   state in chunks   the same as chunks in one kernel
 // The planner tries those that fit on the shapes and takes the one of least cost. A function of the
-// entries needs scores. All but the last two, which are one kernel each, are made of differentiable
-// operations: gradients are contractions again.
+// entries needs scores. All but the last three, which are one kernel each, are made of
+// differentiable operations: gradients are contractions again.
 #pragma once
 
 #include "autograd/machine.h"

@@ -60,33 +60,30 @@ struct GatedConvolution {
   }
 };
 
-// What reads, what writes and the value, lying as the fused kernels want them:
-//   query lead i heads group inner, key lead j heads inner, value lead j heads value
-std::optional<Machine::Attended> letters_of(const BoundNetwork& b, const Operand& query,
-                                            const Operand& key, const Operand& value) {
+// Query, key and value if they lie as Machine::Heads says.
+std::optional<Machine::Heads> heads_of(const BoundNetwork& b, Operand query, Operand key,
+                                       Operand value) {
   const std::string& result = b.network.result;
-  size_t j = key.letters.find(b.network.write);
-  if (j == std::string::npos) return {};
-  Machine::Attended l;
-  l.lead = key.letters.substr(0, j);
-  for (char c : key.letters.substr(j + 1)) (has(result, c) ? l.heads : l.inner) += c;
+  char i = b.network.read, j = b.network.write;
+  size_t at = key.letters.find(j);
+  if (at == std::string::npos) return {};
+  Machine::Heads x{query, key, value, key.letters.substr(0, at), "", "", "", ""};
+  for (char c : key.letters.substr(at + 1)) (has(result, c) ? x.heads : x.inner) += c;
   for (char c : query.letters)
-    if (!has(key.letters, c) && c != b.network.read) l.group += c;
+    if (!has(key.letters, c) && c != i) x.group += c;
   for (char c : value.letters)
-    if (!has(key.letters, c)) l.value += c;
-  bool lies = query.letters == l.lead + b.network.read + l.heads + l.group + l.inner &&
-              key.letters == l.lead + b.network.write + l.heads + l.inner &&
-              value.letters == l.lead + b.network.write + l.heads + l.value &&
-              result == l.result(b.network.read);
-  if (!lies || l.inner.empty() || l.value.empty()) return {};
-  return l;
+    if (!has(key.letters, c)) x.rest += c;
+  bool lies = query.letters == x.lead + i + x.heads + x.group + x.inner &&
+              key.letters == x.lead + j + x.heads + x.inner &&
+              value.letters == x.lead + j + x.heads + x.rest && result == x.result(i);
+  if (!lies || x.inner.empty() || x.rest.empty()) return {};
+  return x;
 }
 
 // softmax(0.25,bihgn,bjhn,[i>=j]),bjhv->bihgv
 struct SoftmaxAttention {
-  Operand query, key, value, band;
-  Machine::Attended letters;
-  double factor;
+  Machine::Heads heads;
+  Operand band;
 
   static std::optional<SoftmaxAttention> in(const BoundNetwork& b) {
     Kinds outside(b.factors);
@@ -98,14 +95,58 @@ struct SoftmaxAttention {
     if (inside.tensors.size() != 2 || !inside.band || !inside.functions.empty() ||
         !inside.kernels.empty() || !inside.decays.empty())
       return {};
-    SoftmaxAttention a{inside.tensors[0], inside.tensors[1], outside.tensors[0], {}, {}, 1};
-    if (!a.query.has(b.network.read)) std::swap(a.query, a.key);
-    auto letters = letters_of(b, a.query, a.key, a.value);
-    if (!letters) return {};
-    a.letters = *letters;
-    a.factor = inside.number;
-    a.band = {{b.network.read, b.network.write}, {b.rows, b.columns}, {}, true, inside.window};
-    return a;
+    Operand &query = inside.tensors[0], &key = inside.tensors[1];
+    if (!query.has(b.network.read)) std::swap(query, key);
+    auto heads = heads_of(b, query, key, outside.tensors[0]);
+    if (!heads) return {};
+    heads->factor = inside.number;
+    return SoftmaxAttention{
+        *heads, {{b.network.read, b.network.write}, {b.rows, b.columns}, {}, true, inside.window}};
+  }
+};
+
+// bihgn,bjhn,[i>=j],bjhv->bihgv, or with a decay and strengths:
+// 0.25,bihn,b[i..j]h,bjh,bjhn,bjhv->bihv
+struct MatrixStateChunks {
+  Machine::Heads heads;
+  std::vector<Operand> decay, strength;  // at most one of each
+
+  static std::optional<MatrixStateChunks> in(const BoundNetwork& b) {
+    Kinds k(b.factors);
+    if (!k.functions.empty() || !k.kernels.empty() || k.decays.size() > 1 || b.rows != b.columns ||
+        b.rows <= kStateChunk || k.window != Node::kCausal || (!k.band && k.decays.empty()))
+      return {};
+    MatrixStateChunks m{{}, k.decays, {}};
+    std::vector<Operand> queries, writes;
+    for (const Operand& x : k.tensors) (x.has(b.network.read) ? queries : writes).push_back(x);
+    if (queries.size() != 1) return {};
+    // What has no letter of its own is a strength.
+    const std::string& result = b.network.result;
+    auto extra = [&](const Operand& x) {
+      return std::any_of(x.letters.begin(), x.letters.end(), [&](char c) {
+        return c != b.network.write && (!has(result, c) || !has(queries[0].letters, c));
+      });
+    };
+    for (const Operand& x : writes)
+      if (!extra(x)) m.strength.push_back(x);
+    writes.erase(
+        std::remove_if(writes.begin(), writes.end(), [&](const Operand& x) { return !extra(x); }),
+        writes.end());
+    if (writes.size() != 2 || m.strength.size() > 1) return {};
+    auto shares = [&](const Operand& x) {
+      return std::any_of(x.letters.begin(), x.letters.end(),
+                         [&](char c) { return !has(result, c) && has(queries[0].letters, c); });
+    };
+    if (!shares(writes[0])) std::swap(writes[0], writes[1]);
+    auto heads = heads_of(b, queries[0], writes[0], writes[1]);
+    if (!heads) return {};
+    for (const Operand& x : m.decay)
+      if (x.letters != heads->lead + Node::kTokens + heads->heads) return {};
+    for (const Operand& x : m.strength)
+      if (x.letters != heads->lead + b.network.write + heads->heads) return {};
+    heads->factor = k.number;
+    m.heads = *heads;
+    return m;
   }
 };
 
@@ -115,6 +156,7 @@ std::vector<OrderChoice> fused_orders(const BoundNetwork& b) {
   std::vector<OrderChoice> orders;
   if (GatedConvolution::in(b)) orders.push_back({Algorithm::gated_convolution});
   if (SoftmaxAttention::in(b)) orders.push_back({Algorithm::tiles});
+  if (MatrixStateChunks::in(b)) orders.push_back({Algorithm::state_chunks, kStateChunk});
   return orders;
 }
 
@@ -123,8 +165,13 @@ Operand run_fused(Machine& m, const BoundNetwork& b, const OrderChoice& order) {
     auto g = *GatedConvolution::in(b);
     return m.gated_convolved(g.read, g.kernel, g.write, g.value);
   }
-  auto a = *SoftmaxAttention::in(b);
-  return m.attended(a.letters, a.query, a.key, a.value, a.factor, a.band);
+  if (order.algorithm == Algorithm::tiles) {
+    auto a = *SoftmaxAttention::in(b);
+    return m.attended(a.heads, a.band);
+  }
+  auto s = *MatrixStateChunks::in(b);
+  return m.remembered(s.heads, s.decay.empty() ? nullptr : &s.decay[0],
+                      s.strength.empty() ? nullptr : &s.strength[0]);
 }
 
 }  // namespace star

@@ -6,6 +6,7 @@
 #include "autograd/attention.h"
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/matrix_state.h"
 #include "autograd/rows.h"
 #include "autograd/views.h"
 
@@ -174,27 +175,67 @@ Operand Machine::softmax(const Operand& x, double factor, const Operand* band) {
   return y;
 }
 
-Operand Machine::attended(const Attended& letters, const Operand& query, const Operand& key,
-                          const Operand& value, double factor, const Operand& band) {
-  Extents extents = extents_of({query, key, value});
-  Operand y{letters.result(read_), shape_of(letters.result(read_), extents)};
-  auto size = [&](const std::string& group) { return shape_of(group, extents).numel(); };
-  int64_t B = size(letters.lead), H = size(letters.heads), G = size(letters.group);
-  int64_t e = size(letters.inner), f = size(letters.value);
-  int64_t queries = band.shape[0], keys = band.shape[1];
+namespace {
+
+// The sizes of the axes that the letters of Heads stand for, together.
+struct HeadSizes {
+  int64_t B, H, G, e, f, queries, keys;
+  Shape shape;  // of the result
+  HeadSizes(const Machine::Heads& x, char i, char j) {
+    Extents extents = extents_of({x.query, x.key, x.value});
+    auto size = [&](const std::string& letters) { return shape_of(letters, extents).numel(); };
+    B = size(x.lead);
+    H = size(x.heads);
+    G = size(x.group);
+    e = size(x.inner);
+    f = size(x.rest);
+    queries = extents.at(i);
+    keys = extents.at(j);
+    shape = shape_of(x.result(i), extents);
+  }
+};
+
+}  // namespace
+
+Operand Machine::attended(const Heads& x, const Operand& band) {
+  HeadSizes n(x, read_, write_);
+  Operand y{x.result(read_), n.shape};
   CausalMask mask = mask_of(band);
   if (tape_)
-    y.var = reshape(
-        attention(reshape(query.var, {B, queries, H, G, e}), reshape(key.var, {B, keys, H, e}),
-                  reshape(value.var, {B, keys, H, f}), mask, factor),
-        y.shape);
-  double seen = double(keys) - double(queries - 1) / 2;
+    y.var = reshape(attention(reshape(x.query.var, {n.B, n.queries, n.H, n.G, n.e}),
+                              reshape(x.key.var, {n.B, n.keys, n.H, n.e}),
+                              reshape(x.value.var, {n.B, n.keys, n.H, n.f}), mask, x.factor),
+                    y.shape);
+  double seen = double(n.keys) - double(n.queries - 1) / 2;
   if (mask.window > 0) seen = std::min(seen, double(mask.window));
-  double pairs = double(B * H * G * queries) * seen;
+  double pairs = double(n.B * n.H * n.G * n.queries) * seen;
   // Keys and values are copied into tiles first.
-  note(
-      y, query.volume() + 2 * (key.volume() + value.volume()), pairs * double(2 * e + 2 * f + 8),
-      fmt::format("softmax of {},{} by tiles, with {}", query.letters, key.letters, value.letters));
+  note(y, x.query.volume() + 2 * (x.key.volume() + x.value.volume()),
+       pairs * double(2 * n.e + 2 * n.f + 8),
+       fmt::format("softmax of {},{} by tiles, with {}", x.query.letters, x.key.letters,
+                   x.value.letters));
+  return y;
+}
+
+Operand Machine::remembered(const Heads& x, const Operand* decay, const Operand* strength) {
+  HeadSizes n(x, read_, write_);
+  Operand y{x.result(read_), n.shape};
+  Shape by_token{n.B, n.queries, n.H};
+  if (tape_) {
+    MatrixStateInputs in{reshape(x.query.var, {n.B, n.queries, n.H, n.G, n.e}),
+                         reshape(x.key.var, {n.B, n.queries, n.H, n.e}),
+                         reshape(x.value.var, {n.B, n.queries, n.H, n.f})};
+    if (decay) in.decay = reshape(decay->var, by_token);
+    if (strength) in.strength = reshape(strength->var, by_token);
+    in.factor = x.factor;
+    y.var = reshape(matrix_state(in), y.shape);
+  }
+  double tokens = double(by_token.numel()), e = double(n.e), f = double(n.f), G = double(n.G);
+  double inside = 2 * G * double(kStateChunk) * (e + f), across = 2 * (G + 1) * e * f;
+  note(y, x.query.volume() + x.key.volume() + x.value.volume() + 2 * tokens,
+       tokens * (inside + across),
+       fmt::format("state of {},{} in chunks, read by {}", x.key.letters, x.value.letters,
+                   x.query.letters));
   return y;
 }
 

@@ -50,14 +50,19 @@ class Machine {
   Operand mapped(const Operand& x, const std::string& function);
   Operand softmax(const Operand& x, double factor, const Operand* band);
 
-  // Softmax attention in one step: the softmax of factor · query·key over the keys in the band, and
-  // its product with `value`. The letters are in the order of `Attended`.
-  struct Attended {
-    std::string lead, heads, group, inner, value;  // query: lead i heads group inner
-    std::string result(char i) const { return lead + i + heads + group + value; }
+  // What reads, what writes and the value in one step each, for factors that lie as
+  //   query lead i heads group inner, key lead j heads inner, value lead j heads value:
+  // the softmax of factor · query·key over the keys in the band with its product with `value`, and
+  // factor · query·key·value with the state that it is when j ≤ i, decays [lead . heads] and
+  // strengths [lead j heads], if any.
+  struct Heads {
+    Operand query, key, value;
+    std::string lead, heads, group, inner, rest;  // rest: the letters of value alone
+    double factor = 1;
+    std::string result(char i) const { return lead + i + heads + group + rest; }
   };
-  Operand attended(const Attended& letters, const Operand& query, const Operand& key,
-                   const Operand& value, double factor, const Operand& band);
+  Operand attended(const Heads& x, const Operand& band);
+  Operand remembered(const Heads& x, const Operand* decay, const Operand* strength);
 
   // Structure as a tensor, [.., i, j].
   Operand band_matrix(const Operand& band);

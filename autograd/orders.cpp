@@ -320,6 +320,8 @@ std::string OrderChoice::name() const {
       return "gated convolution";
     case Algorithm::tiles:
       return "tiles";
+    case Algorithm::state_chunks:
+      return fmt::format("state in chunks of {}", size);
   }
   return "";
 }
@@ -362,6 +364,7 @@ Operand run_order(Machine& m, const BoundNetwork& b, const OrderChoice& order) {
       return carried(m, b, ConvMethod::fourier);
     case Algorithm::gated_convolution:
     case Algorithm::tiles:
+    case Algorithm::state_chunks:
       return run_fused(m, b, order);
     case Algorithm::chunks:
       return chunked(m, b, order.size);

@@ -32,7 +32,8 @@ enum class Algorithm {
   convolution,
   transform,
   gated_convolution,
-  tiles
+  tiles,
+  state_chunks
 };
 
 struct OrderChoice {

@@ -198,6 +198,28 @@ struct AttentionGrad {
   T *dq, *dk, *dv;
 };
 
+// A matrix-valued state that decays (Dao and Gu, "Transformers are SSMs", 2024), e × f a head:
+//   S_t = a_t S_{t−1} + k_t ⊗ (w_t v_t),  y_t = scale · q_tᵀ S_t.
+// q [batch, length, heads, group, e], k [batch, length, heads, e], v [batch, length, heads, f],
+// decay a and strength w [batch, length, heads], null: 1; y [batch, length, heads, group, f];
+// states [batch, heads, e, f], `start` null: 0, `last` null if not wanted.
+inline constexpr int64_t kStateChunk = 48;  // tokens between which scores are taken
+template <class T>
+struct MatrixState {
+  int64_t batch, length, heads, group, e, f;
+  T scale;
+  const T *q, *k, *v, *decay, *strength, *start;
+  T *y, *last;
+};
+// Without a start; gradients of decay and strength are null where those are.
+template <class T>
+struct MatrixStateGrad {
+  int64_t batch, length, heads, group, e, f;
+  T scale;
+  const T *q, *k, *v, *decay, *strength, *dy;
+  T *dq, *dk, *dv, *d_decay, *d_strength;
+};
+
 // Rotary positions (Su et al., 2021) on [batch, length, heads, e]: the pair (r, r + e/2) of the
 // token at position p turns by p · base^(−2r/e), backwards where `inverse`.
 template <class T>

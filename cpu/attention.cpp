@@ -10,23 +10,6 @@ namespace {
 constexpr int64_t kQueries = 96;  // a multiple of kTileRows
 constexpr int64_t kKeys = 64;
 
-// The rows of one head, [rows, width], in a tensor [batch, rows, heads, width].
-template <class T>
-Tile<T> head_rows(T* data, int64_t rows, int64_t heads, int64_t width, int64_t b, int64_t h) {
-  return {data + (b * rows * heads + h) * width, heads * width};
-}
-
-// Memory of one thread, handed out as tiles whose rows are whole registers.
-template <class T>
-struct Scratch {
-  T* next;
-  Tile<T> tile(int64_t rows, int64_t columns) {
-    T* data = next;
-    next += rows * padded<T>(columns);
-    return {data, padded<T>(columns)};
-  }
-};
-
 // A row of scores, −∞ outside of from … to, ends as exp(s − shift); returns their sum.
 template <class T>
 T exponentials(T* s, int64_t from, int64_t to, int64_t width, T shift) {
@@ -55,12 +38,6 @@ T greatest(const T* s, int64_t width) {
   for (int64_t j = kLanes<T>; j < width; j += kLanes<T>)
     most = xsimd::max(most, Vec<T>::load_unaligned(s + j));
   return horizontal_max<T>(most);
-}
-
-template <class T>
-void scale_row(T* row, int64_t n, T factor) {
-  for (int64_t c = 0; c < n; c += kLanes<T>)
-    (Vec<T>(factor) * Vec<T>::load_unaligned(row + c)).store_unaligned(row + c);
 }
 
 // What a block of queries sees of a block of keys.
@@ -113,9 +90,8 @@ void attend(const Attention<T>& g, Tile<const T> q, Tile<const T> keys, Tile<con
   for (int64_t r = 0; r < rows; ++r) {
     if (log_sum) log_sum[begin + r] = peak[r] + std::log(total[r]);
     scale_row(sum.data + r * sum.row, sum.row, 1 / total[r]);
-    for (int64_t c = 0; c < g.f; c += kLanes<T>)
-      store(y.data + (begin + r) * y.row + c, load(sum.data + r * sum.row + c, g.f - c), g.f - c);
   }
+  store_tile<T>(rows, g.f, sum, y.from(begin));
 }
 
 }  // namespace
@@ -192,17 +168,11 @@ struct HeadGrad {
     std::fill(dk.data, dk.data + n * dk.row, T(0));
     std::fill(dv.data, dv.data + n * dv.row, T(0));
     for (int64_t of = 0; of < g.group; ++of) query_head(of);
-    put(n, g.e, dk, head_rows(g.dk, n, g.heads, g.e, b, h));
-    put(n, g.f, dv, head_rows(g.dv, n, g.heads, g.f, b, h));
+    store_tile<T>(n, g.e, dk, head_rows(g.dk, n, g.heads, g.e, b, h));
+    store_tile<T>(n, g.f, dv, head_rows(g.dv, n, g.heads, g.f, b, h));
   }
 
  private:
-  static void put(int64_t rows, int64_t width, Tile<const T> from, Tile<T> to) {
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t c = 0; c < width; c += kLanes<T>)
-        store(to.data + i * to.row + c, load(from.data + i * from.row + c, width - c), width - c);
-  }
-
   void query_head(int64_t of) {
     int64_t all = g.heads * g.group, at = h * g.group + of;
     const T* log_sum = g.log_sum + (b * all + at) * L;
@@ -220,7 +190,7 @@ struct HeadGrad {
     for (int64_t j = 0; j < n; j += kKeys)
       for (int64_t i = 0; i < L; i += kQueries) block(i, std::min(kQueries, L - i), j, log_sum);
     for (int64_t i = 0; i < L; ++i) scale_row(dq.data + i * dq.row, dq.row, g.scale);
-    put(L, g.e, dq, head_rows(g.dq, L, all, g.e, b, at));
+    store_tile<T>(L, g.e, dq, head_rows(g.dq, L, all, g.e, b, at));
   }
 
   // q is scaled already: so is dk, by way of it; dq is scaled at the end.

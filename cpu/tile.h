@@ -133,6 +133,21 @@ inline Vec<T> zipped(Vec<T> a, Vec<T> b, std::index_sequence<i...>) {
   return Vec<T>(__builtin_shufflevector(a.data, b.data, (kHalf * W / 2 + i / 2 + i % 2 * W)...));
 }
 
+// to = from, where `to` has n columns and no more.
+template <class T>
+inline void store_tile(int64_t m, int64_t n, Tile<const T> from, Tile<T> to) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; j += kLanes<T>)
+      store(to.data + i * to.row + j, Vec<T>::load_unaligned(from.data + i * from.row + j), n - j);
+}
+
+// A row of whole registers.
+template <class T>
+inline void scale_row(T* row, int64_t n, T factor) {
+  for (int64_t c = 0; c < n; c += kLanes<T>)
+    (Vec<T>(factor) * Vec<T>::load_unaligned(row + c)).store_unaligned(row + c);
+}
+
 // The transpose of a square of registers: log₂ W times, each register of the first half is zipped
 // with its partner of the second.
 template <class T>
@@ -162,5 +177,23 @@ inline void transpose_tile(int64_t m, int64_t n, Tile<const T> from, Tile<T> to)
     for (int64_t i = j < whole_n ? whole_m : 0; i < padded<T>(m); ++i)
       to.data[j * to.row + i] = i < m ? from.data[i * from.row + j] : T(0);
 }
+
+// The rows of one head, [rows, width], in a tensor [batch, rows, heads, width].
+template <class T>
+inline Tile<T> head_rows(T* data, int64_t rows, int64_t heads, int64_t width, int64_t b,
+                         int64_t h) {
+  return {data + (b * rows * heads + h) * width, heads * width};
+}
+
+// Memory of one thread, handed out as tiles whose rows are whole registers.
+template <class T>
+struct Scratch {
+  T* next;
+  Tile<T> tile(int64_t rows, int64_t columns) {
+    T* data = next;
+    next += rows * padded<T>(columns);
+    return {data, padded<T>(columns)};
+  }
+};
 
 }  // namespace star::cpu::STAR_TARGET

@@ -7,6 +7,7 @@
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
 #include "autograd/gradient_check.h"
+#include "autograd/matrix_state.h"
 #include "autograd/rows.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"
@@ -157,6 +158,16 @@ const std::multimap<Primitive, Case>& cases() {
        {{{1, 3, 2, 2, 2}, {1, 3, 2, 2, 2}},
         [](Tape& tape, const V& x) {
           return matrix_scan(x[0], x[1], tape.exec().full({1, 2, 2, 2}, DType::f64, 0.5));
+        }}},
+      {P::matrix_state,
+       {{{2, 53, 2, 2, 3}, {2, 53, 2, 3}, {2, 53, 2, 2}},
+        [](Tape&, const V& x) {
+          return matrix_state({x[0], x[1], x[2]});
+        }}},
+      {P::matrix_state,
+       {{{1, 51, 2, 1, 2}, {1, 51, 2, 2}, {1, 51, 2, 3}, {1, 51, 2}, {1, 51, 2}},
+        [](Tape&, const V& x) {
+          return matrix_state({x[0], x[1], x[2], sigmoid(scale(x[3], 1, 2)), x[4], 0.7});
         }}},
       {P::embedding,
        {{{4, 3}},

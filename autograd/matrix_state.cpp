@@ -1,0 +1,52 @@
+#include "autograd/matrix_state.h"
+
+namespace star {
+
+Var matrix_state(const MatrixStateInputs& in, const Tensor& start, Tensor* last) {
+  const Var &q = in.q, &k = in.k, &v = in.v, &decay = in.decay, &strength = in.strength;
+  require(q.value().rank() == 5 && k.value().rank() == 4 && v.value().rank() == 4 &&
+              k.shape() == Shape{q.size(0), q.size(1), q.size(2), q.size(4)} &&
+              v.shape() == k.shape().with(3, v.size(3)),
+          "matrix_state: q {}, k {}, v {}", q.shape(), k.shape(), v.shape());
+  int64_t B = q.size(0), L = q.size(1), H = q.size(2), G = q.size(3), e = q.size(4), f = v.size(3);
+  for (const Var* x : {&decay, &strength})
+    require(!x->defined() || x->shape() == Shape{B, L, H}, "matrix_state: {} for q {}", x->shape(),
+            q.shape());
+  require(!start.defined() || start.shape() == Shape{B, H, e, f}, "matrix_state: state {}",
+          start.shape());
+  Exec& exec = q.exec();
+  auto given = [&](const Var& x) { return x.defined() ? exec.contiguous(x.value()) : Tensor(); };
+  Tensor Q = given(q), K = given(k), V = given(v), a = given(decay), w = given(strength);
+  Tensor S = start.defined() ? exec.contiguous(start) : start;
+  Tensor y = exec.empty(q.shape().with(4, f), q.dtype());
+  if (last) *last = exec.empty({B, H, e, f}, q.dtype());
+  dispatch(y.dtype(), [&]<class T>() {
+    auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
+    exec.kernels<T>().matrix_state(exec, {B, L, H, G, e, f, T(in.factor), at(Q), at(K), at(V),
+                                          at(a), at(w), at(S), at(y), last ? at(*last) : nullptr});
+  });
+  std::vector<Var> inputs{q, k, v};
+  for (const Var* x : {&decay, &strength})
+    if (x->defined()) inputs.push_back(*x);
+  return q.tape().record(Primitive::matrix_state, y, inputs, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy);
+    auto like = [&](const Tensor& t) {
+      return t.defined() ? exec.empty(t.shape(), t.dtype()) : Tensor();
+    };
+    Tensor dq = like(Q), dk = like(K), dv = like(V), da = like(a), dw = like(w);
+    dispatch(y.dtype(), [&]<class T>() {
+      auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
+      exec.kernels<T>().matrix_state_grad(
+          exec, {B, L, H, G, e, f, T(in.factor), at(Q), at(K), at(V), at(a), at(w), at(g), at(dq),
+                 at(dk), at(dv), at(da), at(dw)});
+    });
+    Tape& tape = in.q.tape();
+    tape.add(in.q, dq);
+    tape.add(in.k, dk);
+    tape.add(in.v, dv);
+    if (da.defined()) tape.add(in.decay, da);
+    if (dw.defined()) tape.add(in.strength, dw);
+  });
+}
+
+}  // namespace star

@@ -1,0 +1,19 @@
+// A matrix-valued state that decays as one primitive: the fused form of linear attention and of
+// recurrences with a scalar decay a head.
+#pragma once
+
+#include "autograd/tape.h"
+
+namespace star {
+
+// S_t = a_t S_{t−1} + k_t ⊗ (w_t v_t),  y_t = factor · q_tᵀ S_t.
+// q [B, L, H, G, e], k [B, L, H, e], v [B, L, H, f]: [B, L, H, G, f]. Decay a and strength w
+// [B, L, H], undefined for 1. `start` [B, H, e, f], undefined for 0, to which no gradient flows;
+// `last`, if given, receives the final state.
+struct MatrixStateInputs {
+  Var q, k, v, decay = {}, strength = {};
+  double factor = 1;
+};
+Var matrix_state(const MatrixStateInputs& in, const Tensor& start = {}, Tensor* last = nullptr);
+
+}  // namespace star

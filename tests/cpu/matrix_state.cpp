@@ -1,0 +1,167 @@
+// The matrix-valued state against its recurrence, a token at a time.
+#include "tests/cpu/cases.h"
+
+using namespace star;
+
+namespace {
+
+struct Size {
+  int64_t batch, length, heads, group, e, f;
+};
+// Around the chunk of 48 tokens and registers, none of each.
+const Size kSizes[] = {{1, 1, 1, 1, 1, 1},   {2, 5, 2, 1, 3, 4},    {1, 47, 1, 2, 8, 7},
+                       {1, 48, 2, 1, 5, 16}, {2, 49, 1, 1, 16, 17}, {1, 97, 2, 2, 4, 3},
+                       {1, 150, 1, 3, 9, 5}, {1, 130, 2, 1, 33, 2}, {0, 5, 1, 1, 2, 2},
+                       {2, 0, 1, 1, 2, 2}};
+
+// The inputs, or the gradients with respect to them.
+struct Values {
+  Doubles q, k, v, a, w;
+};
+
+// Calls f(b, h, t, state before t, gradient or state after) from the first token to the last.
+struct Naive {
+  Size z;
+  double scale;
+
+  size_t token(int64_t b, int64_t t, int64_t h) const {
+    return size_t((b * z.length + t) * z.heads + h);
+  }
+  size_t query(int64_t b, int64_t t, int64_t h, int64_t g) const {
+    return token(b, t, h) * size_t(z.group) + size_t(g);
+  }
+
+  // states[t] of one head is the state before token t.
+  std::vector<Doubles> states(const Values& x, const Doubles& start, int64_t b, int64_t h) const {
+    auto first = start.begin() + (b * z.heads + h) * z.e * z.f;
+    std::vector<Doubles> S{Doubles(first, first + z.e * z.f)};
+    for (int64_t t = 0; t < z.length; ++t) {
+      size_t at = token(b, t, h);
+      Doubles next(S.back().size());
+      for (int64_t n = 0; n < z.e; ++n)
+        for (int64_t c = 0; c < z.f; ++c)
+          next[size_t(n * z.f + c)] =
+              x.a[at] * S.back()[size_t(n * z.f + c)] +
+              x.k[at * size_t(z.e) + size_t(n)] * x.w[at] * x.v[at * size_t(z.f) + size_t(c)];
+      S.push_back(next);
+    }
+    return S;
+  }
+
+  Doubles forward(const Values& x, const Doubles& start, Doubles& last) const {
+    Doubles y(x.q.size() / size_t(z.e) * size_t(z.f));
+    last.clear();
+    for (int64_t b = 0; b < z.batch; ++b)
+      for (int64_t h = 0; h < z.heads; ++h) {
+        std::vector<Doubles> S = states(x, start, b, h);
+        for (int64_t t = 0; t < z.length; ++t)
+          for (int64_t g = 0; g < z.group; ++g)
+            for (int64_t i = 0; i < z.e * z.f; ++i)
+              y[query(b, t, h, g) * size_t(z.f) + size_t(i % z.f)] +=
+                  scale * x.q[query(b, t, h, g) * size_t(z.e) + size_t(i / z.f)] *
+                  S[size_t(t + 1)][size_t(i)];
+        last.insert(last.end(), S.back().begin(), S.back().end());
+      }
+    return y;
+  }
+
+  Values gradient(const Values& x, const Doubles& dy) const {
+    Values d{Doubles(x.q.size()), Doubles(x.k.size()), Doubles(x.v.size()), Doubles(x.a.size()),
+             Doubles(x.w.size())};
+    Doubles start(size_t(z.batch * z.heads * z.e * z.f));
+    for (int64_t b = 0; b < z.batch; ++b)
+      for (int64_t h = 0; h < z.heads; ++h) {
+        std::vector<Doubles> S = states(x, start, b, h);
+        Doubles dS(size_t(z.e * z.f));
+        for (int64_t t = z.length - 1; t >= 0; --t) {
+          size_t at = token(b, t, h);
+          for (int64_t i = 0; i < z.e * z.f; ++i) {
+            size_t n = at * size_t(z.e) + size_t(i / z.f), c = at * size_t(z.f) + size_t(i % z.f);
+            double &s = dS[size_t(i)], before = S[size_t(t)][size_t(i)];
+            for (int64_t g = 0; g < z.group; ++g) {
+              size_t q = query(b, t, h, g) * size_t(z.e) + size_t(i / z.f);
+              size_t y = query(b, t, h, g) * size_t(z.f) + size_t(i % z.f);
+              d.q[q] += scale * S[size_t(t + 1)][size_t(i)] * dy[y];
+              s += scale * x.q[q] * dy[y];
+            }
+            d.k[n] += s * x.w[at] * x.v[c];
+            d.v[c] += s * x.w[at] * x.k[n];
+            d.w[at] += s * x.k[n] * x.v[c];
+            d.a[at] += s * before;
+            s *= x.a[at];
+          }
+        }
+      }
+    return d;
+  }
+};
+
+template <class T>
+struct Inputs {
+  Array<T> q, k, v, a, w, start;
+  Inputs(Session<T>& s, const Size& z)
+      : q(s.random(z.batch * z.length * z.heads * z.group * z.e)),
+        k(s.random(z.batch * z.length * z.heads * z.e)),
+        v(s.random(z.batch * z.length * z.heads * z.f)),
+        a(s.random(z.batch * z.length * z.heads, 0.3, 1)),
+        w(s.random(z.batch * z.length * z.heads)),
+        start(s.random(z.batch * z.heads * z.e * z.f)) {
+    // Decays that end the past altogether, and those that underflow together.
+    for (int64_t i = 0; i < a.size(); ++i)
+      if (i % 7 == 3) a[i] = i % 2 ? T(0) : T(1e-30);
+  }
+  Values values(bool weighted) const {
+    Doubles one(size_t(a.size()), 1.0);
+    return {q.doubles(), k.doubles(), v.doubles(), weighted ? a.doubles() : one,
+            weighted ? w.doubles() : one};
+  }
+};
+
+}  // namespace
+
+KERNEL_CASE(matrix_state) {
+  for (const Size& z : kSizes)
+    for (bool weighted : {false, true})
+      for (bool started : {false, true}) {
+        CAPTURE(z.length);
+        CAPTURE(z.e);
+        CAPTURE(z.f);
+        CAPTURE(weighted);
+        CAPTURE(started);
+        Inputs<T> x(s, z);
+        Array<T> y(z.batch * z.length * z.heads * z.group * z.f), last(x.start.size());
+        s.kernels().matrix_state(
+            s.exec, {z.batch, z.length, z.heads, z.group, z.e, z.f, T(0.5), x.q, x.k, x.v,
+                     weighted ? x.a.data() : nullptr, weighted ? x.w.data() : nullptr,
+                     started ? x.start.data() : nullptr, y, last});
+        Doubles expected_last, start(size_t(x.start.size()));
+        Doubles expected = Naive{z, 0.5}.forward(
+            x.values(weighted), started ? x.start.doubles() : start, expected_last);
+        s.near(y, [&] { return expected; });
+        s.near(last, [&] { return expected_last; });
+      }
+}
+
+KERNEL_CASE(matrix_state_grad) {
+  for (const Size& z : kSizes)
+    for (bool weighted : {false, true}) {
+      CAPTURE(z.length);
+      CAPTURE(z.e);
+      CAPTURE(z.f);
+      CAPTURE(weighted);
+      Inputs<T> x(s, z);
+      Array<T> dy = s.random(z.batch * z.length * z.heads * z.group * z.f), dq(x.q.size());
+      Array<T> dk(x.k.size()), dv(x.v.size()), da(x.a.size()), dw(x.w.size());
+      s.kernels().matrix_state_grad(
+          s.exec, {z.batch, z.length, z.heads, z.group, z.e, z.f, T(0.5), x.q, x.k, x.v,
+                   weighted ? x.a.data() : nullptr, weighted ? x.w.data() : nullptr, dy, dq, dk, dv,
+                   weighted ? da.data() : nullptr, weighted ? dw.data() : nullptr});
+      Values d = Naive{z, 0.5}.gradient(x.values(weighted), dy.doubles());
+      s.near(dq, [&] { return d.q; });
+      s.near(dk, [&] { return d.k; });
+      s.near(dv, [&] { return d.v; });
+      if (!weighted) continue;
+      s.near(da, [&] { return d.a; });
+      s.near(dw, [&] { return d.w; });
+    }
+}
