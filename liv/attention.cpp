@@ -7,6 +7,7 @@
 
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/matrix_state.h"
 #include "autograd/views.h"
 #include "liv/mixing.h"
 
@@ -133,16 +134,10 @@ class LowRank : public TokenMixing {
     int64_t e = layout_.head_width();
     Var ones = tape.constant(q.exec().full(v.shape().with(3, 1), q.dtype(), 1));
     Var extended = concat(v, ones, 3);
-    Var y = contract(network(), {q, k, extended});
-    if (state) {
-      Var added = contract("bjhn,bjhv->bhnv", {k, extended});
-      if (Tensor before = state->get("state"); before.defined()) {
-        Var S = tape.constant(before);
-        y = y + contract("bihgn,bhnv->bihgv", {q, S});
-        added = added + S;
-      }
-      state->set("state", added.value());
-    }
+    Tensor last;
+    Var y = state ? matrix_state({q, k, extended}, state->get("state"), &last)
+                  : contract(network(), {q, k, extended});
+    if (state) state->set("state", last);
     return narrow(y, 4, 0, e) / scale(narrow(y, 4, e, 1), 1, kNormaliserFloor);
   }
 

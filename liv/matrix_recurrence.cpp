@@ -21,6 +21,7 @@
 
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/matrix_state.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"
 
@@ -46,10 +47,15 @@ class MatrixRecurrence : public TokenMixing {
               by_head(f.at(writer(layout_.liv.groups)->name)), by_head(f.at("v")),
               exp(-(f.at("dt") * exp(w["A_log"]))), f.at(delta() ? "beta" : "dt")};
     int64_t B = in.q.size(0), L = in.q.size(1);
-    Var S;
-    if (state && state->get("state").defined()) S = in.q.tape().constant(state->get("state"));
-    Var y = delta() ? by_chunks(in, S, state != nullptr) : decayed(in, state, S);
-    if (state) state->set("state", S.value());
+    Tensor start = state ? state->get("state") : Tensor(), last;
+    Var y;
+    if (delta())
+      y = by_chunks(in, start, state ? &last : nullptr);
+    else if (state)
+      y = decoded(in, start, &last);
+    else
+      y = contract(network(), {in.q, in.decay, in.strength, in.k, in.v});
+    if (state) state->set("state", last);
     y = y + reshape(w["D"], {layout_.sizes.heads, 1}) * in.v;
     return reshape(y, {B, L, layout_.inner()});
   }
@@ -111,22 +117,16 @@ class MatrixRecurrence : public TokenMixing {
     Var q, k, v, decay, strength;
   };
 
-  // With a state, what it holds is read by the new tokens, and they are written to it.
-  Var decayed(const Inputs& in, State* state, Var& S) const {
-    Var y = contract(network(), {in.q, in.decay, in.strength, in.k, in.v});
-    if (!state) return y;
-    Var start = cumulative_product(in.decay), end = remaining_product(in.decay);
-    Var added = contract("bjh,bjh,bjhn,bjhv->bhnv", {end, in.strength, in.k, in.v});
-    if (S.defined()) {
-      double factor = 1 / std::sqrt(double(layout_.head_width()));
-      y = y + scale(contract("bih,bihn,bhnv->bihv", {start, in.q, S}), factor);
-      added = added + all_of(start) * S;
-    }
-    S = added;
-    return y;
+  // The network with a state before and behind it.
+  Var decoded(const Inputs& in, const Tensor& start, Tensor* last) const {
+    const Shape& shape = in.q.shape();
+    Var q = reshape(in.q, {shape[0], shape[1], shape[2], 1, shape[3]});
+    double factor = 1 / std::sqrt(double(layout_.head_width()));
+    return reshape(matrix_state({q, in.k, in.v, in.decay, in.strength, factor}, start, last),
+                   shape);
   }
 
-  Var by_chunks(const Inputs& in, Var& S, bool keep) const {
+  Var by_chunks(const Inputs& in, const Tensor& start_state, Tensor* last) const {
     int64_t B = in.q.size(0), L = in.q.size(1), H = in.q.size(2), e = in.q.size(3);
     int64_t c = std::min(kChunk, L), M = (L + c - 1) / c;
     // Tokens beyond the end write nothing and forget nothing. [B·M, c, H, …].
@@ -153,11 +153,8 @@ class MatrixRecurrence : public TokenMixing {
     Var P =
         all_of(products) * identity(a.tape(), a.dtype()) - contract("bjhn,bhjm->bhnm", {k_end, W});
     Var N = contract("bjhn,bhjv->bhnv", {k_end, U});
-    Tensor last;
     Shape by_chunk{B, M, H, e, e};
-    Var before = matrix_scan(reshape(P, by_chunk), reshape(N, by_chunk),
-                             S.defined() ? S.value() : Tensor(), keep ? &last : nullptr);
-    if (keep) S = a.tape().constant(last);
+    Var before = matrix_scan(reshape(P, by_chunk), reshape(N, by_chunk), start_state, last);
 
     Var scores = contract("bihn,bjhn->bhij", {q, k}) * G;
     Var mixed = contract("bhij,bhjv->bihv", {scores, solved});
