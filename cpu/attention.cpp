@@ -9,6 +9,7 @@ namespace {
 
 constexpr int64_t kQueries = 96;  // a multiple of kTileRows
 constexpr int64_t kKeys = 64;
+constexpr int64_t kFewQueries = 4;
 
 // A row of scores, −∞ outside of from … to, ends as exp(s − shift); returns their sum.
 template <class T>
@@ -94,10 +95,53 @@ void attend(const Attention<T>& g, Tile<const T> q, Tile<const T> keys, Tile<con
   store_tile<T>(rows, g.f, sum, y.from(begin));
 }
 
+// One query of one head and the keys that it sees, read where they are: copying them into tiles
+// would cost more than it saves.
+template <class T>
+void attend_alone(const Attention<T>& g, const T* q, Tile<const T> keys, Tile<const T> values, T* y,
+                  T* log_sum, int64_t i, T* scores) {
+  constexpr int64_t W = kLanes<T>;
+  int64_t from = g.visibility.first(i), to = g.visibility.last(i), width = padded<T>(to - from);
+  for (int64_t j = from; j < to; ++j) {
+    const T* k = keys.data + j * keys.row;
+    Vec<T> dot(T(0));
+    for (int64_t c = 0; c < g.e; c += W)
+      dot = xsimd::fma(load(q + c, g.e - c), load(k + c, g.e - c), dot);
+    scores[j - from] = g.scale * xsimd::hadd(dot);
+  }
+  hide(scores, 0, to - from, width);
+  T peak = greatest(scores, width), total = exponentials(scores, 0, to - from, width, peak);
+  for (int64_t c = 0; c < g.f; c += W) {
+    Vec<T> sum(T(0));
+    for (int64_t j = from; j < to; ++j)
+      sum = xsimd::fma(Vec<T>(scores[j - from]), load(values.data + j * values.row + c, g.f - c),
+                       sum);
+    store(y + c, sum * Vec<T>(1 / total), g.f - c);
+  }
+  if (log_sum) *log_sum = peak + std::log(total);
+}
+
+template <class T>
+void attention_of_few(Exec& exec, const Attention<T>& g) {
+  int64_t L = g.visibility.queries, n = g.visibility.keys, all = g.heads * g.group;
+  Tensor scores = exec.empty({exec.pool().threads(), padded<T>(n)}, dtype_of<T>);
+  exec.pool().run(g.batch * all, [&](int64_t of, int thread) {
+    int64_t b = of / all, h = of % all, kv = h / g.group;
+    Tile<const T> q = head_rows(g.q, L, all, g.e, b, h);
+    Tile<T> y = head_rows(g.y, L, all, g.f, b, h);
+    for (int64_t i = 0; i < L; ++i)
+      attend_alone<T>(g, q.from(i).data, head_rows(g.k, n, g.heads, g.e, b, kv),
+                      head_rows(g.v, n, g.heads, g.f, b, kv), y.from(i).data,
+                      g.log_sum ? g.log_sum + of * L + i : nullptr, i,
+                      scores.template data<T>() + thread * scores.stride(0));
+  });
+}
+
 }  // namespace
 
 template <class T>
 void attention(Exec& exec, const Attention<T>& g) {
+  if (g.visibility.queries <= kFewQueries) return attention_of_few(exec, g);
   int64_t heads = g.batch * g.heads, n = g.visibility.keys, L = g.visibility.queries;
   int64_t row_of_keys = padded<T>(blocks_of(n, kKeys) * kKeys), row = padded<T>(g.f);
   Tensor keys = exec.empty({heads, g.e, row_of_keys}, dtype_of<T>);

@@ -9,9 +9,10 @@
 namespace star::cpu::STAR_TARGET {
 namespace {
 
-constexpr double kTaskFlops = 4e6;    // about 50 µs: a hand-over is small beside it
-constexpr int64_t kLong = 512;        // rows or columns from which on there are eight blocks
-constexpr int64_t kSmallInner = 512;  // the largest inner size of products of tiles
+constexpr double kVectorTaskFlops = 3e4;  // of a product with a vector, which memory bounds
+constexpr double kTaskFlops = 4e6;        // about 50 µs: a hand-over is small beside it
+constexpr int64_t kLong = 512;            // rows or columns from which on there are eight blocks
+constexpr int64_t kSmallInner = 512;      // the largest inner size of products of tiles
 
 void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha,
                const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
@@ -130,8 +131,9 @@ void gemm(Exec& exec, const Gemm<T>& g) {
         g.b + batch_offset(item, g.batch, g.b_batch), g.c + batch_offset(item, g.batch, g.c_batch),
         g.base ? g.base + batch_offset(item, g.batch, g.c_batch) : nullptr, r0, r1, c0, c1);
   };
-  if (batch >= 8 || flops < 2 * kTaskFlops) {
-    int64_t items = std::max<int64_t>(1, int64_t(kTaskFlops / std::max(flops, 1.0)));
+  double task_flops = g.m == 1 || g.n == 1 ? kVectorTaskFlops : kTaskFlops;
+  if (batch >= 8 || flops < 2 * task_flops) {
+    int64_t items = std::max<int64_t>(1, int64_t(task_flops / std::max(flops, 1.0)));
     for_blocks(exec, batch, items, [&](int64_t begin, int64_t end) {
       for (int64_t item = begin; item < end; ++item) one(item, 0, g.m, 0, g.n);
     });
@@ -140,7 +142,7 @@ void gemm(Exec& exec, const Gemm<T>& g) {
   bool by_rows = g.m >= g.n;
   int64_t size = by_rows ? g.m : g.n, step = by_rows ? kTileRows : kLanes<T>;
   // An even number of equal blocks: two threads are done at the same time.
-  int64_t parts = std::min<int64_t>(size >= kLong ? 8 : 4, 2 * int64_t(flops / kTaskFlops / 2));
+  int64_t parts = std::min<int64_t>(size >= kLong ? 8 : 4, 2 * int64_t(flops / task_flops / 2));
   int64_t block = blocks_of(blocks_of(size, std::max<int64_t>(parts, 2)), step) * step;
   int64_t cuts = blocks_of(size, block);
   exec.pool().run(batch * cuts, [&](int64_t task) {

@@ -5,6 +5,7 @@
 // or nothing, normalised by its sum. Query head h reads key/value head ⌊h·Hkv/H⌋.
 #include <cmath>
 
+#include "autograd/attention.h"
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
 #include "autograd/matrix_state.h"
@@ -28,6 +29,9 @@ class LowRank : public TokenMixing {
     Var y;
     if (normalised())
       y = normalised_mix(q, k, v, state);
+    else if (softmax() && state)  // what the planner would choose, a token at a time
+      y = attention(q, k, v, {k.size(1) - L, banded() ? layout_.sizes.window : 0},
+                    scale_of_scores());
     else if (softmax())
       y = contract(network(), {q, k, v});
     else
@@ -38,7 +42,7 @@ class LowRank : public TokenMixing {
   // Read heads b i h g n, g of them a key/value head; the entries of T get their nonlinearity.
   std::string network() const override {
     std::string band = banded() ? fmt::format("[i>=j>i-{}]", layout_.sizes.window) : "[i>=j]";
-    std::string factor = fmt::format("{}", 1 / std::sqrt(double(layout_.head_width())));
+    std::string factor = fmt::format("{}", scale_of_scores());
     std::string entries = "bihgn,bjhn";
     switch (layout_.liv.op.nonlinearity()) {
       case 2:
@@ -105,6 +109,7 @@ class LowRank : public TokenMixing {
 
  private:
   bool banded() const { return layout_.liv.op.sparsity() == 2; }
+  double scale_of_scores() const { return 1 / std::sqrt(double(layout_.head_width())); }
   bool softmax() const { return layout_.liv.op.nonlinearity() == 2; }
   bool normalised() const { return layout_.liv.op.nonlinearity() == 5; }
 
