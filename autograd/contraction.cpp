@@ -97,6 +97,7 @@ struct Linear {
   }
   Shape shape() const { return x.shape().with(x.value().rank() - 1, out); }
 
+  // `base` is of the shape of the result, or one row of it.
   Tensor value(const Tensor* base) const {
     Tensor y = x.exec().empty(shape(), x.dtype());
     dispatch(y.dtype(), [&]<class T>() {
@@ -117,7 +118,8 @@ struct Linear {
                                             {},
                                             T(1),
                                             T(base ? 1 : 0),
-                                            base ? base->data<T>() : nullptr});
+                                            base ? base->data<T>() : nullptr,
+                                            base && base->rank() > 1 ? out : 0});
     });
     return y;
   }
@@ -142,12 +144,13 @@ Var linear(const Var& x, const Var& weight) {
 
 Var linear_onto(const Var& base, const Var& x, const Var& weight) {
   Linear map(x, weight);
-  require(base.shape() == map.shape(), "linear: {} onto {}", map.shape(), base.shape());
+  require(base.shape() == map.shape() || base.shape() == Shape{map.out}, "linear: {} onto {}",
+          map.shape(), base.shape());
   Tensor from = x.exec().contiguous(base.value());
   return x.tape().record(Primitive::linear, map.value(&from), {base, x, weight},
                          [map, base](const Tensor& dy) {
                            map.gradient(dy);
-                           base.tape().add(base, dy);
+                           base.tape().add(base, values::sum_to(base.exec(), dy, base.shape()));
                          });
 }
 

@@ -46,7 +46,7 @@ Var contract_pair(const Var& a, const std::string& la, const Var& b, const std::
 // y = x Wᵀ over the last axis of x, W [out, in].
 Var linear(const Var& x, const Var& weight);
 
-// base + x Wᵀ, in one pass over the result.
+// base + x Wᵀ in one pass over the result; base is of its shape, or a bias [out].
 Var linear_onto(const Var& base, const Var& x, const Var& weight);
 
 // (I + N)⁻¹ R by substitution, where N is `lower` [..., n, n] strictly below its diagonal (the rest

@@ -112,6 +112,31 @@ Var scan(const Var& a, const Var& b, const Tensor& h0) {
   });
 }
 
+Var gated_scan(const Var& u, const Var& v, const Tensor& h0) {
+  require(u.value().rank() == 3 && u.shape() == v.shape(), "gated_scan: {} and {}", u.shape(),
+          v.shape());
+  Exec& exec = u.exec();
+  int64_t B = u.size(0), L = u.size(1), C = u.size(2);
+  require(!h0.defined() || h0.shape() == Shape{B, C}, "gated_scan: state {}", h0.shape());
+  Tensor U = exec.contiguous(u.value()), V = exec.contiguous(v.value());
+  Tensor start = h0.defined() ? exec.contiguous(h0) : h0, h = exec.empty(U.shape(), U.dtype());
+  dispatch(h.dtype(), [&]<class T>() {
+    auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
+    exec.kernels<T>().gated_scan(exec, {B, L, C, at(U), at(V), at(start), at(h)});
+  });
+  return u.tape().record(Primitive::gated_scan, h, {u, v}, [=, &exec](const Tensor& dy) {
+    Tensor g = exec.contiguous(dy), du = exec.empty(U.shape(), U.dtype());
+    Tensor dv = exec.empty(U.shape(), U.dtype());
+    dispatch(h.dtype(), [&]<class T>() {
+      auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
+      exec.kernels<T>().gated_scan_grad(
+          exec, {B, L, C, at(U), at(V), at(start), at(h), at(g), at(du), at(dv)});
+    });
+    u.tape().add(u, du);
+    v.tape().add(v, dv);
+  });
+}
+
 Var cumulative_product(const Var& a) {
   Exec& exec = a.exec();
   Var nothing = a.tape().constant(exec.zeros(a.shape(), a.dtype()));

@@ -20,6 +20,9 @@ Var gated_conv(const Var& c, const Var& k, const Var& b, const Var& v);
 // gradient flows to h0. The gradient is the reversed scan.
 Var scan(const Var& a, const Var& b, const Tensor& h0 = {});
 
+// h_t = σ(u_t) h_{t−1} + σ(−u_t) v_t, the same recurrence from the logits of its gate.
+Var gated_scan(const Var& u, const Var& v, const Tensor& h0 = {});
+
 // Products of a [B, L, C] along the tokens: up to t, Π_{k≤t} a_k, and behind it, Π_{k>t} a_k.
 Var cumulative_product(const Var& a);
 Var remaining_product(const Var& a);

@@ -86,7 +86,8 @@ struct Sum {
 };
 
 // C = alpha · A B + beta · base over a batch of up to four axes. A is m × k, B is k × n, each with
-// one of its two strides equal to 1; C has rows c_row apart. `base` lies like C; null: C itself.
+// one of its two strides equal to 1; C has rows c_row apart. `base` lies like C but for its rows,
+// which are base_row apart (0: one for all); null: C itself.
 template <class T>
 struct Gemm {
   int64_t m, n, k;
@@ -99,6 +100,7 @@ struct Gemm {
   Shape batch, a_batch, b_batch, c_batch;
   T alpha, beta;
   const T* base = nullptr;
+  int64_t base_row = 0;
 };
 
 // X ← (I + N)⁻¹ X, or (I + N)⁻ᵀ X: N [batch, n, n] is read strictly below the diagonal, X is
@@ -275,6 +277,23 @@ struct Scan {
   bool reverse;
   const T *a, *b, *h0;
   T* h;
+};
+
+// A gated linear recurrence from its gate's logits, on [batch, length, channels]:
+//   h_t = σ(u_t) h_{t−1} + σ(−u_t) v_t from h0 [batch, channels] (null: 0).
+template <class T>
+struct GatedScan {
+  int64_t batch, length, channels;
+  const T *u, *v, *h0;
+  T* h;
+};
+// With g_t = dh_t + σ(u_{t+1}) g_{t+1}:
+//   dv_t = σ(−u_t) g_t,  du_t = σ(u_t) σ(−u_t) (h_{t−1} − v_t) g_t.
+template <class T>
+struct GatedScanGrad {
+  int64_t batch, length, channels;
+  const T *u, *v, *h0, *h, *dh;
+  T *du, *dv;
 };
 
 // Products of decays on a [batch, length, channels]:

@@ -38,7 +38,7 @@ void blas_gemv(CBLAS_TRANSPOSE t, int m, int n, double alpha, const double* a, i
 // meet all of them from the first level.
 template <class T>
 void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, Tile<const T> b,
-                    Tile<T> c, const T* base) {
+                    Tile<T> c, Tile<const T> base) {
   constexpr int64_t P = kTileColumns<T>, kInner = 256, kRows = 4 * kTileRows;
   constexpr int64_t kColumns = (int64_t(1) << 18) / int64_t(sizeof(T)) / kInner;
   alignas(64) T panels[kInner * kColumns];
@@ -60,15 +60,13 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
           auto rows = columns - j > kLanes<T> ? panel_product<2, T> : panel_product<1, T>;
           Tile<T> at = c.from(i, j0 + j);
           rows(std::min(kRows, m - i), inner, alpha, a.from(i, p), panel(j), at, columns - j,
-               p > 0  ? at.data
-               : base ? base + (at.data - c.data)
-                      : nullptr);
+               p > 0 ? Tile<const T>(at) : base.from(i, j0 + j));
         }
     }
   }
 }
 
-// One product of rows r0 … r1 and columns c0 … c1 of C; `base` is null or lies like C.
+// One product of rows r0 … r1 and columns c0 … c1 of C; `base` is null or C's.
 template <class T>
 void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, const T* base, int64_t r0,
                    int64_t r1, int64_t c0, int64_t c1) {
@@ -76,14 +74,14 @@ void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, const T* base
   a += r0 * g.a_row;
   b += c0 * g.b_col;
   c += r0 * g.c_row + c0;
-  if (base) base += r0 * g.c_row + c0;
-  if (m > 1 && n > 1 && k > 0 && k <= kSmallInner && (g.beta == 0 || g.beta == 1)) {
-    const T* from = g.beta == 0 ? nullptr : base ? base : c;
+  Tile<const T> from = Tile<const T>{base, g.base_row}.from(r0, c0);
+  if (!base) from = {c, g.c_row};
+  if (g.beta == 0) from = {nullptr, 0};
+  if (m > 1 && n > 1 && k > 0 && k <= kSmallInner && (g.beta == 0 || g.beta == 1))
     return packed_product<T>(m, n, k, g.alpha, {a, g.a_row, g.a_col}, {b, g.b_row, g.b_col},
                              {c, g.c_row}, from);
-  }
-  if (base && g.beta != 0)
-    for (int i = 0; i < m; ++i) std::copy_n(base + i * g.c_row, n, c + i * g.c_row);
+  if (from.data && from.data != c)
+    for (int i = 0; i < m; ++i) std::copy_n(from.from(i).data, n, c + i * g.c_row);
   if (k == 0) {
     for (int i = 0; i < m; ++i)
       for (int j = 0; j < n; ++j)

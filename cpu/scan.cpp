@@ -1,33 +1,94 @@
-// The diagonal recurrence h_t = a_t h_{t−1} + b_t: a register of channels walks along the tokens.
+// Diagonal recurrences: a register of channels walks along the tokens.
 #include "cpu/simd.h"
 
 namespace star::cpu::STAR_TARGET {
 
+namespace {
+
+// σ(u) and σ(−u), neither by a difference.
+template <class T>
+struct Gate {
+  Vec<T> keep, take;
+  explicit Gate(Vec<T> u) {
+    Vec<T> e = xsimd::exp(-xsimd::abs(u)), large = Vec<T>(T(1)) / (Vec<T>(T(1)) + e);
+    Vec<T> small = e * large;
+    auto open = u > Vec<T>(T(0));
+    keep = xsimd::select(open, large, small);
+    take = xsimd::select(open, small, large);
+  }
+};
+
+// Calls f(base, b, c, left) for each register of channels, at c, of each sequence b; base is the
+// place of its first token.
+template <class T, class F>
+void for_channels(Exec& exec, int64_t batch, int64_t length, int64_t channels, const F& f) {
+  constexpr int64_t kStrip = 4 * kLanes<T>;  // channels a task: whole cache lines
+  int64_t strips = blocks_of(channels, kStrip);
+  exec.pool().run(batch * strips, [&](int64_t task) {
+    int64_t b = task / strips, begin = task % strips * kStrip;
+    int64_t end = std::min(channels, begin + kStrip);
+    for (int64_t c = begin; c < end; c += kLanes<T>) f(b * length * channels + c, b, c, end - c);
+  });
+}
+
+}  // namespace
+
 template <class T>
 void scan(Exec& exec, const Scan<T>& g) {
-  constexpr int64_t kStrip = 4 * kLanes<T>;  // channels a task: whole cache lines
-  int64_t C = g.channels, L = g.length, strips = blocks_of(C, kStrip);
-  exec.pool().run(g.batch * strips, [&](int64_t task) {
-    int64_t b = task / strips, begin = task % strips * kStrip, end = std::min(C, begin + kStrip);
-    for (int64_t c = begin; c < end; c += kLanes<T>) {
-      int64_t left = end - c, base = b * L * C + c;
-      Vec<T> h = g.h0 ? load(g.h0 + b * C + c, left) : Vec<T>(T(0));
-      if (!g.reverse) {
-        for (int64_t at = base; at < base + L * C; at += C) {
-          h = xsimd::fma(load(g.a + at, left), h, load(g.b + at, left));
-          store(g.h + at, h, left);
-        }
-      } else {
-        for (int64_t at = base + (L - 1) * C; at >= base; at -= C) {
-          h += load(g.b + at, left);
-          store(g.h + at, h, left);
-          h *= load(g.a + at, left);
-        }
+  int64_t C = g.channels, L = g.length;
+  for_channels<T>(exec, g.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
+    Vec<T> h = g.h0 ? load(g.h0 + b * C + c, left) : Vec<T>(T(0));
+    if (!g.reverse) {
+      for (int64_t at = base; at < base + L * C; at += C) {
+        h = xsimd::fma(load(g.a + at, left), h, load(g.b + at, left));
+        store(g.h + at, h, left);
+      }
+    } else {
+      for (int64_t at = base + (L - 1) * C; at >= base; at -= C) {
+        h += load(g.b + at, left);
+        store(g.h + at, h, left);
+        h *= load(g.a + at, left);
       }
     }
   });
 }
 
+template <class T>
+void gated_scan(Exec& exec, const GatedScan<T>& g) {
+  int64_t C = g.channels, L = g.length;
+  for_channels<T>(exec, g.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
+    Vec<T> h = g.h0 ? load(g.h0 + b * C + c, left) : Vec<T>(T(0));
+    for (int64_t at = base; at < base + L * C; at += C) {
+      Gate<T> gate(load(g.u + at, left));
+      h = xsimd::fma(gate.keep, h, gate.take * load(g.v + at, left));
+      store(g.h + at, h, left);
+    }
+  });
+}
+
+template <class T>
+void gated_scan_grad(Exec& exec, const GatedScanGrad<T>& g) {
+  int64_t C = g.channels, L = g.length;
+  for_channels<T>(exec, g.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
+    Vec<T> carried(T(0));
+    for (int64_t t = L - 1; t >= 0; --t) {
+      int64_t at = base + t * C;
+      Gate<T> gate(load(g.u + at, left));
+      Vec<T> dh = load(g.dh + at, left) + carried, before(T(0));
+      if (t > 0)
+        before = load(g.h + at - C, left);
+      else if (g.h0)
+        before = load(g.h0 + b * C + c, left);
+      Vec<T> dv = gate.take * dh;
+      store(g.dv + at, dv, left);
+      store(g.du + at, gate.keep * dv * (before - load(g.v + at, left)), left);
+      carried = gate.keep * dh;
+    }
+  });
+}
+
 STAR_INSTANTIATE(scan, Scan)
+STAR_INSTANTIATE(gated_scan, GatedScan)
+STAR_INSTANTIATE(gated_scan_grad, GatedScanGrad)
 
 }  // namespace star::cpu::STAR_TARGET

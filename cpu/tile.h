@@ -16,7 +16,9 @@ struct Tile {
   T* data;
   int64_t row, col = 1;
   Tile transposed() const { return {data, col, row}; }
-  Tile from(int64_t i, int64_t j = 0) const { return {data + i * row + j * col, row, col}; }
+  Tile from(int64_t i, int64_t j = 0) const {
+    return {data ? data + i * row + j * col : nullptr, row, col};
+  }
   operator Tile<const T>() const requires(!std::is_const_v<T>) { return {data, row, col}; }
 };
 
@@ -35,13 +37,13 @@ inline constexpr int64_t padded(int64_t n) {
   return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
 }
 
-// C = alpha A B, or base + alpha A B where `base`, which lies like C, is not null; for R rows and N
-// registers of columns, of which C has `left` and B all. A's columns are kCol apart, or a.col where
+// C = alpha A B, or base + alpha A B where `base` is not null; for R rows and N registers of
+// columns, of which C and base have `left` and B all. A's columns are kCol apart, or a.col where
 // that is 0.
 template <int R, int N, int64_t kCol, class T>
 [[gnu::always_inline]] inline void micro_product(int64_t inner, T alpha, Tile<const T> a,
                                                  Tile<const T> b, Tile<T> c, int64_t left,
-                                                 const T* base) {
+                                                 Tile<const T> base) {
   constexpr int64_t W = kLanes<T>;
   Vec<T> sum[R][N];
 #pragma GCC unroll 12
@@ -64,38 +66,39 @@ template <int R, int N, int64_t kCol, class T>
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
-      for (int n = 0; n < N; ++n) put(r * c.row + n * W, Vec<T>(alpha) * sum[r][n], n * W);
+      for (int n = 0; n < N; ++n)
+        put(c.data + r * c.row + n * W, base.data + r * base.row + n * W, Vec<T>(alpha) * sum[r][n],
+            n * W);
   };
   if (left < N * W)
-    finish([&](int64_t at, Vec<T> y, int64_t n) {
-      store(c.data + at, base ? y + load(base + at, left - n) : y, left - n);
+    finish([&](T* to, const T* from, Vec<T> y, int64_t n) {
+      store(to, base.data ? y + load(from, left - n) : y, left - n);
     });
-  else if (base)
-    finish([&](int64_t at, Vec<T> y, int64_t) {
-      (y + Vec<T>::load_unaligned(base + at)).store_unaligned(c.data + at);
+  else if (base.data)
+    finish([](T* to, const T* from, Vec<T> y, int64_t) {
+      (y + Vec<T>::load_unaligned(from)).store_unaligned(to);
     });
   else
-    finish([&](int64_t at, Vec<T> y, int64_t) { y.store_unaligned(c.data + at); });
+    finish([](T* to, const T*, Vec<T> y, int64_t) { y.store_unaligned(to); });
 }
 
 // The rows that are left when blocks of R are done go in smaller blocks.
 template <int R, int N, int64_t kCol, class T>
 inline void rows_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
-                         Tile<T> c, int64_t left, const T* base) {
-  auto from = [&](int64_t row) { return base ? base + row * c.row : nullptr; };
+                         Tile<T> c, int64_t left, Tile<const T> base) {
   int64_t i = 0;
   for (; i + R <= m; i += R)
-    micro_product<R, N, kCol>(inner, alpha, a.from(i), b, c.from(i), left, from(i));
+    micro_product<R, N, kCol>(inner, alpha, a.from(i), b, c.from(i), left, base.from(i));
   if constexpr (R > 1)
     if (i < m)
       rows_product<(R > 4 ? 4 : R / 2), N, kCol>(m - i, inner, alpha, a.from(i), b, c.from(i), left,
-                                                 from(i));
+                                                 base.from(i));
 }
 
 // All rows, for N registers of columns. Contiguous columns of A are told apart at compile time.
 template <int N, class T>
 inline void panel_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
-                          Tile<T> c, int64_t left, const T* base) {
+                          Tile<T> c, int64_t left, Tile<const T> base) {
   if (a.col == 1)
     rows_product<kTileRows, N, 1>(m, inner, alpha, a, b, c, left, base);
   else
@@ -108,12 +111,13 @@ template <class T>
 inline void tile_product(int64_t m, int64_t n, int64_t inner, Tile<const T> a, Tile<const T> b,
                          Tile<T> c, bool add) {
   constexpr int64_t W = kLanes<T>;
+  Tile<const T> none{nullptr, 0};
   int64_t j = 0;
   for (; j + W < n; j += 2 * W)
     panel_product<2>(m, inner, T(1), a, b.from(0, j), c.from(0, j), 2 * W,
-                     add ? c.data + j : nullptr);
+                     add ? c.from(0, j) : none);
   if (j < n)
-    panel_product<1>(m, inner, T(1), a, b.from(0, j), c.from(0, j), W, add ? c.data + j : nullptr);
+    panel_product<1>(m, inner, T(1), a, b.from(0, j), c.from(0, j), W, add ? c.from(0, j) : none);
 }
 
 // to = factor · from, rows contiguous in both; zeros up to whole registers.

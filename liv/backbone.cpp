@@ -135,7 +135,6 @@ Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) co
         const std::string& role = block.liv.groups[g].name;
         const Features& given = features[size_t(donor)][size_t(branch)];
         taken[role] = given.at(role);
-        if (role == "a") taken["1-a"] = given.at("1-a");
       }
       State* s = state ? &state->states_[size_t(l)][size_t(branch)] : nullptr;
       Features* made = &features[size_t(l)][size_t(branch)];

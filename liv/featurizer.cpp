@@ -28,10 +28,12 @@ int64_t cached_rows(const Layout& layout) {
 
 int64_t rank_of(const Layout& layout) { return (layout.sizes.width + 15) / 16; }
 
-Var project(const FeatureGroup& g, const Weights& w, const Var& x) {
-  if (low_rank(g)) return linear(linear(x, w[g.name + "_a.weight"]), w[g.name + "_b.weight"]);
-  const Var& weight = w[g.name + ".weight"];
-  return g.channel_mixing() == 1 ? x * weight : linear(x, weight);
+// With a bias, if one is given.
+Var project(const FeatureGroup& g, const Weights& w, const Var& x, const Var* bias) {
+  const Var& weight = w[g.name + (low_rank(g) ? "_b.weight" : ".weight")];
+  if (g.channel_mixing() == 1) return bias ? x * weight + *bias : x * weight;
+  Var in = low_rank(g) ? linear(x, w[g.name + "_a.weight"]) : x;
+  return bias ? linear_onto(*bias, in, weight) : linear(in, weight);
 }
 
 // A convolution of 3 taps over x [B, L, C] and what came before it.
@@ -41,6 +43,14 @@ Var short_conv(const FeatureGroup& g, const Weights& w, const Var& x, State* sta
   Tensor all = state->extend(x.exec(), g.name + ".conv", x.value(), kTaps - 1, kTaps - 1);
   Var y = conv(x.tape().constant(all), taps);
   return narrow(y, 1, kTaps - 1, x.size(1));
+}
+
+// Projection, convolution and bias: what the nonlinearity of a group takes.
+Var biased(const FeatureGroup& g, const Weights& w, const Var& x, State* state) {
+  const Var* bias = has_bias(g) ? &w[g.name + (low_rank(g) ? "_b.bias" : ".bias")] : nullptr;
+  if (g.token_mixing() != 3) return project(g, w, x, bias);
+  Var u = short_conv(g, w, project(g, w, x, nullptr), state);
+  return bias ? u + *bias : u;
 }
 
 Var channel_softmax(const Var& x) {
@@ -131,16 +141,13 @@ Features featurize(const Layout& layout, const Weights& weights, const Var& x,
     if (is_kernel(g)) continue;  // not a function of the tokens
     if (auto at = reused.find(g.name); at != reused.end()) {
       features[g.name] = at->second;
-      if (g.name == "a") features["1-a"] = reused.at("1-a");
       continue;
     }
-    Var u = project(g, weights, x);
-    if (g.token_mixing() == 3) u = short_conv(g, weights, u, state);
-    if (has_bias(g)) u = u + weights[g.name + (low_rank(g) ? "_b.bias" : ".bias")];
-    Var f = g.name == "z" && pointwise(g) ? u : activate(layout, g, u);
+    Var u = biased(g, weights, x, state);
+    bool before = g.name == "a" || (g.name == "z" && pointwise(g));
+    Var f = before ? u : activate(layout, g, u);
     if (rotary(layout.liv.op) && (reads(g.name) || writes(g.name)))
       f = rotate(layout, f, state ? state->position : 0);
-    if (g.name == "a") features["1-a"] = sigmoid(-u);
     if (state && cached(layout, g))
       f = x.tape().constant(state->extend(x.exec(), g.name, f.value(), cached_rows(layout)));
     features[g.name] = f;

@@ -13,9 +13,9 @@
 namespace star {
 
 // Features by role, as finally used. Channels-last: [B, L, channels]. While decoding, keys and
-// values of low-rank operators cover all that is cached: [B, cached + L, channels]. Beside `a`
-// stands `1-a`, computed without cancellation; `z` stands before its nonlinearity where that is
-// `pointwise`, since the gate applies it on its way.
+// values of low-rank operators cover all that is cached: [B, cached + L, channels]. `a`
+// stands before its sigmoid, from which 1 − a follows without cancellation, and `z` before its
+// nonlinearity where that is `pointwise`: the recurrence and the gate apply them on their way.
 using Features = std::map<std::string, Var>;
 
 // The nonlinearity of a group where it is a function of single numbers.

@@ -18,9 +18,10 @@ class GatedRecurrence : public TokenMixing {
  public:
   using TokenMixing::TokenMixing;
 
+  // The state order in one kernel, which makes a and 1 − a on the way.
   Var apply(const Features& f, const Weights&, State* state) const override {
-    if (!state) return contract(network(), {f.at("a"), f.at("1-a"), f.at("v")});
-    Var h = scan(f.at("a"), f.at("1-a") * f.at("v"), state->get("state"));
+    if (!state) return gated_scan(f.at("a"), f.at("v"));
+    Var h = gated_scan(f.at("a"), f.at("v"), state->get("state"));
     state->set("state", h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
     return h;
   }
@@ -32,7 +33,7 @@ class GatedRecurrence : public TokenMixing {
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
-    FeatureRows a(f, "a"), write(f, "1-a");
+    FeatureRows a({{"a", sigmoid(f.at("a"))}}, "a"), write({{"a", sigmoid(-f.at("a"))}}, "a");
     int64_t L = a.length(), C = layout_.inner();
     DenseCore core{C, L, std::vector<double>(size_t(C * L * L), 0.0)};
     for (int64_t c = 0; c < C; ++c)

@@ -206,6 +206,17 @@ class Benches {
     add("scan", 2 * m, h, [=, this] {
       kernels().scan(exec_, {B, L, d, false, at(a), at(b), nullptr, at(h)});
     });
+    Tensor u = in({B, L, d}), v = in({B, L, d}), gated = out({B, L, d});
+    add("gated_scan", 8 * m, gated, [=, this] {
+      kernels().gated_scan(exec_, {B, L, d, at(u), at(v), nullptr, at(gated)});
+    });
+    Tensor gu = in({B, L, d}), gv = in({B, L, d}), gh = in({B, L, d}), dh = in({B, L, d});
+    Tensor du = out({B, L, d}), dv = out({B, L, d});
+    add("gated_scan_grad", 11 * m, du, [=, this] {
+      kernels().gated_scan_grad(exec_,
+                                {B, L, d, at(gu), at(gv), nullptr, at(gh), at(dh), at(du), at(dv)});
+    });
+    states();
     int64_t c = 32, chunks = B * L / c;
     Tensor decays = in({chunks, c, H}, 0.8, 1), G = out({chunks, H, c, c});
     add("decay", double(G.numel()) / 2, G, [=, this] {
@@ -217,6 +228,26 @@ class Benches {
       kernels().decay_grad(exec_, {chunks, c, H, at(ga), at(gy), at(gd), at(da)});
     });
     selective();
+  }
+
+  void states() {
+    int64_t e = d / H;
+    double inside = 4 * double(kStateChunk) * double(e), across = 4 * double(e * e);
+    double work = double(B * L * H) * (inside + across);
+    Shape shape{B, L, d};
+    Tensor q = in(shape), k = in(shape), v = in(shape), a = in({B, L, H}, 0.8, 1);
+    Tensor w = in({B, L, H}), y = out(shape);
+    add("matrix_state", work, y, [=, this] {
+      kernels().matrix_state(exec_, {B, L, H, 1, e, e, T(0.2), at(q), at(k), at(v), at(a), at(w),
+                                     nullptr, at(y), nullptr});
+    });
+    Tensor gq = in(shape), gk = in(shape), gv = in(shape), ga = in({B, L, H}, 0.8, 1);
+    Tensor gw = in({B, L, H}), dy = in(shape), dq = out(shape), dk = out(shape), dv = out(shape);
+    Tensor da = out({B, L, H}), dw = out({B, L, H});
+    add("matrix_state_grad", 2.5 * work, dk, [=, this] {
+      kernels().matrix_state_grad(exec_, {B, L, H, 1, e, e, T(0.2), at(gq), at(gk), at(gv), at(ga),
+                                          at(gw), at(dy), at(dq), at(dk), at(dv), at(da), at(dw)});
+    });
   }
 
   void selective() {

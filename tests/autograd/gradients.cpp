@@ -108,6 +108,9 @@ const std::multimap<Primitive, Case>& cases() {
         [](Tape&, const V& x) {
           return linear_onto(linear(x[0], x[1]), linear(linear(x[0], x[1]), x[1]), x[1]);
         }}},
+      {P::linear,
+       {{{5}, {2, 3, 4}, {5, 4}},
+        [](Tape&, const V& x) { return square(linear_onto(x[0], x[1], x[2])); }}},
       {P::solve_unit_lower,
        {{{2, 4, 4}, {2, 4, 3}}, [](Tape&, const V& x) { return solve_unit_lower(x[0], x[1]); }}},
       {P::rms_norm, {{{3, 7}, {7}}, [](Tape&, const V& x) { return rms_norm(x[0], x[1]); }}},
@@ -146,6 +149,12 @@ const std::multimap<Primitive, Case>& cases() {
       {P::scan, {{{2, 5, 3}}, [](Tape&, const V& x) { return cumulative_product(x[0]); }}},
       {P::scan, {{{2, 5, 3}}, [](Tape&, const V& x) { return remaining_product(x[0]); }}},
       {P::scan, {{{2, 5, 3}, {2, 5, 3}}, [](Tape&, const V& x) { return scan(x[0], x[1]); }}},
+      {P::gated_scan, {{{2, 5, 3}, {2, 5, 3}}, [](Tape&, const V& x) { return gated_scan(x[0], x[1]); }}},
+      {P::gated_scan,
+       {{{1, 4, 2}, {1, 4, 2}},
+        [](Tape& tape, const V& x) {
+          return gated_scan(x[0], x[1], tape.exec().full({1, 2}, DType::f64, 0.5));
+        }}},
       {P::selective_scan,
        {{{2, 19, 3}, {4, 3}, {2, 19, 4}, {2, 19, 4}, {2, 19, 3}},
         [](Tape&, const V& x) {

@@ -64,14 +64,16 @@ void product(Session<T>& s, const Problem& p, bool a_transposed, bool b_transpos
         for (int64_t j = 0; j < n; ++j) f(item, i, j, c_at[item] + i * c.row + j);
   };
   // With beta = 0, or with a base, C is only written.
-  bool with_base = s.rng.chance(0.3);
+  bool with_base = s.rng.chance(0.5), one_row = with_base && batch.empty() && s.rng.chance(0.5);
+  if (one_row)
+    each_element([&](size_t, int64_t i, int64_t j, int64_t at) { C[at] = i ? C[j] : C[at]; });
   Array<T> base = C;
   Doubles expected = C.doubles();
   if (beta == 0 || with_base)
     each_element([&](size_t, int64_t, int64_t, int64_t at) { C[at] = T(std::nan("")); });
   s.kernels().gemm(s.exec, {m, n, k, A, a.row, a.column, B, b.row, b.column, C, c.row, batch,
                             a_batch.strides, b_batch.strides, c_batch.strides, T(alpha), T(beta),
-                            with_base ? base.data() : nullptr});
+                            with_base ? base.data() : nullptr, one_row ? 0 : c.row});
   s.near(C, [&] {
     each_element([&](size_t item, int64_t i, int64_t j, int64_t at) {
       double sum = 0;
