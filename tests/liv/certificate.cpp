@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/pool_file.h"
 #include "liv/verify.h"
 #include "tests/liv/models.h"
 
@@ -210,6 +211,29 @@ TEST_CASE("certificate: an operator broken on purpose fails what it breaks, and 
     Trial t = trial(std::string(1, liv.id) + "1111");
     for (auto& c : certify(t.layout, t.evidence))
       CHECK_MESSAGE(found.contains(c.name), c.name << " is broken by none of the operators");
+  }
+}
+
+TEST_CASE("certificate: views agree within 1e-10 in double precision and 1e-5 in single") {
+  Exec exec(cpu_backend());
+  for (auto& c : verify(exec, first_class("l1111"), {8, 2, 5, 20, 8}, 20, 1)) {
+    INFO(c.name);
+    if (c.name.ends_with("float64") || c.name == "residual") CHECK(c.bound == 1e-10);
+    if (c.name.ends_with("float32")) CHECK(c.bound == 1e-5);
+  }
+}
+
+// No default class has one on a Toeplitz operator.
+TEST_CASE("certificate: a gate on the output scales the rows of T") {
+  const Pool pool = parse_pool(
+      "featurizer g: B 21111, C 21111, v 21111, z 21114, kernel 13111\nclass 1 gated: g3111\n"
+      "featurizer h: B 21111, C 21111, v 21111, z 21111, filter 14111\nclass 2 long: h3111\n",
+      "test");
+  for (const LivClass& liv : pool.classes) {
+    INFO(liv.name);
+    Trial t = trial(liv, {16, 4, 5, 40, 8}, 40, 1);
+    std::vector<Check> checks = certify(t.layout, t.evidence);
+    CHECK_MESSAGE(failing(checks).empty(), described(checks));
   }
 }
 
