@@ -25,6 +25,7 @@ class FlatConfig : public CLI::ConfigTOML {
 int run(int argc, char** argv) {
   CLI::App app("star: architectures of linear input-varying operators, evolved");
   app.set_version_flag("--version", std::string("star ") + STAR_VERSION);
+  app.footer("--config FILE takes any of these options from a TOML file.");
   app.require_subcommand(1);
   app.fallthrough();
   app.set_config("--config", "", "Options from a TOML file, named as on the command line");
@@ -45,6 +46,9 @@ int run(int argc, char** argv) {
     return 0;
   } catch (const CLI::RuntimeError& e) {
     return e.get_exit_code();  // a command that says by its status what it found
+  } catch (const CLI::ConfigError& e) {
+    fmt::print(stderr, "star: {}: {}\n", app.get_config_ptr()->as<std::string>(), e.what());
+    return 2;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     fmt::print(stderr, "star: {}; see star --help\n", e.what());
