@@ -388,6 +388,22 @@ TEST_CASE("backbone: parameters start as liv/README.md says, by seed and name") 
         longer.find("blocks.0.liv.q.weight")->value.to_doubles());
 }
 
+TEST_CASE("backbone: only linear maps and the embedding decay") {
+  const Pool pool = extended_pool();
+  Exec exec(cpu_backend());
+  const std::string genome =
+      with_all_classes("1111") + "|%1:11111,43111,21116|%5:23114,21114,41115,21211,21211";
+  Backbone model(&exec, compile(parse(genome, pool), pool), kSizes);
+  int64_t decayed = 0;
+  for (auto& p : model.parameters()) {
+    INFO(p.name);
+    bool map = p.name.ends_with(".weight") && p.value.rank() == 2;
+    CHECK(p.decay == map);
+    if (map) decayed += (p.value.numel() + 15) / 16 * 16;
+  }
+  CHECK(model.decayed() == decayed);
+}
+
 TEST_CASE("backbone: errors") {
   const Pool pool = extended_pool();
   Exec exec(cpu_backend());
