@@ -7,19 +7,35 @@
 namespace star {
 namespace {
 
+using Path = std::vector<std::string>;  // {"genome", "show"}
+
+// The subcommand called, found before the command line is parsed.
+Path called(const CLI::App& app, int argc, char** argv) {
+  Path path;
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    auto named = [&](const CLI::App* sub) { return sub->get_name() == argv[i]; };
+    auto found = at->get_subcommands(named);
+    if (found.empty()) continue;
+    path.push_back(argv[i]);
+    at = found[0];
+  }
+  return path;
+}
+
 // TOML in which options may stand at the top level: they are those of the subcommand called.
 class FlatConfig : public CLI::ConfigTOML {
  public:
-  explicit FlatConfig(std::string subcommand) : subcommand_(std::move(subcommand)) {}
+  explicit FlatConfig(Path subcommand) : subcommand_(std::move(subcommand)) {}
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     auto given = CLI::ConfigTOML::from_config(input);
     for (auto& item : given)
-      if (item.parents.empty() && !subcommand_.empty()) item.parents = {subcommand_};
+      if (item.parents.empty()) item.parents = subcommand_;
     return given;
   }
 
  private:
-  std::string subcommand_;
+  Path subcommand_;
 };
 
 int run(int argc, char** argv) {
@@ -29,7 +45,6 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.set_config("--config", "", "Options from a TOML file, named as on the command line");
-  app.config_formatter(std::make_shared<FlatConfig>(argc > 1 ? argv[1] : ""));
   app.allow_config_extras(CLI::config_extras_mode::error);
   // Of an option given twice the last one counts; lists say otherwise for themselves.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -41,6 +56,7 @@ int run(int argc, char** argv) {
   declare_genome(app);
   declare_liv(app);
   declare_bench(app);
+  app.config_formatter(std::make_shared<FlatConfig>(called(app, argc, argv)));
   try {
     app.parse(argc, argv);
     return 0;

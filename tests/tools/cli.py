@@ -114,6 +114,11 @@ def check_options(tmp):
     with open(tmp + "/bad.toml", "w") as f:
         f.write("bogus = 3\n")
     assert "bad.toml" in star("train", "11111", "--task", "recall", "--config", tmp + "/bad.toml", status=2)
+    with open(tmp + "/good.toml", "w") as f:
+        f.write("width = 32\n")
+    narrow = doc("genome", "show", "11111", "--width", "32")
+    assert doc("genome", "show", "11111", "--config", tmp + "/good.toml") == narrow
+    assert doc("--config", tmp + "/good.toml", "genome", "show", "11111") == narrow
     # Known before the training, not after it.
     star("train", "11111", "--task", "recall", "--out", tmp + "/nowhere/x.safetensors", status=2)
     star("train", "11111", "--task", "recall", "--out", tmp, status=2)
