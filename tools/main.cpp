@@ -1,4 +1,7 @@
 // star: searches for neural architectures among linear input-varying operators.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <fstream>
 
@@ -6,6 +9,16 @@
 
 namespace star {
 namespace {
+
+// What the machine does not have is refused when it is asked for. Otherwise the kernel grants it,
+// and kills whoever comes to use it.
+void limit_memory() {
+  rlim_t bytes = rlim_t(sysconf(_SC_PHYS_PAGES)) * rlim_t(sysconf(_SC_PAGE_SIZE));
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur <= bytes) return;
+  limit.rlim_cur = bytes;
+  setrlimit(RLIMIT_DATA, &limit);
+}
 
 using Path = std::vector<std::string>;  // {"genome", "show"}
 
@@ -76,6 +89,7 @@ int run(int argc, char** argv) {
 }  // namespace star
 
 int main(int argc, char** argv) {
+  star::limit_memory();
   try {
     return star::run(argc, argv);
   } catch (const star::Error& e) {

@@ -438,6 +438,9 @@ def check_limits(tmp):
     """A candidate that overruns its memory fails with its reason; the search says so and ends."""
     err = star(*SEARCH, "--width", "256", "--memory-limit", "1", "--out", tmp + "/m.run", status=1)
     assert "out of memory" in err, err
+    for width in ("65536", "1048576"):
+        err = star("train", "11111", "--task", "recall", "--width", width, "--quiet", status=1)
+        assert err == "star: out of memory\n", err
 
 
 def main():
