@@ -223,6 +223,33 @@ TEST_CASE("certificate: views agree within 1e-10 in double precision and 1e-5 in
   }
 }
 
+TEST_CASE(
+    "certificate: decoding takes a prefix at once, then single tokens, and counts the cache") {
+  Exec exec(cpu_backend());
+  Rng rng(8, "test.decode");
+  Tensor x = random_tensor(exec, rng, {1, 7, 2}, DType::f64);
+  for (int64_t prefill : {0, 1, 3, 7}) {
+    std::vector<int64_t> pieces;
+    auto step = [&](const Tensor& tokens, State& state) {
+      pieces.push_back(tokens.size(1));
+      state.extend(exec, "tokens", tokens, kAllRows);
+      return tokens;
+    };
+    auto decoded = [&](int64_t missing_at) {
+      pieces.clear();
+      return decode(exec, x, prefill, step,
+                    [=](int64_t context) { return 2 * context + (context == missing_at ? 2 : 0); });
+    };
+    CHECK(decoded(0).y == x.to_doubles());
+    std::vector<int64_t> expected(size_t(7 - std::max<int64_t>(prefill - 1, 0)), 1);
+    if (prefill > 0) expected[0] = prefill;
+    CHECK(pieces == expected);
+    CHECK(decoded(0).cache == 0);
+    CHECK(decoded(7).cache == 2);
+    CHECK(decoded(5).cache == (prefill == 7 ? 0 : 2));
+  }
+}
+
 // No default class has one on a Toeplitz operator.
 TEST_CASE("certificate: a gate on the output scales the rows of T") {
   const Pool pool = parse_pool(
