@@ -59,6 +59,14 @@ std::string read_file(const std::string& path) {
   return text;
 }
 
+void require_writable(const std::string& path) {
+  std::string temporary = path + ".tmp";
+  require(!std::filesystem::is_directory(path), "{}: {}", path, std::strerror(EISDIR));
+  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+  require(file.fd >= 0, "{}: {}", temporary, std::strerror(errno));
+  ::unlink(temporary.c_str());
+}
+
 void write_file(const std::string& path, std::span<const std::string_view> pieces) {
   std::string temporary = path + ".tmp";
   {

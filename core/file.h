@@ -14,4 +14,7 @@ std::string read_file(const std::string& path);
 // which is synchronised and then renamed, so that whoever looks sees the old file or the new one.
 void write_file(const std::string& path, std::span<const std::string_view> pieces);
 
+// Fails as `write_file` would where the path cannot be written; to be asked before long work.
+void require_writable(const std::string& path);
+
 }  // namespace star

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/elementwise.h"
+#include "liv/featurizer.h"
 #include "liv/rank.h"
 
 namespace star {
@@ -154,8 +156,10 @@ Evidence gather(const Operator& op, const Weights& weights, const Var& x) {
   if (l.liv.op.token_mixing() == 3) {
     e.read = f.at(reader(l.liv.groups)->name).value().to_doubles();
     e.write = f.at(writer(l.liv.groups)->name).value().to_doubles();
-    if (l.group("z")) {
-      std::vector<double> z = f.at("z").value().to_doubles();
+    if (const FeatureGroup* gate = l.group("z")) {
+      auto nonlinear = pointwise(*gate);
+      std::vector<double> z =
+          (nonlinear ? unary(*nonlinear, f.at("z")) : f.at("z")).value().to_doubles();
       for (size_t i = 0; i < z.size(); ++i) e.read[i] *= z[i];
     }
   }

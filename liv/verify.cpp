@@ -8,23 +8,6 @@
 namespace star {
 namespace {
 
-// Decodes x [1, L, d], the first `prefill` tokens at once; the largest difference between the
-// cache and its formula goes to `cache`.
-std::vector<double> decode(Exec& exec, const RandomOperator& random, const Tensor& x,
-                           int64_t prefill, double& cache) {
-  State state;
-  std::vector<double> y;
-  for (int64_t t = 0; t < x.size(1);) {
-    int64_t to = std::max(t + 1, prefill);
-    auto rows = random.apply(exec, tokens_between(exec, x, t, to), &state).to_doubles();
-    y.insert(y.end(), rows.begin(), rows.end());
-    int64_t expected = random.op.cache_floats(to, {}) / random.op.branches();
-    cache = std::max(cache, std::abs(double(state.floats() - expected)));
-    t = to;
-  }
-  return y;
-}
-
 void verify_branch(Exec& exec, const LivClass& liv, const Sizes& sizes, int64_t length,
                    uint64_t seed, std::vector<Check>& checks) {
   double cache = 0;
@@ -43,8 +26,17 @@ void verify_branch(Exec& exec, const LivClass& liv, const Sizes& sizes, int64_t 
       checks = certify(random.op.layout(), e);
     else
       compare("dense", e.dense);
-    compare("recurrent", decode(exec, random, x, 0, cache));
-    compare("prefill", decode(exec, random, x, length / 2, cache));
+    auto step = [&](const Tensor& tokens, State& state) {
+      return random.apply(exec, tokens, &state);
+    };
+    auto expected = [&](int64_t context) {
+      return random.op.cache_floats(context, {}) / random.op.branches();
+    };
+    for (int64_t prefill : {int64_t(0), length / 2}) {
+      Decoded decoded = decode(exec, x, prefill, step, expected);
+      compare(prefill ? "prefill" : "recurrent", decoded.y);
+      cache = std::max(cache, decoded.cache);
+    }
   }
   checks.push_back({"cache", 0, cache, 0});
 }
@@ -59,6 +51,21 @@ Check count_parameters(Exec& exec, const LivClass& liv, const Sizes& sizes) {
 }
 
 }  // namespace
+
+Decoded decode(Exec& exec, const Tensor& x, int64_t prefill, const DecodeStep& step,
+               const std::function<int64_t(int64_t)>& cache_floats) {
+  Decoded decoded;
+  State state;
+  for (int64_t t = 0; t < x.size(1);) {
+    int64_t to = std::max(t + 1, prefill);
+    auto rows = step(tokens_between(exec, x, t, to), state).to_doubles();
+    decoded.y.insert(decoded.y.end(), rows.begin(), rows.end());
+    double off = std::abs(double(state.floats() - cache_floats(to)));
+    decoded.cache = std::max(decoded.cache, off);
+    t = to;
+  }
+  return decoded;
+}
 
 std::vector<Check> verify(Exec& exec, const LivClass& liv, const Sizes& sizes, int64_t length,
                           uint64_t seed) {

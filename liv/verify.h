@@ -1,6 +1,8 @@
 // An operator judged as a whole: its certificates, and whether its four views agree.
 #pragma once
 
+#include <functional>
+
 #include "liv/certificate.h"
 
 namespace star {
@@ -16,5 +18,17 @@ namespace star {
 // Throws `Error` where the class does not fit the sizes, or `length` is below least_length.
 std::vector<Check> verify(Exec& exec, const LivClass& liv, const Sizes& sizes, int64_t length,
                           uint64_t seed);
+
+// y of tokens [1, n, d] that continue what the state has seen.
+using DecodeStep = std::function<Tensor(const Tensor& tokens, State& state)>;
+
+struct Decoded {
+  std::vector<double> y;  // [L][d]
+  double cache = 0;       // by how many floats the state differed from the formula, at most
+};
+
+// Decodes x [1, L, d]: the first `prefill` tokens at once, then one at a time.
+Decoded decode(Exec& exec, const Tensor& x, int64_t prefill, const DecodeStep& step,
+               const std::function<int64_t(int64_t context)>& cache_floats);
 
 }  // namespace star

@@ -119,6 +119,8 @@ LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Ex
     std::vector<float> values(size_t(p.value.numel()));
     std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
     std::vector<double> doubles(values.begin(), values.end());
+    for (double x : doubles)
+      require(std::isfinite(x), "{}: tensor '{}' holds {}, which is no number", path, p.name, x);
     exec.copy(exec.from(p.value.shape(), doubles, dtype), p.value);
   }
   return loaded;

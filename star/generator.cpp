@@ -19,7 +19,9 @@ void check_tokens(const Backbone& model, std::span<const int32_t> tokens) {
 
 // The logits of the last token of a sequence.
 std::vector<double> last_logits(const Var& logits) {
-  return logits.value().narrow(0, logits.size(0) - 1, 1).to_doubles();
+  std::vector<double> last = logits.value().narrow(0, logits.size(0) - 1, 1).to_doubles();
+  for (double x : last) require(std::isfinite(x), "generate: the model's logits are no numbers");
+  return last;
 }
 
 int32_t draw(const std::vector<double>& logits, const GenerateOptions& options, Rng& rng) {

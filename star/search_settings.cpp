@@ -68,7 +68,11 @@ void read_setting(const nlohmann::json& json, const char* name, T& field) {
 std::string settings_to_json(const SearchSettings& settings) {
   nlohmann::ordered_json json;
   for_each_setting(settings, [&](const char* name, const auto& field) { json[name] = field; });
-  return json.dump(2);
+  try {
+    return json.dump(2);
+  } catch (const nlohmann::json::type_error&) {
+    fail("run file: cannot hold `{}`, a path that is no UTF-8", settings.data_path);
+  }
 }
 
 SearchSettings settings_from_json(const std::string& text) {

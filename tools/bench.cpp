@@ -101,6 +101,7 @@ struct Bench {
       Subject s(*this, *exec, genomes[0]);
       return dump_step(dump, *exec, s.backbone, s.data.train_batch(0, 0, batch), genomes[0]);
     }
+    for (auto& genome : genomes) check_genome(genome);  // before anything is timed
     Rates rates(*exec, seconds);
     nlohmann::json rows = nlohmann::json::array();
     if (!common.json)
@@ -118,14 +119,13 @@ struct Bench {
             fmt::format("{0}1111-91111-{0}1111-91111-{0}1111-91111-{0}1111-91111", id));
     for (auto& genome : genomes) bench_genome(genome, report);
     if (common.json)
-      fmt::print("{}\n", nlohmann::json{{"machine", processor()},
-                                        {"target", exec->backend().target},
-                                        {"blas", blas_core()},
-                                        {"threads", exec->pool().threads()},
-                                        {"gemm_gflops", rates.gemm / 1e9},
-                                        {"memory_gb_s", rates.memory / 1e9},
-                                        {"rows", rows}}
-                             .dump(2));
+      print_json({{"machine", processor()},
+                  {"target", exec->backend().target},
+                  {"blas", blas_core()},
+                  {"threads", exec->pool().threads()},
+                  {"gemm_gflops", rates.gemm / 1e9},
+                  {"memory_gb_s", rates.memory / 1e9},
+                  {"rows", rows}});
   }
 
   nlohmann::json print(const Row& row, const Rates& rates) const {
@@ -144,6 +144,12 @@ struct Bench {
     if (row.bytes > 0) json["memory_share"] = memory;
     json.update(row.more);
     return json;
+  }
+
+  void check_genome(const std::string& text) const {
+    Pool pool;
+    Genome genome = model.genome(text, pool);
+    Backbone(nullptr, compile(genome, pool), model.sizes);
   }
 
   template <class F>
@@ -293,7 +299,7 @@ void declare_bench(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--seconds", c->seconds,
                   "Least time that a row is repeated; a training, four of it")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(number_within(0, 3600))
       ->capture_default_str();
   sub->add_option("--only", c->only, "Of a genome's rows: train, prefill, decode")
       ->delimiter(',')

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cmath>
 #include <thread>
 
@@ -23,10 +24,53 @@ std::string clock_text(double seconds) {
                    : fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
+template <class T>
+bool read_number(const std::string& text, T& value) {
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+template <class Test>
+CLI::Validator number_that(const std::string& what, const std::string& shown, Test test) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        double x = 0;
+        bool good = read_number(text, x) && std::isfinite(x) && test(x);
+        return good ? std::string() : fmt::format("{} is not a number {}", text, what);
+      },
+      shown);
+}
+
+CLI::Validator whole_number() {
+  return CLI::Validator(
+      [](std::string& text) {
+        uint64_t x = 0;
+        return read_number(text, x) ? std::string()
+                                    : fmt::format("{} is not a whole number below 2^64", text);
+      },
+      "");
+}
+
 }  // namespace
 
+CLI::Validator number_within(double least, double most) {
+  return number_that(fmt::format("from {} to {}", least, most),
+                     fmt::format("in [{} - {}]", least, most),
+                     [=](double x) { return x >= least && x <= most; });
+}
+
+CLI::Validator number_from_zero() {
+  return number_that("of at least 0", "NONNEGATIVE", [](double x) { return x >= 0; });
+}
+
+CLI::Validator number_above_zero() {
+  return number_that("above 0", "POSITIVE", [](double x) { return x > 0; });
+}
+
 void Common::declare(CLI::App& app) {
-  app.add_option("--seed", seed, "Seed of everything random")->capture_default_str();
+  app.add_option("--seed", seed, "Seed of everything random")
+      ->check(whole_number())
+      ->capture_default_str();
   app.add_option("--threads", threads, "Threads; 0: one for each core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -118,7 +162,6 @@ LivClass class_named(const std::string& text) {
 }
 
 void declare_training(CLI::App& app, TrainOptions& o) {
-  auto positive = CLI::PositiveNumber;
   app.add_option("--batch", o.batch, "Sequences a step")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
@@ -126,16 +169,16 @@ void declare_training(CLI::App& app, TrainOptions& o) {
       ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
       ->capture_default_str();
   app.add_option("--lr", o.learning_rate, "Peak learning rate")
-      ->check(positive)
+      ->check(number_above_zero())
       ->capture_default_str();
   app.add_option("--warmup", o.warmup, "Share of the steps in which the rate rises")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(number_within(0, 1))
       ->capture_default_str();
   app.add_option("--weight-decay", o.optimizer.weight_decay, "Of linear maps and the embedding")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   app.add_option("--clip", o.optimizer.clip, "Largest norm of the gradient; 0: no limit")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
 }
 
@@ -186,6 +229,10 @@ void Progress::update(int64_t done, const std::string& note) {
 void Progress::finish() {
   if (drawn_) fmt::print(stderr, "\n");
   drawn_ = false;
+}
+
+void print_json(const nlohmann::json& document) {
+  fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 double nats_to_bits(double nats) { return nats / std::log(2.0); }

@@ -28,6 +28,11 @@ class Interrupted : public std::runtime_error {
   explicit Interrupted(const std::string& what) : std::runtime_error(what) {}
 };
 
+// Checks of an option that CLI11's own leave open: infinities and what is no number are refused.
+CLI::Validator number_within(double least, double most);
+CLI::Validator number_from_zero();
+CLI::Validator number_above_zero();
+
 struct Common {
   uint64_t seed = 0;
   int threads = 0;  // 0: all cores
@@ -90,6 +95,9 @@ class Progress {
   double start_, last_ = 0;
   bool drawn_ = false;
 };
+
+// The one document of --json. Bytes that are no UTF-8 are replaced: JSON cannot hold them.
+void print_json(const nlohmann::json& document);
 
 double nats_to_bits(double nats);
 

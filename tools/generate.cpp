@@ -25,7 +25,7 @@ std::vector<int32_t> parse_tokens(const std::string& text, const std::string& wh
     int32_t value = 0;
     auto [stop, code] = std::from_chars(text.data() + at, text.data() + end, value);
     require(code == std::errc() && stop == text.data() + end, "{}: `{}` is not a token number",
-            where, text.substr(at, end - at));
+            where, text.substr(at, std::min<size_t>(end - at, 20)));
     tokens.push_back(value);
     at = end;
   }
@@ -49,7 +49,7 @@ struct Logits {
     std::vector<int64_t> shape = {int64_t(ids.size()), loaded.model->sizes().vocab};
     write_npy(out, shape, std::span<const float>(values));
     if (common.json)
-      fmt::print("{}\n", nlohmann::json{{"shape", shape}, {"mode", mode}, {"out", out}}.dump(2));
+      print_json({{"shape", shape}, {"mode", mode}, {"out", out}});
     else
       fmt::print("{}: logits [{}, {}]\n", out, shape[0], shape[1]);
   }
@@ -81,11 +81,9 @@ struct Generate {
       return !interrupted();
     });
     if (common.json) {
-      nlohmann::json doc = {{"text", text},
-                            {"prefill_ms", times.prefill_ms},
-                            {"decode_ms_per_token", times.decode_ms_per_token}};
-      // Bytes that are no UTF-8 are replaced: JSON cannot hold them.
-      fmt::print("{}\n", doc.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+      print_json({{"text", text},
+                  {"prefill_ms", times.prefill_ms},
+                  {"decode_ms_per_token", times.decode_ms_per_token}});
       return;
     }
     fmt::print("\n");
@@ -120,7 +118,7 @@ void declare_generate(CLI::App& app) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
       ->capture_default_str();
   sub->add_option("--temperature", c->options.temperature, "0: always the likeliest byte")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   sub->add_option("--top-k", c->options.top_k, "Draw among the k likeliest; 0: all")
       ->check(CLI::Range(0, 1 << 20))

@@ -28,10 +28,7 @@ struct GenomeCommand {
     std::string plain = written_out(pool);
     GenomeCheck result = check(plain, pool);
     if (common.json) {
-      fmt::print(
-          "{}\n",
-          nlohmann::json{{"genome", plain}, {"valid", result.valid()}, {"errors", result.errors}}
-              .dump(2));
+      print_json({{"genome", plain}, {"valid", result.valid()}, {"errors", result.errors}});
     } else if (result.valid()) {
       fmt::print("valid\n");
     } else {
@@ -44,10 +41,7 @@ struct GenomeCommand {
   void print_genome(const Genome& g) const {
     std::string out = to_text(g);
     if (common.json)
-      fmt::print(
-          "{}\n",
-          nlohmann::json{{"genome", out}, {"valid", true}, {"errors", nlohmann::json::array()}}
-              .dump(2));
+      print_json({{"genome", out}, {"valid", true}, {"errors", nlohmann::json::array()}});
     else
       fmt::print("{}\n", out);
   }
@@ -73,7 +67,7 @@ struct GenomeCommand {
       else
         fmt::print("{}\n", to_text(g));
     }
-    if (common.json) fmt::print("{}\n", nlohmann::json{{"genomes", array}}.dump(2));
+    if (common.json) print_json({{"genomes", array}});
   }
 
   void random() {
@@ -129,15 +123,14 @@ void GenomeCommand::show() {
     nlohmann::json layers = nlohmann::json::array();
     for (int l = 0; l < int(g.segments.size()); ++l)
       layers.push_back(describe(backbone, l, cache_context));
-    fmt::print("{}\n", nlohmann::json{{"genome", to_text(g)},
-                                      {"valid", true},
-                                      {"errors", nlohmann::json::array()},
-                                      {"params", backbone.parameter_count()},
-                                      {"body_params", backbone.body_parameter_count()},
-                                      {"cache_bytes", backbone.cache_bytes(cache_context)},
-                                      {"flops", backbone.training_flops()},
-                                      {"layers", layers}}
-                           .dump(2));
+    print_json({{"genome", to_text(g)},
+                {"valid", true},
+                {"errors", nlohmann::json::array()},
+                {"params", backbone.parameter_count()},
+                {"body_params", backbone.body_parameter_count()},
+                {"cache_bytes", backbone.cache_bytes(cache_context)},
+                {"flops", backbone.training_flops()},
+                {"layers", layers}});
     return;
   }
   fmt::print(

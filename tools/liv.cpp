@@ -31,7 +31,7 @@ struct LivList {
                          {"shareable_weights", c.shareable_weights},
                          {"shareable_features", c.shareable_features}});
     }
-    if (common.json) fmt::print("{}\n", nlohmann::json{{"classes", classes}}.dump(2));
+    if (common.json) print_json({{"classes", classes}});
   }
 };
 

@@ -35,7 +35,7 @@ struct LivExplain {
     Operator op(liv, s);
     ContractionPlan plan = op.plan(batch, length);
     std::string why = reason(plan);
-    if (common.json) return print_json(op, plan, why);
+    if (common.json) return print_plan_json(op, plan, why);
     fmt::print("{} ({}), {} of {} tokens, width {}, {} heads{}\n\n", liv.name,
                digits_text(liv.op.digits),
                batch == 1 ? "a sequence" : fmt::format("{} sequences", batch), length, s.width,
@@ -67,7 +67,8 @@ struct LivExplain {
         best.name, next->name, next->cost.time() / best.cost.time());
   }
 
-  void print_json(const Operator& op, const ContractionPlan& plan, const std::string& why) const {
+  void print_plan_json(const Operator& op, const ContractionPlan& plan,
+                       const std::string& why) const {
     nlohmann::json orders = nlohmann::json::array();
     for (auto& order : plan.orders) {
       nlohmann::json entry = cost_json(order.cost), steps = nlohmann::json::array();
@@ -79,13 +80,12 @@ struct LivExplain {
       entry["steps"] = steps;
       orders.push_back(entry);
     }
-    fmt::print("{}\n", nlohmann::json{{"class", std::string(1, op.liv().id)},
-                                      {"name", op.liv().name},
-                                      {"network", op.network()},
-                                      {"orders", orders},
-                                      {"chosen", plan.orders[plan.chosen].name},
-                                      {"why", why}}
-                           .dump(2));
+    print_json({{"class", std::string(1, op.liv().id)},
+                {"name", op.liv().name},
+                {"network", op.network()},
+                {"orders", orders},
+                {"chosen", plan.orders[plan.chosen].name},
+                {"why", why}});
   }
 };
 

@@ -117,7 +117,7 @@ struct Verify {
         print_head();
       if (!common.json) print_row(liv, checks);
     }
-    if (common.json) fmt::print("{}\n", nlohmann::json{{"classes", rows}}.dump(2));
+    if (common.json) print_json({{"classes", rows}});
     if (failed > 0) throw Failure(fmt::format("liv verify: {} checks failed", failed));
   }
 };
@@ -156,8 +156,7 @@ struct Matrix {
     write_npy(out, shape, std::span<const float>(values));
     if (!png.empty()) draw_matrices(png, all, panels);
     if (common.json)
-      fmt::print("{}\n",
-                 nlohmann::json{{"shape", shape}, {"name", liv.name}, {"out", out}}.dump(2));
+      print_json({{"shape", shape}, {"name", liv.name}, {"out", out}});
     else
       fmt::print("{}: T(x) of {}, [{}]\n", out, liv.name, fmt::join(shape, ", "));
   }

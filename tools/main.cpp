@@ -1,4 +1,7 @@
 // star: searches for neural architectures among linear input-varying operators.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <fstream>
 
@@ -7,28 +10,54 @@
 namespace star {
 namespace {
 
+// What the machine does not have is refused when it is asked for. Otherwise the kernel grants it,
+// and kills whoever comes to use it.
+void limit_memory() {
+  rlim_t bytes = rlim_t(sysconf(_SC_PHYS_PAGES)) * rlim_t(sysconf(_SC_PAGE_SIZE));
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur <= bytes) return;
+  limit.rlim_cur = bytes;
+  setrlimit(RLIMIT_DATA, &limit);
+}
+
+using Path = std::vector<std::string>;  // {"genome", "show"}
+
+// The subcommand called, found before the command line is parsed.
+Path called(const CLI::App& app, int argc, char** argv) {
+  Path path;
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    auto named = [&](const CLI::App* sub) { return sub->get_name() == argv[i]; };
+    auto found = at->get_subcommands(named);
+    if (found.empty()) continue;
+    path.push_back(argv[i]);
+    at = found[0];
+  }
+  return path;
+}
+
 // TOML in which options may stand at the top level: they are those of the subcommand called.
 class FlatConfig : public CLI::ConfigTOML {
  public:
-  explicit FlatConfig(std::string subcommand) : subcommand_(std::move(subcommand)) {}
+  explicit FlatConfig(Path subcommand) : subcommand_(std::move(subcommand)) {}
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     auto given = CLI::ConfigTOML::from_config(input);
     for (auto& item : given)
-      if (item.parents.empty() && !subcommand_.empty()) item.parents = {subcommand_};
+      if (item.parents.empty()) item.parents = subcommand_;
     return given;
   }
 
  private:
-  std::string subcommand_;
+  Path subcommand_;
 };
 
 int run(int argc, char** argv) {
   CLI::App app("star: architectures of linear input-varying operators, evolved");
   app.set_version_flag("--version", std::string("star ") + STAR_VERSION);
+  app.footer("--config FILE takes any of these options from a TOML file.");
   app.require_subcommand(1);
   app.fallthrough();
   app.set_config("--config", "", "Options from a TOML file, named as on the command line");
-  app.config_formatter(std::make_shared<FlatConfig>(argc > 1 ? argv[1] : ""));
   app.allow_config_extras(CLI::config_extras_mode::error);
   // Of an option given twice the last one counts; lists say otherwise for themselves.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -40,11 +69,15 @@ int run(int argc, char** argv) {
   declare_genome(app);
   declare_liv(app);
   declare_bench(app);
+  app.config_formatter(std::make_shared<FlatConfig>(called(app, argc, argv)));
   try {
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::RuntimeError& e) {
     return e.get_exit_code();  // a command that says by its status what it found
+  } catch (const CLI::ConfigError& e) {
+    fmt::print(stderr, "star: {}: {}\n", app.get_config_ptr()->as<std::string>(), e.what());
+    return 2;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);
     fmt::print(stderr, "star: {}; see star --help\n", e.what());
@@ -56,6 +89,7 @@ int run(int argc, char** argv) {
 }  // namespace star
 
 int main(int argc, char** argv) {
+  star::limit_memory();
   try {
     return star::run(argc, argv);
   } catch (const star::Error& e) {

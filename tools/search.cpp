@@ -115,7 +115,7 @@ struct SearchCommand {
     if (result.interrupted)
       throw Interrupted(
           fmt::format("interrupted; go on with: {} search --resume {}", program, path));
-    common.json ? print_json(result, path) : print_text(result, path);
+    common.json ? print_result_json(result, path) : print_text(result, path);
     if (!result.front.empty()) return;
     for (auto& e : file.evaluations())
       if (!e.ok())
@@ -123,17 +123,16 @@ struct SearchCommand {
     throw Failure("no candidate was evaluated");
   }
 
-  void print_json(const SearchResult& r, const std::string& path) const {
+  void print_result_json(const SearchResult& r, const std::string& path) const {
     nlohmann::json front = nlohmann::json::array();
     for (auto& m : r.front)
       front.push_back({{"genome", m.genome}, {"objectives", m.objectives}, {"metrics", m.metrics}});
-    fmt::print("{}\n", nlohmann::json{{"run", path},
-                                      {"generations", r.generations},
-                                      {"evaluated", r.evaluated},
-                                      {"failed", r.failed},
-                                      {"hypervolume", r.hypervolume},
-                                      {"front", front}}
-                           .dump(2));
+    print_json({{"run", path},
+                {"generations", r.generations},
+                {"evaluated", r.evaluated},
+                {"failed", r.failed},
+                {"hypervolume", r.hypervolume},
+                {"front", front}});
   }
 
   void print_text(const SearchResult& r, const std::string& path) const {
@@ -147,11 +146,12 @@ struct SearchCommand {
       fmt::print("  {}\n", m.genome);
     }
     if (r.front.empty()) return;
-    std::string data_option =
-        settings.data_path.empty() ? "--task " + settings.task : "--data " + settings.data_path;
-    fmt::print("\nrun file    {}\ntrain one   {} train '{}' {} --out best.safetensors\n", path,
-               program, r.front[0].genome, data_option);
-    fmt::print("read one    {} genome show '{}'\n", program, r.front[0].genome);
+    fmt::print("\nrun file    {}\ntrain one   {} train {} --out best.safetensors\n", path, program,
+               path);
+    // The classes of a pool file are known to the run only.
+    if (settings.pool == "paper" || settings.pool == "extended")
+      fmt::print("read one    {} genome show '{}' --pool {}\n", program, r.front[0].genome,
+                 settings.pool);
   }
 };
 
@@ -200,10 +200,10 @@ void declare_search(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--timeout", s.limits.cpu_seconds,
                   "Processor seconds a candidate may take; 0: any")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   sub->add_option("--memory-limit", c->memory_mib, "MiB a candidate may take; 0: any")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from_zero())
       ->capture_default_str();
   sub->add_option("--workers", c->workers, "Candidates at a time; 0: one for each core")
       ->check(CLI::Range(0, 1024))

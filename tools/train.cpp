@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "core/file.h"
 #include "star/checkpoint.h"
 #include "star/compiler.h"
 #include "star/search_settings.h"
@@ -47,6 +48,7 @@ struct Train {
     Pool pool;
     Genome g = model.genome(genome, pool);
     Sizes sizes = model.for_data(*dataset);
+    if (!out.empty()) require_writable(out);
     auto exec = common.make_exec();
     Backbone backbone(exec.get(), compile(g, pool), sizes, DType::f32, common.seed);
     training.seed = common.seed;
@@ -90,7 +92,7 @@ struct Train {
                           {"val_macro_accuracy", val.macro_accuracy},
                           {"tokens_per_s", rate}};
       if (!out.empty()) j["checkpoint"] = out;
-      fmt::print("{}\n", j.dump(2));
+      print_json(j);
       return;
     }
     fmt::print("genome      {}\nparameters  {}\nsteps       {}  ({:.0f} tokens/s)\n", text,
@@ -118,6 +120,7 @@ struct Eval {
     dataset->check(which);
     std::vector<Judgement> parts;
     Judgement j = judge(*exec, *loaded.model, *dataset, which, batch, &parts);
+    if (!std::isfinite(j.loss)) throw Failure(checkpoint + ": the loss is not a number");
     std::vector<std::string> names = dataset->parts();
     if (common.json) {
       nlohmann::json doc = judgement_json(j);
@@ -125,7 +128,7 @@ struct Eval {
       doc["split"] = split;
       if (names.size() > 1)
         for (size_t i = 0; i < names.size(); ++i) doc["parts"][names[i]] = judgement_json(parts[i]);
-      fmt::print("{}\n", doc.dump(2));
+      print_json(doc);
       return;
     }
     auto line = [](const std::string& name, const Judgement& x) {

@@ -30,13 +30,16 @@ CASES = {
     "d_gconv2": "h1111", "d_la1": "m1111", "d_swa1": "n1111", "d_rec3": "o1111", "d_rec4": "p1111",
 }
 
+# The gradient of λ is one sum. With these weights it does not nearly cancel, as it does with the first that come.
+RESEEDED = {"shared": 101, "d_sa4": 101, "d_rec2": 101}
+
 
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
     os.makedirs(folder, exist_ok=True)
     for seed, (name, genome) in enumerate(CASES.items(), 1):
         arch = reference.Architecture(genome, CONFIG)
-        weights = reference.random_weights(arch, seed)
+        weights = reference.random_weights(arch, RESEEDED.get(name, seed))
         loss, grads = reference.gradients(arch, weights, TOKENS, TARGETS)
         expected = {"logits": reference.logits(arch, weights, TOKENS), "loss": torch.tensor([loss]), **grads}
         path = os.path.join(folder, name)

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/pool_file.h"
 #include "liv/verify.h"
 #include "tests/liv/models.h"
 
@@ -210,6 +211,56 @@ TEST_CASE("certificate: an operator broken on purpose fails what it breaks, and 
     Trial t = trial(std::string(1, liv.id) + "1111");
     for (auto& c : certify(t.layout, t.evidence))
       CHECK_MESSAGE(found.contains(c.name), c.name << " is broken by none of the operators");
+  }
+}
+
+TEST_CASE("certificate: views agree within 1e-10 in double precision and 1e-5 in single") {
+  Exec exec(cpu_backend());
+  for (auto& c : verify(exec, first_class("l1111"), {8, 2, 5, 20, 8}, 20, 1)) {
+    INFO(c.name);
+    if (c.name.ends_with("float64") || c.name == "residual") CHECK(c.bound == 1e-10);
+    if (c.name.ends_with("float32")) CHECK(c.bound == 1e-5);
+  }
+}
+
+TEST_CASE(
+    "certificate: decoding takes a prefix at once, then single tokens, and counts the cache") {
+  Exec exec(cpu_backend());
+  Rng rng(8, "test.decode");
+  Tensor x = random_tensor(exec, rng, {1, 7, 2}, DType::f64);
+  for (int64_t prefill : {0, 1, 3, 7}) {
+    std::vector<int64_t> pieces;
+    auto step = [&](const Tensor& tokens, State& state) {
+      pieces.push_back(tokens.size(1));
+      state.extend(exec, "tokens", tokens, kAllRows);
+      return tokens;
+    };
+    auto decoded = [&](int64_t missing_at) {
+      pieces.clear();
+      return decode(exec, x, prefill, step,
+                    [=](int64_t context) { return 2 * context + (context == missing_at ? 2 : 0); });
+    };
+    CHECK(decoded(0).y == x.to_doubles());
+    std::vector<int64_t> expected(size_t(7 - std::max<int64_t>(prefill - 1, 0)), 1);
+    if (prefill > 0) expected[0] = prefill;
+    CHECK(pieces == expected);
+    CHECK(decoded(0).cache == 0);
+    CHECK(decoded(7).cache == 2);
+    CHECK(decoded(5).cache == (prefill == 7 ? 0 : 2));
+  }
+}
+
+// No default class has one on a Toeplitz operator.
+TEST_CASE("certificate: a gate on the output scales the rows of T") {
+  const Pool pool = parse_pool(
+      "featurizer g: B 21111, C 21111, v 21111, z 21114, kernel 13111\nclass 1 gated: g3111\n"
+      "featurizer h: B 21111, C 21111, v 21111, z 21111, filter 14111\nclass 2 long: h3111\n",
+      "test");
+  for (const LivClass& liv : pool.classes) {
+    INFO(liv.name);
+    Trial t = trial(liv, {16, 4, 5, 40, 8}, 40, 1);
+    std::vector<Check> checks = certify(t.layout, t.evidence);
+    CHECK_MESSAGE(failing(checks).empty(), described(checks));
   }
 }
 

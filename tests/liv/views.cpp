@@ -135,6 +135,10 @@ TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is th
       cuts.push_back(L);
       CHECK(relative_error(in_pieces(cuts), parallel.to_doubles()) < s.bound());
     }
+    if (int64_t prefill = rng.below(uint32_t(L)); prefill > 0) {
+      every.erase(every.begin(), every.begin() + prefill - 1);
+      CHECK(relative_error(in_pieces(every), parallel.to_doubles()) < s.bound());
+    }
   });
 }
 

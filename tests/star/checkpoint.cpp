@@ -155,6 +155,11 @@ TEST_CASE("checkpoint: every damage is an error that names the file and what is 
        },
        "blocks.0.liv.q.weight"},
       {[&](Parts& p) {
+         const float nan = NAN;
+         std::memcpy(p.at(q).bytes.data(), &nan, sizeof nan);
+       },
+       q.c_str()},
+      {[&](Parts& p) {
          p.arrays.push_back({"extra", "F32", {1}, std::vector<std::byte>(4)});
        },
        "tensor extra"},

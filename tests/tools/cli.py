@@ -91,6 +91,39 @@ def check_usage(tmp):
     star("search", "--resume", tmp + "/garbage", status=2)
 
 
+COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench")] + \
+    [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \
+    [["liv", c] for c in ("list", "explain", "verify", "matrix")]
+
+
+def check_options(tmp):
+    """Every number that an option takes has a range, and what is outside of it is one line and status 2."""
+    for command in COMMANDS:
+        text = star(*command, "--help")
+        assert "--config" in text, command
+        numbers = re.findall(r"^  (--[a-z-]+) (?:INT|UINT|FLOAT)", text, re.M)
+        assert "--seed" in numbers and "--threads" in numbers, (command, numbers)
+        for option in numbers:
+            for value in ("-1", "nan", "x", "1e400", "99999999999999999999999", ""):
+                if value == "99999999999999999999999" and f"{option} FLOAT" in text:
+                    continue
+                err = star(*command, f"{option}={value}", status=2)
+                assert option in err and len(err) < 200, err
+        for choice in re.findall(r"^  (--[a-z-]+) TEXT:\{", text, re.M):
+            assert choice in star(*command, choice, "nonsense", status=2)
+    with open(tmp + "/bad.toml", "w") as f:
+        f.write("bogus = 3\n")
+    assert "bad.toml" in star("train", "11111", "--task", "recall", "--config", tmp + "/bad.toml", status=2)
+    with open(tmp + "/good.toml", "w") as f:
+        f.write("width = 32\n")
+    narrow = doc("genome", "show", "11111", "--width", "32")
+    assert doc("genome", "show", "11111", "--config", tmp + "/good.toml") == narrow
+    assert doc("--config", tmp + "/good.toml", "genome", "show", "11111") == narrow
+    # Known before the training, not after it.
+    star("train", "11111", "--task", "recall", "--out", tmp + "/nowhere/x.safetensors", status=2)
+    star("train", "11111", "--task", "recall", "--out", tmp, status=2)
+
+
 def check_genomes(tmp):
     shown = doc("genome", "show", SHARED)
     assert shown["valid"] and shown["errors"] == []
@@ -105,6 +138,10 @@ def check_genomes(tmp):
     assert done.returncode == 1 and not json.loads(done.stdout)["valid"], done
     done = subprocess.run([STAR, "genome", "check", "1111!"], capture_output=True, text=True)
     assert done.returncode == 2, done
+    done = subprocess.run([STAR, "genome", "check", b"1111\xff", "--json"], capture_output=True, text=True)
+    assert done.returncode == 2 and not json.loads(done.stdout)["valid"], done
+    refused = subprocess.run([STAR, "genome", "check", "11111|1:12122"], capture_output=True, text=True)
+    assert refused.returncode == 1 and "its channel mixing is grouped" in refused.stdout, refused
     repaired = star("genome", "repair", "z9z9z-000").strip()
     assert star("genome", "check", repaired) == "valid\n", repaired
     assert star("genome", "repair", repaired).strip() == repaired
@@ -334,10 +371,23 @@ def check_search(tmp):
     again = json.loads(star("search", "--resume", tmp + "/one.run", "--json", "--quiet"))
     assert outcome(again) == outcome(first)
     assert "--resume" in star(*SEARCH, "--out", tmp + "/one.run", status=2)
+    check_next_steps(tmp)
     best = min(first["front"], key=lambda m: m["metrics"]["quality"])
     trained = doc("train", tmp + "/one.run", "--steps", "2", "--quiet", *SMALL)
     assert trained["genome"] == best["genome"], (trained, best)
     return outcome(first)
+
+
+def check_next_steps(tmp):
+    """What a search says to type next can be typed, whatever its pool."""
+    said = star("search", "--population", "6", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
+                "--pool", "extended", "--seed", "3", "--out", "ext.run", cwd=tmp)
+    commands = re.findall(r"^(?:train|read) one +(.*)$", said, re.M)
+    assert len(commands) == 2 and re.search(r"\b[i-p]\d{4}", commands[1]), said
+    for command in commands:
+        command += " --steps 1 --quiet" if " train " in command else ""
+        done = subprocess.run(command, shell=True, cwd=tmp, capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stderr)
 
 
 def check_killed_search(tmp, expected):
@@ -388,16 +438,18 @@ def check_limits(tmp):
     """A candidate that overruns its memory fails with its reason; the search says so and ends."""
     err = star(*SEARCH, "--width", "256", "--memory-limit", "1", "--out", tmp + "/m.run", status=1)
     assert "out of memory" in err, err
+    for width in ("65536", "1048576"):
+        err = star("train", "11111", "--task", "recall", "--width", width, "--quiet", status=1)
+        assert err == "star: out of memory\n", err
 
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         results = {}
         checks = [("usage", lambda: check_usage(tmp)),
+                  ("options", lambda: check_options(tmp)),
                   ("genomes", lambda: check_genomes(tmp)),
                   ("operators", lambda: check_operators(tmp)),
-
-
                   ("pools", lambda: check_pools(tmp)),
                   ("levels", lambda: check_levels(tmp)),
                   ("bench", lambda: check_bench(tmp)),

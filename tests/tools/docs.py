@@ -3,9 +3,10 @@
 
     docs.py build/star
 
-A block of shell is run line by line as a reader would type it, with `build/star` the binary given. Trainings and searches
-are cut to a few steps, and `make` is left to those who call this. Where a block of text follows a command whose output
-depends on neither training nor time, that is what it must print.
+A block of shell is run line by line as a reader would type it, with `build/star` the binary given; so is a command inside a
+line. Trainings and searches are cut to a few steps. Of `make`, which calls this, it is only seen that the target exists.
+Where a block of text follows a command whose output depends on neither training nor time, that is what it must print, and
+a picture in a README is the one that the command above it has drawn.
 """
 import os
 import re
@@ -14,12 +15,16 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-COURSE = ["README.md", "core/README.md", "cpu/README.md", "autograd/README.md", "liv/README.md", "star/README.md",
+COURSE = ["README.md", "core/README.md", "autograd/README.md", "liv/README.md", "star/README.md", "cpu/README.md",
           "cuda/README.md", "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$\n*(?:^```\n(.*?)^```$)?", re.S | re.M)
+INLINE = re.compile(r"`(build/star [^`]+)`")
+PICTURE = re.compile(r"!\[[^]]*\]\(([^)]+\.png)\)")
 SHORT = " --steps 3"
 # What the top-level README's first command leaves behind.
 SEARCH = "build/star search --population 4 --generations 1 --depth 2 --steps 2 --out star.run"
+# Commands inside a line that only name what needs an argument, or that an exercise wants to fail.
+NAMED = {"build/star genome show", "build/star genome neighbours", "build/star genome check 1111"}
 STEADY = re.compile(r"build/star (genome|liv (list|explain)|--version)")
 
 
@@ -27,7 +32,8 @@ def shortened(block):
     lines = []
     for line in block.splitlines():
         if re.match(r"\s*make\b", line):
-            line = SEARCH if line.strip() == "make search" else ""
+            target = line.split("#")[0].split()
+            line = SEARCH if target == ["make", "search"] else f"make -n -C '{ROOT}' {' '.join(target[1:])} >/dev/null"
         elif re.search(r"build/star (train|search)\b", line) and "--resume" not in line:
             line += SHORT
         lines.append(line)
@@ -46,25 +52,45 @@ def check(folder, document, block, output):
     return None
 
 
+def check_picture(folder, document, path):
+    place = f"{document}: {path}"
+    with open(os.path.join(ROOT, os.path.dirname(document), path), "rb") as file:
+        shown = file.read()
+    try:
+        with open(os.path.join(folder, os.path.basename(path)), "rb") as file:
+            drawn = file.read()
+    except FileNotFoundError:
+        return f"{place}\n  is drawn by no command above it"
+    if drawn != shown:
+        return f"{place}\n  is another picture than the command above it draws"
+    print("ok     ", place)
+    return None
+
+
+def check_document(folder, document):
+    """What is wrong with its commands and its pictures, a line or None for each."""
+    with open(os.path.join(ROOT, document), encoding="utf-8") as file:
+        text = file.read()
+    for language, block, output in BLOCK.findall(text):
+        if language == "sh":
+            yield check(folder, document, block, output or None)
+    for command in INLINE.findall(BLOCK.sub("", text)):
+        if command not in NAMED:
+            yield check(folder, document, command, None)
+    for path in PICTURE.findall(text):
+        yield check_picture(folder, document, path)
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
-    failures, count = [], 0
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(os.path.join(folder, "build"))
         os.symlink(binary, os.path.join(folder, "build", "star"))
-        for document in COURSE:
-            with open(os.path.join(ROOT, document), encoding="utf-8") as file:
-                text = file.read()
-            for language, block, output in BLOCK.findall(text):
-                if language != "sh":
-                    continue
-                count += 1
-                failure = check(folder, document, block, output or None)
-                if failure:
-                    failures.append(failure)
+        results = [result for document in COURSE for result in check_document(folder, document)]
+    failures = [result for result in results if result]
     print("\n".join(failures))
-    print(f"{count - len(failures)} passed, {len(failures)} failed")
-    return 1 if failures or count < 10 else 0
+    print(f"{len(results) - len(failures)} passed, {len(failures)} failed")
+    return 1 if failures or len(results) < 10 else 0
 
 
 if __name__ == "__main__":
