@@ -67,19 +67,18 @@ template <int R, int N, int64_t kCol, class T>
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
       for (int n = 0; n < N; ++n)
-        put(c.data + r * c.row + n * W, base.data + r * base.row + n * W, Vec<T>(alpha) * sum[r][n],
-            n * W);
+        put(c.data + r * c.row + n * W, r * base.row + n * W, Vec<T>(alpha) * sum[r][n], n * W);
   };
   if (left < N * W)
-    finish([&](T* to, const T* from, Vec<T> y, int64_t n) {
-      store(to, base.data ? y + load(from, left - n) : y, left - n);
+    finish([&](T* to, int64_t at, Vec<T> y, int64_t n) {
+      store(to, base.data ? y + load(base.data + at, left - n) : y, left - n);
     });
   else if (base.data)
-    finish([](T* to, const T* from, Vec<T> y, int64_t) {
-      (y + Vec<T>::load_unaligned(from)).store_unaligned(to);
+    finish([&](T* to, int64_t at, Vec<T> y, int64_t) {
+      (y + Vec<T>::load_unaligned(base.data + at)).store_unaligned(to);
     });
   else
-    finish([](T* to, const T*, Vec<T> y, int64_t) { y.store_unaligned(to); });
+    finish([](T* to, int64_t, Vec<T> y, int64_t) { y.store_unaligned(to); });
 }
 
 // The rows that are left when blocks of R are done go in smaller blocks.
