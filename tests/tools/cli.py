@@ -275,7 +275,7 @@ def check_operators(tmp):
         assert all(order["flops"] > 0 and order["steps"] for order in explained["orders"]), explained
     # The same network, contracted as its length has it.
     near, far = (doc("liv", "explain", "LA-1", "--seq", n)["chosen"] for n in ("32", "4096"))
-    assert near == "scores" and far.startswith("chunks of "), (near, far)
+    assert near == "scores" and far.startswith("state in chunks of "), (near, far)
     assert "scores" in star("liv", "explain", "11111|1:12133")
     star("liv", "explain", "nothing", status=2)
 
