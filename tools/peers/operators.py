@@ -2,6 +2,7 @@
 GMemless. How tokens are mixed is in formulations.py. Letters: B batch, L tokens, d width, H heads, e head width.
 """
 import math
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -51,7 +52,7 @@ def step_conv3(u: torch.Tensor, w, cache: dict, key) -> torch.Tensor:
 # ---------------------------------------------------------------- operators
 # An operator computes what the output projection reads: __call__ from x [B, L, d], step from x [d] and its cache.
 
-class Operator:
+class Operator(ABC):
     names: tuple[str, ...] = ()  # what reads x; joined into one product if the plan says so
     conv = False
     forms: tuple[str, ...] = ("",)
@@ -70,8 +71,9 @@ class Operator:
         """The cache before the first of at most so many tokens."""
         return {}
 
+    @abstractmethod
     def step(self, x: torch.Tensor, cache: dict) -> torch.Tensor:
-        raise NotImplementedError
+        """One token, x [d]: what the output projection reads; the cache is brought up to date."""
 
 
 def merge(u: torch.Tensor) -> torch.Tensor:
