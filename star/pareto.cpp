@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "core/error.h"
@@ -39,25 +40,64 @@ double box(const Point& p) {
   return volume;
 }
 
-// The volume below (1, …, 1) that points in the unit cube dominate: the sum of what each dominates
-// without the ones after it (While, Bradstreet, Barone, "A fast way of calculating exact
-// hypervolumes", 2012). In two dimensions it is the area under a staircase.
-double dominated_volume(std::vector<Point> points) {
-  keep_front(points);
-  if (points.empty()) return 0;
-  if (points[0].size() == 1) return 1 - points[0][0];
-  double volume = 0;
-  if (points[0].size() == 2) {
-    double top = 1;
-    for (const Point& p : points) {
-      volume += (1 - p[0]) * (top - p[1]);
-      top = p[1];
+// The area that points (x, y) in the unit square dominate, kept as they come.
+class Staircase {
+ public:
+  double area() const { return area_; }
+
+  void add(double x, double y) {
+    auto next = steps_.upper_bound(x);
+    double left = x, height = next == steps_.begin() ? 1 : std::prev(next)->second;
+    if (height <= y) return;
+    // The steps that the new one covers, one after the other.
+    for (; next != steps_.end() && next->second >= y; ++next) {
+      area_ += (next->first - left) * (height - y);
+      left = next->first;
+      height = next->second;
     }
-    return volume;
+    area_ += ((next == steps_.end() ? 1 : next->first) - left) * (height - y);
+    steps_.erase(steps_.lower_bound(x), next);
+    steps_[x] = y;
   }
+
+ private:
+  std::map<double, double> steps_;  // y descends as x ascends
+  double area_ = 0;
+};
+
+// In three dimensions: slices from one value of the last objective to the next, in each of which a
+// staircase is dominated (Fonseca, Paquete, López-Ibáñez, "An improved dimension-sweep algorithm
+// for the hypervolume indicator", 2006).
+double swept_volume(std::vector<Point> points) {
+  std::sort(points.begin(), points.end(),
+            [](const Point& a, const Point& b) { return a[2] < b[2]; });
+  Staircase steps;
+  double volume = 0;
+  for (size_t i = 0; i < points.size(); ++i) {
+    steps.add(points[i][0], points[i][1]);
+    volume += steps.area() * ((i + 1 < points.size() ? points[i + 1][2] : 1) - points[i][2]);
+  }
+  return volume;
+}
+
+// The volume below (1, …, 1) that points in the unit cube dominate. Beyond three dimensions it is
+// the sum of what each dominates without the ones after it (While, Bradstreet, Barone, "A fast way
+// of calculating exact hypervolumes", 2012).
+double dominated_volume(std::vector<Point> points) {
+  if (points.empty()) return 0;
+  const size_t m = points[0].size();
+  if (m == 1) return 1 - (*std::min_element(points.begin(), points.end()))[0];
+  if (m == 2) {
+    Staircase steps;
+    for (const Point& p : points) steps.add(p[0], p[1]);
+    return steps.area();
+  }
+  if (m == 3) return swept_volume(std::move(points));
+  keep_front(points);
   // The last objectives descend along the list, so that limiting leaves few points.
   std::sort(points.begin(), points.end(),
             [](const Point& a, const Point& b) { return a.back() > b.back(); });
+  double volume = 0;
   for (size_t i = 0; i < points.size(); ++i) {
     std::vector<Point> limited(points.begin() + long(i) + 1, points.end());
     for (Point& q : limited) {
@@ -73,6 +113,24 @@ double dominated_volume(std::vector<Point> points) {
 // 0 feasible, 1 infeasible, 2 failed.
 int grade(const Fitness& f) { return has_failed(f) ? 2 : f.violation > 0 ? 1 : 0; }
 
+struct Graded {
+  int index, grade;
+  const Fitness* fitness;
+};
+
+bool dominates(const Graded& a, const Graded& b) {
+  if (a.grade != b.grade) return a.grade < b.grade;
+  if (a.grade == 0) return pareto_dominates(a.fitness->objectives, b.fitness->objectives);
+  return a.grade == 1 && a.fitness->violation < b.fitness->violation;
+}
+
+// An order in which whoever dominates comes first.
+bool before(const Graded& a, const Graded& b) {
+  if (a.grade != b.grade) return a.grade < b.grade;
+  if (a.grade == 0) return a.fitness->objectives < b.fitness->objectives;
+  return a.grade == 1 && a.fitness->violation < b.fitness->violation;
+}
+
 }  // namespace
 
 bool has_failed(const Fitness& f) {
@@ -82,43 +140,33 @@ bool has_failed(const Fitness& f) {
 }
 
 bool dominates(const Fitness& a, const Fitness& b) {
-  const int grade_a = grade(a), grade_b = grade(b);
-  if (grade_a != grade_b) return grade_a < grade_b;
-  if (grade_a == 0) return pareto_dominates(a.objectives, b.objectives);
-  return grade_a == 1 && a.violation < b.violation;
+  return dominates(Graded{0, grade(a), &a}, Graded{0, grade(b), &b});
 }
 
+// In that order, each goes to the first front of which no member dominates it (Zhang et al., "An
+// efficient approach to nondominated sorting for evolutionary multiobjective optimization", 2015).
 std::vector<std::vector<int>> sort_fronts(std::span<const Fitness> all) {
-  const int n = int(all.size());
-  std::vector<std::vector<int>> dominated(all.size());
-  std::vector<int> dominators(all.size(), 0);
-  for (int i = 0; i < n; ++i) {
-    for (int j = i + 1; j < n; ++j) {
-      int over = -1, under = -1;
-      if (dominates(all[size_t(i)], all[size_t(j)])) over = i, under = j;
-      if (dominates(all[size_t(j)], all[size_t(i)])) over = j, under = i;
-      if (over < 0) continue;
-      dominated[size_t(over)].push_back(under);
-      ++dominators[size_t(under)];
-    }
+  std::vector<Graded> order;
+  for (const Fitness& f : all) order.push_back({int(order.size()), grade(f), &f});
+  std::stable_sort(order.begin(), order.end(), before);
+  std::vector<std::vector<Graded>> fronts;
+  for (const Graded& one : order) {
+    auto dominated = [&](const std::vector<Graded>& front) {
+      // The latest members are the closest, and so dominate most often.
+      return std::any_of(front.rbegin(), front.rend(),
+                         [&](const Graded& member) { return dominates(member, one); });
+    };
+    auto front = std::find_if_not(fronts.begin(), fronts.end(), dominated);
+    if (front == fronts.end()) front = fronts.emplace(fronts.end());
+    front->push_back(one);
   }
-  std::vector<int> front;
-  for (int i = 0; i < n; ++i) {
-    if (dominators[size_t(i)] == 0) front.push_back(i);
+  std::vector<std::vector<int>> result;
+  for (const auto& front : fronts) {
+    std::vector<int>& indices = result.emplace_back();
+    for (const Graded& member : front) indices.push_back(member.index);
+    std::sort(indices.begin(), indices.end());
   }
-  std::vector<std::vector<int>> fronts;
-  while (!front.empty()) {
-    std::vector<int> next;
-    for (int i : front) {
-      for (int j : dominated[size_t(i)]) {
-        if (--dominators[size_t(j)] == 0) next.push_back(j);
-      }
-    }
-    std::sort(next.begin(), next.end());
-    fronts.push_back(std::move(front));
-    front = std::move(next);
-  }
-  return fronts;
+  return result;
 }
 
 std::vector<double> crowding_distance(std::span<const Fitness> all, const std::vector<int>& front) {

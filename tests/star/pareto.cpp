@@ -201,6 +201,132 @@ TEST_CASE("pareto: hypervolume of many points by counting cells") {
   }
 }
 
+namespace {
+
+using Points = std::vector<std::vector<double>>;
+
+// Fronts of the usual test problems (Zitzler, Deb, Thiele, 2000; Deb et al., 2005): n points from
+// the extreme of the first objective to that of the last.
+Points zdt_front(int n, double (*f2)(double)) {
+  Points points;
+  for (int i = 0; i < n; ++i) {
+    const double x = double(i) / (n - 1);
+    points.push_back({x, f2(x)});
+  }
+  return points;
+}
+double zdt1(double x) { return 1 - std::sqrt(x); }
+double zdt2(double x) { return 1 - x * x; }
+
+// DTLZ1 is the simplex of sum 1/2, DTLZ2 a part of the unit sphere: a grid of n by n, or n, points.
+Points dtlz_front(int n, int objectives, bool sphere) {
+  Points points;
+  for (int i = 0; i < n; ++i) {
+    for (int j = 0; j < (objectives == 3 ? n : 1); ++j) {
+      const double u = double(i) / (n - 1), v = objectives == 3 ? double(j) / (n - 1) : 0;
+      const double a = u * std::acos(0.0), b = v * std::acos(0.0);
+      std::vector<double> p;
+      if (sphere) {
+        p = {std::cos(a) * std::cos(b), std::sin(a), std::cos(a) * std::sin(b)};
+      } else {
+        p = {0.5 * (1 - u) * (1 - v), 0.5 * u, 0.5 * (1 - u) * v};
+      }
+      for (double& x : p) x = std::max(x, 0.0);  // the cosine of a right angle
+      p.resize(size_t(objectives));
+      points.push_back(p);
+    }
+  }
+  return points;
+}
+
+std::vector<Fitness> fitness_of(const Points& points) {
+  std::vector<Fitness> all;
+  for (const auto& p : points) all.push_back({p});
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("pareto: published hypervolumes of test problems") {
+  // The worked example of pymoo's documentation of indicators: every tenth of a hundred points of
+  // ZDT1, stretched by 1.1, below (1.2, 1.2).
+  Points tenth;
+  const Points front = zdt_front(100, zdt1);
+  for (size_t i = 0; i < front.size(); i += 10)
+    tenth.push_back({1.1 * front[i][0], 1.1 * front[i][1]});
+  CHECK(1.44 * hypervolume(tenth, {1.2, 1.2}) ==
+        doctest::Approx(0.9631646448182305).epsilon(1e-14));
+
+  // What infinitely many points reach below (11, 11): Auger, Bader, Brockhoff, Zitzler, "Theory of
+  // the hypervolume indicator: optimal μ-distributions", 2009. n points fall short of it by less
+  // than the steps between them, 1/n in all.
+  struct {
+    Points points;
+    double published;
+  } const cases[] = {{zdt_front(2000, zdt1), 120.6666666667},
+                     {zdt_front(2000, zdt2), 120.3333333333},
+                     {dtlz_front(2000, 2, false), 120.875},
+                     {dtlz_front(2000, 2, true), 120.2146018366}};
+  for (const auto& c : cases) {
+    const double volume = 121 * hypervolume(c.points, {11, 11});
+    CHECK(volume < c.published);
+    CHECK(volume > c.published - 1.0 / 2000);
+  }
+}
+
+TEST_CASE("pareto: hypervolumes of fronts in three and four objectives") {
+  const int n = 40;
+  for (const bool sphere : {false, true}) {
+    // Below (1, 1, 1): all but the corner under the simplex or the sphere.
+    const double whole = sphere ? 1 - std::acos(0.0) / 3 : 1 - 1.0 / 48;
+    Points points = dtlz_front(n, 3, sphere);
+    const double volume = hypervolume(points, {1, 1, 1});
+    CHECK(volume < whole);
+    CHECK(volume > whole - 3.0 / n);
+    // A fourth objective of one value for all is a factor.
+    for (auto& p : points) p.insert(p.begin() + 1, 0.25);
+    CHECK(hypervolume(points, {1, 1, 1, 1}) == doctest::Approx(0.75 * volume).epsilon(1e-12));
+  }
+}
+
+TEST_CASE("pareto: a front pushed away is the next front") {
+  for (const Points& front : {zdt_front(50, zdt1), zdt_front(50, zdt2), dtlz_front(50, 2, true),
+                              dtlz_front(7, 3, false), dtlz_front(7, 3, true)}) {
+    // The corners of a grid in three objectives fall together: equal points share a front.
+    Points all;
+    for (int layer = 0; layer < 4; ++layer) {
+      for (auto p : front) {
+        for (double& x : p) x += 0.01 * layer;
+        all.push_back(p);
+      }
+    }
+    const auto fitness = fitness_of(all);
+    const std::vector<Standing> ranks = standings(fitness);
+    // By the definition: as many layers as a chain of domination above it has.
+    for (size_t i = 0; i < all.size(); ++i) {
+      int rank = 0;
+      for (size_t j = 0; j < all.size(); ++j) {
+        if (naive_dominates(fitness[j], fitness[i])) rank = std::max(rank, ranks[j].rank + 1);
+      }
+      CHECK(ranks[i].rank == rank);
+      CHECK(rank >= int(i / front.size()));
+    }
+    for (size_t i = 0; i < front.size(); ++i) CHECK(ranks[i].rank == 0);
+  }
+}
+
+TEST_CASE("pareto: crowding of evenly spaced points is even") {
+  // DTLZ1 in two objectives: a line. Between its ends, each neighbourhood is 2 of n − 1 steps, in
+  // both objectives.
+  const int n = 21;
+  const auto fitness = fitness_of(dtlz_front(n, 2, false));
+  const std::vector<Standing> all = standings(fitness);
+  CHECK(std::isinf(all.front().crowding));
+  CHECK(std::isinf(all.back().crowding));
+  for (int i = 1; i + 1 < n; ++i)
+    CHECK(all[size_t(i)].crowding == doctest::Approx(2 * 2.0 / (n - 1)).epsilon(1e-12));
+}
+
 TEST_CASE("pareto: hypervolume at its limits") {
   CHECK(hypervolume({}, {1, 1}) == 0);
   CHECK(hypervolume({{0, 0}}, {1, 1}) == 1);
