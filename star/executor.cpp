@@ -26,6 +26,7 @@ namespace {
 enum Verdict : char { kResult = 'R', kException = 'E', kOutOfMemory = 'M' };
 
 constexpr int kPollMilliseconds = 100;
+constexpr int kRestarts = 3;
 
 uint64_t address_space() {
   unsigned long long pages = 0;
@@ -92,9 +93,7 @@ void send(int pipe, Verdict verdict, std::string_view text) {
   ::_exit(0);
 }
 
-std::string failure_of_signal(int signal, double cpu_seconds, const Limits& limits) {
-  bool overran = limits.cpu_seconds > 0 && cpu_seconds >= limits.cpu_seconds;
-  if (signal == SIGXCPU || (signal == SIGKILL && overran)) return "time limit";
+std::string failure_of_signal(int signal) {
   const char* name = ::sigabbrev_np(signal);
   const char* words = ::sigdescr_np(signal);
   return fmt::format("killed by SIG{} ({})", name ? name : "?", words ? words : "unknown signal");
@@ -126,7 +125,9 @@ WorkerPool::~WorkerPool() {
   }
 }
 
-void WorkerPool::start(int job, const Work& work) {
+void WorkerPool::start(int job, const Work& work) { launch({.job = job, .work = work}); }
+
+void WorkerPool::launch(Worker worker) {
   int ends[2];
   require(::pipe2(ends, O_CLOEXEC) == 0, "a worker cannot be started: {}", std::strerror(errno));
   workers_.reserve(workers_.size() + 1);
@@ -137,7 +138,7 @@ void WorkerPool::start(int job, const Work& work) {
       if (other.pipe >= 0) ::close(other.pipe);
     ::close(ends[0]);
     prepare_worker(limits_, supervisor);
-    run_worker(work, ends[1]);
+    run_worker(worker.work, ends[1]);
   }
   int reason = errno;
   ::close(ends[1]);
@@ -145,7 +146,10 @@ void WorkerPool::start(int job, const Work& work) {
   require(pid > 0, "a worker cannot be started: {}", std::strerror(reason));
   // Reading never waits: a worker's child may hold the pipe open when the worker is gone.
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  workers_.push_back({.job = job, .pid = pid, .pipe = ends[0], .start = Clock::now()});
+  worker.pid = pid;
+  worker.pipe = ends[0];
+  worker.start = Clock::now();
+  workers_.push_back(std::move(worker));
 }
 
 void WorkerPool::drain(Worker& worker) {
@@ -175,11 +179,11 @@ void WorkerPool::poll_pipes() {
   for (auto& worker : workers_) drain(worker);
 }
 
+// What ends while it is stopped is seen when it goes on.
 bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
-  auto until = worker.stopped ? worker.stopped_since : Clock::now();
-  double seconds = std::chrono::duration<double>(until - worker.start).count();
-  if (limits_.wall_seconds > 0 && seconds > limits_.wall_seconds && !worker.stopped &&
-      !worker.overran) {
+  if (worker.stopped) return false;
+  double seconds = std::chrono::duration<double>(Clock::now() - worker.start).count();
+  if (limits_.wall_seconds > 0 && seconds > limits_.wall_seconds && !worker.overran) {
     ::kill(worker.pid, SIGKILL);
     worker.overran = true;
   }
@@ -193,12 +197,16 @@ bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
   if (worker.pipe >= 0) ::close(worker.pipe);
   auto in_seconds = [](const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); };
   double cpu_seconds = in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime);
+  int signal = ended > 0 && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  // The kernel sends SIGKILL where the processor time's hard limit is reached.
+  bool overran = worker.overran || (limits_.cpu_seconds > 0 && cpu_seconds >= limits_.cpu_seconds);
+  worker.killed = signal == SIGKILL && !overran;
   if (ended < 0) {
     outcome.failure = fmt::format("lost: {}", std::strerror(errno));
-  } else if (worker.overran && WIFSIGNALED(status)) {
+  } else if (signal == SIGXCPU || (signal == SIGKILL && overran)) {
     outcome.failure = "time limit";
-  } else if (WIFSIGNALED(status)) {
-    outcome.failure = failure_of_signal(WTERMSIG(status), cpu_seconds, limits_);
+  } else if (signal) {
+    outcome.failure = failure_of_signal(signal);
   } else if (WEXITSTATUS(status) != 0) {
     outcome.failure = fmt::format("ended with exit status {}", WEXITSTATUS(status));
   } else {
@@ -212,8 +220,13 @@ WorkerPool::Finished WorkerPool::wait(const std::function<bool()>& interrupted) 
     for (auto worker = workers_.begin(); worker != workers_.end(); ++worker) {
       Finished finished;
       if (!reap(*worker, finished.outcome)) continue;
-      finished.job = worker->job;
+      Worker ended = std::move(*worker);
       workers_.erase(worker);
+      if (ended.killed && ended.restarts < kRestarts) {
+        launch({.job = ended.job, .work = ended.work, .restarts = ended.restarts + 1});
+        break;
+      }
+      finished.job = ended.job;
       return finished;
     }
     bool some = std::any_of(workers_.begin(), workers_.end(), [](auto& w) { return !w.stopped; });

@@ -39,7 +39,9 @@ struct Outcome {
 using Work = std::function<std::string()>;
 
 // Several running jobs. Not for several threads at once. A worker dies with its supervisor, however
-// that ends; the destructor kills what still runs.
+// that ends; the destructor kills what still runs. A job whose worker is killed by a SIGKILL from
+// elsewhere (a user, the kernel short of memory) says nothing about itself: it is begun again, up
+// to three times.
 class WorkerPool {
  public:
   explicit WorkerPool(const Limits& limits) : limits_(limits) {}
@@ -68,15 +70,19 @@ class WorkerPool {
   using Clock = std::chrono::steady_clock;
   struct Worker {
     int job;
-    pid_t pid;
-    int pipe;  // −1 once it is closed at the other end
+    Work work;
+    int restarts = 0;
+    pid_t pid = -1;
+    int pipe = -1;  // −1 once it is closed at the other end
     std::string received{};
-    Clock::time_point start;
+    Clock::time_point start{};
     bool overran = false;  // killed here, for its wall time
+    bool killed = false;   // by somebody else
     bool stopped = false;
     Clock::time_point stopped_since{};
   };
 
+  void launch(Worker worker);
   void poll_pipes();
   bool reap(Worker& worker, Outcome& outcome);
   static void drain(Worker& worker);

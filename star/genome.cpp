@@ -123,6 +123,12 @@ Pool effective_pool(const Genome& genome, const Pool& pool) {
   return result;
 }
 
+const Pool& effective_pool(const Genome& genome, const Pool& pool, Pool& changed) {
+  if (!genome.has_overrides()) return pool;
+  changed = effective_pool(genome, pool);
+  return changed;
+}
+
 Genome canonical(const Genome& genome, const Pool& pool) {
   Genome result = genome;
   number_groups(result.segments, kWeightSharing);

@@ -87,6 +87,8 @@ Genome parse(std::string_view text, const Pool& pool);
 // The pool with the overrides in force. Classes that the backbone does not use may be illegal in
 // it.
 Pool effective_pool(const Genome& genome, const Pool& pool);
+// The same without a copy where there are no overrides: `pool` itself, or `changed`, made so.
+const Pool& effective_pool(const Genome& genome, const Pool& pool, Pool& changed);
 
 // The canonical form of a valid genome: groups numbered by first appearance, overrides in the order
 // of their ids and without those that change nothing. Equal canonical text, equal architecture.

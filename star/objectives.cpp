@@ -2,44 +2,73 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace star {
 namespace {
 
-void check_objective(const std::string& name, const std::string& where) {
-  auto names = objective_names();
-  require(std::find(names.begin(), names.end(), name) != names.end(),
-          "{}: unknown objective `{}`, must be one of {}", where, name, fmt::join(names, ", "));
+const std::vector<std::pair<std::string, Objective::What>> kObjectives = {
+    {"quality", Objective::quality},       {"params", Objective::params},
+    {"cache", Objective::cache},           {"flops", Objective::flops},
+    {"latency", Objective::decode},        {"latency:prefill", Objective::prefill},
+    {"latency:decode", Objective::decode}, {"memory", Objective::memory}};
+
+template <class T>
+bool read_number(const std::string& text, T& value) {
+  auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc() && stop == text.data() + text.size();
 }
 
 }  // namespace
 
-std::vector<std::string> objective_names() { return {"quality", "params", "cache", "flops"}; }
-
-std::vector<std::string> parse_objectives(const std::string& text) {
-  std::vector<std::string> objectives;
-  for (size_t begin = 0; begin <= text.size();) {
-    size_t end = std::min(text.find(',', begin), text.size());
-    std::string name = text.substr(begin, end - begin);
-    check_objective(name, "--objectives");
-    require(std::find(objectives.begin(), objectives.end(), name) == objectives.end(),
-            "--objectives: `{}` stands twice", name);
-    objectives.push_back(name);
-    begin = end + 1;
-  }
-  return objectives;
+std::vector<std::string> objective_names() {
+  std::vector<std::string> names;
+  for (auto& [name, what] : kObjectives) names.push_back(name);
+  return names;
 }
 
-std::pair<std::string, double> parse_bound(const std::string& text) {
+Objective parse_objective(const std::string& name, const std::string& option) {
+  size_t at = name.find('@');
+  std::string stem = name.substr(0, at);
+  auto known = std::find_if(kObjectives.begin(), kObjectives.end(),
+                            [&](auto& entry) { return entry.first == stem; });
+  require(known != kObjectives.end(), "{}: unknown objective `{}`, must be one of {}", option, name,
+          fmt::join(objective_names(), ", "));
+  Objective objective{known->second};
+  if (at == name.npos) return objective;
+  constexpr int64_t kMost = int64_t(1) << 40;
+  bool latency = objective.what == Objective::prefill || objective.what == Objective::decode;
+  require(latency && read_number(name.substr(at + 1), objective.context) &&
+              objective.context >= 1 && objective.context <= kMost,
+          "{}: `{}` is not a latency at a number of tokens, such as latency:decode@4096", option,
+          name);
+  return objective;
+}
+
+std::vector<std::string> parse_objectives(const std::string& text) {
+  std::vector<std::string> names;
+  std::vector<Objective> objectives;
+  for (size_t begin = 0; begin <= text.size();) {
+    size_t end = std::min(text.find(',', begin), text.size());
+    names.push_back(text.substr(begin, end - begin));
+    Objective objective = parse_objective(names.back(), "--objectives");
+    require(std::find(objectives.begin(), objectives.end(), objective) == objectives.end(),
+            "--objectives: `{}` stands twice", names.back());
+    objectives.push_back(objective);
+    begin = end + 1;
+  }
+  return names;
+}
+
+std::pair<std::string, double> parse_value(const std::string& text, const std::string& option) {
   size_t equals = text.find('=');
-  require(equals != std::string::npos, "--max: `{}` is not of the form name=value", text);
-  std::string name = text.substr(0, equals), value = text.substr(equals + 1);
-  check_objective(name, "--max");
-  double bound = 0;
-  auto [stop, code] = std::from_chars(value.data(), value.data() + value.size(), bound);
-  require(code == std::errc() && stop == value.data() + value.size() && bound > 0,
-          "--max: `{}` is not a positive number", value);
-  return {name, bound};
+  require(equals != std::string::npos, "{}: `{}` is not of the form name=value", option, text);
+  std::string name = text.substr(0, equals), number = text.substr(equals + 1);
+  parse_objective(name, option);
+  double value = 0;
+  require(read_number(number, value) && value > 0 && value < HUGE_VAL,
+          "{}: `{}` is not a positive number", option, number);
+  return {name, value};
 }
 
 Metrics static_metrics(const Backbone& model, int64_t cache_context) {

@@ -10,16 +10,30 @@
 
 namespace star {
 
+// Objectives under the names that the command line gives them, and other figures beside them.
 using Metrics = std::map<std::string, double>;
 
-// "quality", "params", "cache", "flops".
+struct Objective {
+  enum What { quality, params, cache, flops, prefill, decode, memory };
+  What what;
+  int64_t context = 0;  // tokens at which a latency is measured; 0: the cache context of the run
+
+  bool measured() const { return what >= prefill; }  // on a machine (star/measurement.h)
+  bool operator==(const Objective&) const = default;
+};
+
+// "quality", "params", "cache", "flops", "latency", "latency:prefill", "latency:decode", "memory".
 std::vector<std::string> objective_names();
+
+// One of these names, a latency with or without a context: "latency:decode@4096". "latency" alone
+// is that of decoding. Throws `Error` that begins with `option`.
+Objective parse_objective(const std::string& name, const std::string& option);
 
 // "quality,params": each known, none twice. Throws `Error`.
 std::vector<std::string> parse_objectives(const std::string& text);
 
-// "params=500000", for any of the objectives. Throws `Error`.
-std::pair<std::string, double> parse_bound(const std::string& text);
+// "params=500000": a positive number for any objective. Throws `Error` that begins with `option`.
+std::pair<std::string, double> parse_value(const std::string& text, const std::string& option);
 
 // What is known of a model without running it: params, body_params, cache (bytes at the context),
 // flops (training, a token).

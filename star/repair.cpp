@@ -199,7 +199,8 @@ Genome repair(Genome genome, const Pool& pool) {
     repair_overrides(genome, pool);
     repair_operators(genome, pool);
   }
-  const Pool effective = effective_pool(genome, pool);
+  Pool changed;
+  const Pool& effective = effective_pool(genome, pool, changed);
   repair_sharing(genome.segments, effective, kWeightSharing);
   repair_sharing(genome.segments, effective, kFeatureSharing);
   return genome;

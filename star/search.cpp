@@ -2,11 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
-#include <numeric>
-#include <set>
 
-#include "autograd/contraction.h"
+#include "core/clock.h"
 #include "star/compiler.h"
 #include "star/repair.h"
 
@@ -24,6 +21,8 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   config.pool = pool;
   config.variation.min_depth = s.min_depth;
   config.variation.max_depth = s.max_depth;
+  config.variation.rate = s.mutation_rate;
+  config.variation.cuts = s.crossover_points;
   for (auto& level : s.evolve)
     require(level == "backbone" || level == "operator" || level == "featurizer",
             "search: the level {} is not one of backbone, operator, featurizer", level);
@@ -34,77 +33,20 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   return config;
 }
 
-// The result of a worker, as text. Doubles survive the way through JSON.
-std::string to_text(const Evaluation& e) {
-  nlohmann::json curve = nlohmann::json::array();
-  for (auto& p : e.curve) curve.push_back({p.step, p.loss});
-  return nlohmann::json{{"failure", e.failure}, {"metrics", e.metrics}, {"curve", curve}}.dump();
-}
-
-Evaluation from_text(const std::string& genome, const std::string& text) {
-  auto json = nlohmann::json::parse(text);
-  Evaluation e;
-  e.genome = genome;
-  e.failure = json.at("failure").get<std::string>();
-  e.metrics = json.at("metrics").get<Metrics>();
-  for (auto& p : json.at("curve"))
-    e.curve.push_back({p.at(0).get<int64_t>(), p.at(1).get<double>()});
-  return e;
-}
-
-// OpenBLAS asks for its buffers at the first product, and does so for ever where a memory limit
-// stands in the way: workers inherit buffers that are there already. (Small products need none.)
-void prepare_blas() {
-  Exec exec(cpu_backend());
-  Tape tape(exec, false);
-  Var x = tape.constant(exec.full({512, 512}, DType::f32, 1));
-  contract("ab,bc->ac", {x, x});
-}
-
-// FLOPs of a training step a token. Evolved operators may not fit the sizes: the worker will say
-// so, and fail at no cost.
-double cost_of(const Genome& genome, const Pool& pool, const Sizes& sizes) {
-  try {
-    return Backbone(nullptr, compile(genome, pool), sizes).training_flops();
-  } catch (const Error&) {
-    return 0;
-  }
-}
-
 }  // namespace
-
-Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& data,
-                              const std::string& genome) {
-  Pool pool = named_pool(settings.pool);
-  Evaluation e;
-  e.genome = genome;
-  Exec exec(cpu_backend(), 1);
-  Backbone model(&exec, compile(parse(genome, pool), pool), settings.sizes, DType::f32,
-                 settings.seed);
-  e.metrics = static_metrics(model, settings.cache_context);
-  TrainResult trained = train(exec, model, data, settings.training);
-  e.curve = trained.curve;
-  e.failure = trained.failure;
-  if (!e.ok()) return e;
-  Judgement j = judge(exec, model, data, Split::validation, settings.training.batch);
-  if (!std::isfinite(j.loss)) {
-    e.failure = "validation loss is not finite";
-    return e;
-  }
-  e.metrics["quality"] = j.loss;
-  e.metrics["bpb"] = j.loss / std::log(2.0);
-  e.metrics["perplexity"] = std::exp(j.loss);
-  e.metrics["accuracy"] = j.accuracy;
-  e.metrics["macro_accuracy"] = j.macro_accuracy;
-  e.metrics["train_loss"] = trained.train_loss;
-  return e;
-}
 
 Search::Search(const SearchSettings& settings, const Dataset& data)
     : settings_(settings), data_(data), pool_(named_pool(settings.pool)) {
   require(settings.population > 1, "search: a population of {} cannot breed", settings.population);
   require(settings.generations > 0, "search: {} generations", settings.generations);
+  require(settings.lag >= kByGenerations, "search: a lag of {}", settings.lag);
   require(!settings.objectives.empty(), "search: no objective");
+  measured_names(settings);  // refuses unknown ones
+  for (auto& [name, value] : settings.hv_reference) {
+    auto& all = settings.objectives;
+    require(std::find(all.begin(), all.end(), name) != all.end(),
+            "--hv-ref: `{}` is no objective of this search", name);
+  }
   data.check(Split::train);
   data.check(Split::validation);
   // The heads must fit every class of the pool: better said now than in every worker.
@@ -114,6 +56,186 @@ Search::Search(const SearchSettings& settings, const Dataset& data)
 
 Search::~Search() = default;
 
+std::unique_ptr<Workers> Search::local_workers(int count) const {
+  return std::make_unique<LocalWorkers>(
+      count, settings_.limits,
+      [this](const std::string& request) { return answer(settings_, data_, request); });
+}
+
+SearchResult Search::run(RunFile& file, Workers& workers,
+                         const std::function<void(const SearchProgress&)>& progress,
+                         const Interrupt& interrupted) {
+  file_ = &file;
+  workers_ = &workers;
+  progress_ = progress;
+  interrupted_ = interrupted;
+  stored_ = file.candidates();
+  stored_generations_ = file.generations().size();
+  prepare_blas();
+  double start = seconds_now();
+  result_.interrupted = !search();
+  result_.busy = busy_seconds_ > 0
+                     ? busy_seconds_ / (double(workers.count()) * (seconds_now() - start))
+                     : std::nan("");
+  finish();
+  return result_;
+}
+
+// False: interrupted, as with all that follows.
+bool Search::search() {
+  if (!set_reference()) return false;
+  const int64_t total = int64_t(settings_.population) * settings_.generations;
+  const int turn = by_generations() ? settings_.population : 1;
+  for (int64_t request = 0; request < total; request += turn) {
+    size_t lag = by_generations() ? 0 : size_t(settings_.lag);
+    if (!settle(asked_.size() - std::min(lag, asked_.size()))) return false;
+    breed(turn);
+    if ((request + turn) % settings_.population == 0) ends_.push_back(asked_.size());
+  }
+  return settle(asked_.size());
+}
+
+// quality: ln V; the others: twice the value of a Transformer of the run's depth and sizes.
+bool Search::set_reference() {
+  std::map<std::string, double> point = file_->reference();
+  if (point.empty()) {
+    Pool pool = extended_pool();
+    Genome transformer = named_genome(fmt::format("@transformer:{}", settings_.max_depth));
+    Backbone model(nullptr, compile(transformer, pool), settings_.sizes);
+    point = static_metrics(model, settings_.cache_context);
+    if (!measure_reference(point)) return false;
+    for (auto& [name, value] : point) value *= 2;
+    point["quality"] = std::log(double(settings_.sizes.vocab));
+    for (auto& [name, value] : settings_.hv_reference) point[name] = value;
+    std::erase_if(point, [&](auto& entry) {
+      auto& all = settings_.objectives;
+      return std::find(all.begin(), all.end(), entry.first) == all.end();
+    });
+    file_->record_reference(point);
+  }
+  for (auto& name : settings_.objectives) {
+    require(point.count(name), "run file: the reference point lacks {}", name);
+    reference_.push_back(point[name]);
+  }
+  return true;
+}
+
+bool Search::measure_reference(std::map<std::string, double>& point) {
+  auto given = [&](const std::string& name) { return settings_.hv_reference.count(name) > 0; };
+  std::vector<std::string> names = measured_names(settings_);
+  if (std::all_of(names.begin(), names.end(), given)) return true;
+  std::string genome = to_text(named_genome(fmt::format("@transformer:{}", settings_.max_depth)));
+  auto outcome = workers_->alone(measuring_request(genome), interrupted_);
+  if (!outcome) return false;
+  require(outcome->ok(), "search: the reference point, a Transformer, cannot be measured: {}",
+          outcome->failure);
+  point.merge(measuring_answer(outcome->result));
+  return true;
+}
+
+// Breeds individuals from what was told, and queues those that are not known yet.
+void Search::breed(int count) {
+  std::vector<Offspring> offspring = algorithm_->ask(count);
+  record(offspring);
+  for (auto& o : offspring) {
+    std::string text = to_text(o.genome);
+    int individual = int(asked_.size());
+    asked_.push_back(text);
+    if (auto stored = file_->evaluation(text))
+      learn(*stored);
+    else
+      queue_.push_back({individual, cost_of(settings_, pool_, o.genome)});
+  }
+  // With a lag the first is waited for; in a generation all are, and a dear one must not be last.
+  if (by_generations())
+    std::stable_sort(queue_.begin(), queue_.end(),
+                     [](const Queued& a, const Queued& b) { return a.cost > b.cost; });
+  report();
+}
+
+void Search::record(const std::vector<Offspring>& offspring) {
+  std::vector<Candidate> candidates;
+  size_t begin = ends_.empty() ? 0 : ends_.back();
+  for (auto& o : offspring) {
+    size_t individual = asked_.size() + candidates.size();
+    Candidate c{int(ends_.size()), int(individual - begin), to_text(o.genome), {}, o.origin};
+    for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)]);
+    if (individual < stored_.size())
+      require(stored_[individual] == c,
+              "run file: candidate {} of generation {} is {}, this program breeds {}: it was "
+              "written by another version",
+              c.place, c.generation, stored_[individual].genome, c.genome);
+    candidates.push_back(std::move(c));
+  }
+  if (asked_.size() + candidates.size() > stored_.size()) file_->record(candidates);
+}
+
+// Waits for the results of the first `count` individuals and tells them: those of a generation
+// together, otherwise one by one.
+bool Search::settle(size_t count) {
+  close_generations();  // one that bred nothing has ended already
+  while (told_ < count) {
+    size_t next = by_generations() ? count : told_ + 1;
+    while (!known(told_, next))
+      if (!step()) return false;
+    std::vector<Fitness> results;
+    for (; told_ < next; ++told_) {
+      results.push_back(known_.at(asked_[told_]).fitness);
+      told_failed_ += results.back().failed;
+    }
+    algorithm_->tell(results);
+    close_generations();
+  }
+  return true;
+}
+
+bool Search::known(size_t from, size_t to) const {
+  for (size_t i = from; i < to; ++i)
+    if (!known_.count(asked_[i])) return false;
+  return true;
+}
+
+// Lets free workers begin, then waits for one of them.
+bool Search::step() {
+  while (!queue_.empty() && workers_->running() < workers_->count()) {
+    int individual = queue_.front().individual;
+    queue_.pop_front();
+    workers_->start(individual, training_request(asked_[size_t(individual)]));
+  }
+  WorkerPool::Finished finished = workers_->wait(interrupted_);
+  return finished.job >= 0 && accept(finished.job, finished.outcome);
+}
+
+bool Search::accept(int individual, const Outcome& outcome) {
+  Evaluation e;
+  if (outcome.ok())
+    e = training_answer(outcome.result);
+  else
+    e.failure = outcome.failure;
+  e.genome = asked_[size_t(individual)];
+  e.seconds = outcome.seconds;
+  busy_seconds_ += outcome.seconds;
+  if (e.ok() && !measure(e)) return false;
+  file_->record(e);
+  learn(e);
+  report();
+  return true;
+}
+
+// Adds what is measured, if anything is.
+bool Search::measure(Evaluation& evaluation) {
+  if (measured_names(settings_).empty()) return true;
+  auto outcome = workers_->alone(measuring_request(evaluation.genome), interrupted_);
+  if (!outcome) return false;
+  evaluation.seconds += outcome->seconds;
+  busy_seconds_ += outcome->seconds;
+  if (outcome->ok())
+    evaluation.metrics.merge(measuring_answer(outcome->result));
+  else
+    evaluation.failure = fmt::format("while it was measured: {}", outcome->failure);
+  return true;
+}
+
 void Search::learn(const Evaluation& evaluation) {
   Known known{evaluation, {}};
   if (evaluation.ok())
@@ -121,86 +243,28 @@ void Search::learn(const Evaluation& evaluation) {
   else
     known.fitness.failed = true;
   known.fitness.objectives.resize(settings_.objectives.size(), std::nan(""));
-  known_[evaluation.genome] = std::move(known);
-  ++done_;
+  const Fitness& f = known.fitness;
+  if (!has_failed(f) && f.violation == 0 && !(f.objectives[0] >= best_)) best_ = f.objectives[0];
   failed_ += !evaluation.ok();
+  known_[evaluation.genome] = std::move(known);
 }
 
-void Search::report(int generation) const {
-  if (!progress_) return;
-  double best = std::nan("");
-  for (auto& [genome, k] : known_)
-    if (!has_failed(k.fitness) && k.fitness.violation == 0 && !(k.fitness.objectives[0] >= best))
-      best = k.fitness.objectives[0];
-  double volume = result_.hypervolume.empty() ? 0 : result_.hypervolume.back();
-  progress_({generation, done_, int64_t(settings_.population) * settings_.generations, failed_,
-             best, volume});
-}
-
-// Evaluates what is not known yet; false if it was interrupted.
-bool Search::evaluate(const std::vector<Offspring>& offspring, int workers,
-                      const std::function<bool()>& interrupted) {
-  std::vector<std::string> jobs;
-  std::vector<double> costs;
-  for (auto& o : offspring) {
-    std::string text = star::to_text(o.genome);
-    if (known_.count(text)) continue;
-    if (auto stored = file_->evaluation(text)) {
-      learn(*stored);
-      continue;
-    }
-    jobs.push_back(text);
-    costs.push_back(cost_of(o.genome, pool_, settings_.sizes));
+void Search::close_generations() {
+  while (size_t(result_.generations) < ends_.size() &&
+         told_ == ends_[size_t(result_.generations)]) {
+    last_ = summarise();
+    if (size_t(last_.generation) >= stored_generations_) file_->record(last_);
+    result_.hypervolume.push_back(last_.hypervolume);
+    ++result_.generations;
+    report();
   }
-  int generation = result_.generations;
-  report(generation);
-  auto work = [&](int job) {
-    return to_text(evaluate_candidate(settings_, data_, jobs[size_t(job)]));
-  };
-  auto done = [&](int job, const Outcome& outcome) {
-    Evaluation e;
-    if (outcome.ok())
-      e = from_text(jobs[size_t(job)], outcome.result);
-    else
-      e.failure = outcome.failure;
-    e.genome = jobs[size_t(job)];
-    e.seconds = outcome.seconds;
-    file_->record(e);
-    learn(e);
-    report(generation);
-  };
-  return run_jobs(costs, workers, settings_.limits, work, done, interrupted);
 }
 
-// quality: ln V; the others: twice the value of a Transformer of the run's depth and sizes.
-std::vector<double> Search::reference_point() {
-  std::map<std::string, double> point = file_->reference();
-  if (point.empty()) {
-    Pool pool = extended_pool();
-    Genome transformer = named_genome(fmt::format("@transformer:{}", settings_.max_depth));
-    Backbone model(nullptr, compile(transformer, pool), settings_.sizes);
-    for (auto& [name, value] : static_metrics(model, settings_.cache_context))
-      point[name] = 2 * value;
-    point["quality"] = std::log(double(settings_.sizes.vocab));
-    std::erase_if(point, [&](auto& entry) {
-      auto& all = settings_.objectives;
-      return std::find(all.begin(), all.end(), entry.first) == all.end();
-    });
-    file_->record_reference(point);
-  }
-  std::vector<double> reference;
-  for (auto& name : settings_.objectives) {
-    require(point.count(name), "run file: the reference point lacks {}", name);
-    reference.push_back(point[name]);
-  }
-  return reference;
-}
-
-Generation Search::summarise(int generation, const std::vector<double>& reference) const {
+Generation Search::summarise() const {
   Generation g;
-  g.generation = generation;
-  g.evaluated = done_;
-  g.failed = failed_;
+  g.generation = result_.generations;
+  g.evaluated = int64_t(told_);
+  g.failed = int64_t(told_failed_);
   std::vector<Fitness> fitness;
   for (int i : algorithm_->population()) {
     g.population.push_back(asked_[size_t(i)]);
@@ -216,44 +280,21 @@ Generation Search::summarise(int generation, const std::vector<double>& referenc
       if (f.violation == 0) points.push_back(f.objectives);
     }
   }
-  g.hypervolume = points.empty() ? 0 : hypervolume(points, reference);
+  g.hypervolume = points.empty() ? 0 : hypervolume(points, reference_);
   return g;
 }
 
-SearchResult Search::run(RunFile& file, int workers,
-                         const std::function<void(const SearchProgress&)>& progress,
-                         const std::function<bool()>& interrupted) {
-  file_ = &file;
-  prepare_blas();
-  progress_ = progress;
-  std::vector<double> reference = reference_point();
-  Generation last;
-  for (int generation = 0; generation < settings_.generations; ++generation) {
-    std::vector<Offspring> offspring = algorithm_->ask(settings_.population);
-    std::vector<Candidate> candidates;
-    for (auto& o : offspring) {
-      Candidate c{generation, int(candidates.size()), star::to_text(o.genome), {}, o.origin};
-      for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)]);
-      candidates.push_back(std::move(c));
-    }
-    for (auto& c : candidates) asked_.push_back(c.genome);
-    file_->record(candidates);
-    if (!evaluate(offspring, workers, interrupted)) {
-      result_.interrupted = true;
-      break;
-    }
-    std::vector<Fitness> told;
-    for (auto& c : candidates) told.push_back(known_.at(c.genome).fitness);
-    algorithm_->tell(told);
-    last = summarise(generation, reference);
-    file_->record(last);
-    result_.hypervolume.push_back(last.hypervolume);
-    result_.generations = generation + 1;
-    report(result_.generations);
-  }
-  result_.evaluated = done_;
+void Search::report() const {
+  if (!progress_) return;
+  double volume = result_.hypervolume.empty() ? 0 : result_.hypervolume.back();
+  progress_({result_.generations, int64_t(known_.size()),
+             int64_t(settings_.population) * settings_.generations, failed_, best_, volume});
+}
+
+void Search::finish() {
+  result_.evaluated = int64_t(known_.size());
   result_.failed = failed_;
-  for (auto& genome : last.front) {
+  for (auto& genome : last_.front) {
     const Known& k = known_.at(genome);
     FrontMember member{genome, {}, k.evaluation.metrics};
     for (size_t i = 0; i < settings_.objectives.size(); ++i)
@@ -264,7 +305,6 @@ SearchResult Search::run(RunFile& file, int workers,
   std::stable_sort(result_.front.begin(), result_.front.end(), [&](auto& a, auto& b) {
     return a.objectives.at(first) < b.objectives.at(first);
   });
-  return result_;
 }
 
 }  // namespace star

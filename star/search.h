@@ -1,27 +1,24 @@
-// The search: generations of genomes, each trained a little in a worker process, judged, selected
-// and recombined (star/README.md).
+// The search: genomes are bred, each trained a little in a worker process, judged, selected and
+// recombined (star/README.md).
 //
 // Everything follows from the settings: the result depends neither on the number of workers nor on
 // the order in which they finish. A search that was stopped anywhere is replayed from its run file
 // and goes on where it was; what the file holds is not evaluated again.
 #pragma once
 
+#include <deque>
 #include <functional>
+#include <limits>
 
+#include "star/candidate.h"
 #include "star/evolution.h"
-#include "star/objectives.h"
-#include "star/search_settings.h"
-#include "star/store.h"
+#include "star/workers.h"
 
 namespace star {
 
-// Trains one genome as a candidate and judges it: its metrics, or why it failed. One thread.
-Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& data,
-                              const std::string& genome);
-
 struct SearchProgress {
   int generation;       // running, from 0
-  int64_t done, total;  // evaluations, cached ones included
+  int64_t done, total;  // evaluations, stored ones included
   int64_t failed;
   double best;         // least first objective of a feasible candidate; NaN before there is one
   double hypervolume;  // of the last complete generation's front
@@ -38,6 +35,7 @@ struct SearchResult {
   int64_t evaluated = 0, failed = 0;
   std::vector<double> hypervolume;  // of each generation's front
   std::vector<FrontMember> front;   // by the first objective
+  double busy = 0;  // share of the workers' time that they worked; NaN if there was nothing to do
   bool interrupted = false;
 };
 
@@ -47,34 +45,65 @@ class Search {
   Search(const SearchSettings& settings, const Dataset& data);
   ~Search();
 
+  // Workers on this machine, as `run` takes them.
+  std::unique_ptr<Workers> local_workers(int count) const;
+
   // Runs until the last generation, or until `interrupted`, asked often, says so. What `file`, made
-  // with these settings, holds already is taken from there. Called once.
-  SearchResult run(RunFile& file, int workers,
+  // with these settings, holds already is taken from there; this process must be its only writer
+  // (RunFile::claim). Called once.
+  SearchResult run(RunFile& file, Workers& workers,
                    const std::function<void(const SearchProgress&)>& progress = {},
-                   const std::function<bool()>& interrupted = {});
+                   const Interrupt& interrupted = {});
 
  private:
   struct Known {
     Evaluation evaluation;
     Fitness fitness;
   };
-  bool evaluate(const std::vector<Offspring>& offspring, int workers,
-                const std::function<bool()>& interrupted);
+  struct Queued {
+    int individual;
+    double cost;
+  };
+
+  bool by_generations() const { return settings_.lag == kByGenerations; }
+  bool search();
+  bool set_reference();
+  bool measure_reference(std::map<std::string, double>& point);
+  void breed(int count);
+  void record(const std::vector<Offspring>& offspring);
+  bool settle(size_t count);
+  bool known(size_t from, size_t to) const;
+  bool step();
+  bool accept(int individual, const Outcome& outcome);
+  bool measure(Evaluation& evaluation);
   void learn(const Evaluation& evaluation);
-  std::vector<double> reference_point();
-  Generation summarise(int generation, const std::vector<double>& reference) const;
-  void report(int generation) const;
+  void close_generations();
+  Generation summarise() const;
+  void report() const;
+  void finish();
 
   const SearchSettings& settings_;
   const Dataset& data_;
-  RunFile* file_ = nullptr;
   Pool pool_;
   std::unique_ptr<Algorithm> algorithm_;
-  std::vector<std::string> asked_;      // the genome of each individual
-  std::map<std::string, Known> known_;  // evaluated
-  int64_t done_ = 0, failed_ = 0;
-  SearchResult result_;
+  RunFile* file_ = nullptr;
+  Workers* workers_ = nullptr;
   std::function<void(const SearchProgress&)> progress_;
+  Interrupt interrupted_;
+
+  std::vector<double> reference_;  // of the hypervolume
+  std::vector<Candidate> stored_;  // what the file held at the start
+  size_t stored_generations_ = 0;
+  std::vector<std::string> asked_;  // the genome of each individual
+  std::vector<size_t> ends_;        // individuals until the end of each generation
+  size_t told_ = 0, told_failed_ = 0;
+  std::deque<Queued> queue_;            // bred, not started
+  std::map<std::string, Known> known_;  // evaluated
+  int64_t failed_ = 0;                  // of these
+  double best_ = std::numeric_limits<double>::quiet_NaN();
+  double busy_seconds_ = 0;
+  Generation last_;
+  SearchResult result_;
 };
 
 }  // namespace star

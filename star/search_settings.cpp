@@ -15,6 +15,9 @@ void for_each_setting(Settings& s, const F& f) {
   f("algorithm", s.algorithm);
   f("population", s.population);
   f("generations", s.generations);
+  f("lag", s.lag);
+  f("crossover_points", s.crossover_points);
+  f("mutation_rate", s.mutation_rate);
   f("min_depth", s.min_depth);
   f("max_depth", s.max_depth);
   f("pool", s.pool);
@@ -22,6 +25,7 @@ void for_each_setting(Settings& s, const F& f) {
   f("start", s.start);
   f("objectives", s.objectives);
   f("bounds", s.bounds);
+  f("hv_reference", s.hv_reference);
   f("cache_context", s.cache_context);
   f("width", s.sizes.width);
   f("heads", s.sizes.heads);
@@ -63,7 +67,96 @@ void read_setting(const nlohmann::json& json, const char* name, T& field) {
   require(fits, "run file: the setting `{}` is {}", name, json.dump());
 }
 
+// Collects options as words of a shell.
+class Command {
+ public:
+  explicit Command(const std::string& program) : text_(shell_word(program) + " search") {}
+
+  void add(const char* option, const std::string& value) {
+    text_ += fmt::format(" {} {}", option, shell_word(value));
+  }
+  template <class T>
+  void add_unless(const T& usual, const char* option, const T& value) {
+    if (value == usual) return;
+    if constexpr (std::is_arithmetic_v<T>)
+      add(option, fmt::format("{}", value));  // the shortest text that reads back as the number
+    else
+      add(option, value);
+  }
+  void add_values(const char* option, const std::map<std::string, double>& values) {
+    for (auto& [name, value] : values) add(option, fmt::format("{}={}", name, value));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+void add_evolution(Command& c, const SearchSettings& s) {
+  const SearchSettings usual;
+  auto depth = [](int low, int high) {
+    return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high);
+  };
+  auto joined = [](const auto& list) { return fmt::format("{}", fmt::join(list, ",")); };
+  c.add_unless(usual.seed, "--seed", s.seed);
+  c.add_unless(usual.algorithm, "--algorithm", s.algorithm);
+  c.add_unless(usual.population, "--population", s.population);
+  c.add_unless(usual.generations, "--generations", s.generations);
+  c.add_unless(usual.lag, "--lag", s.lag);
+  c.add_unless(usual.crossover_points, "--crossover-points", s.crossover_points);
+  c.add_unless(usual.mutation_rate, "--mutation-rate", s.mutation_rate);
+  c.add_unless(depth(usual.min_depth, usual.max_depth), "--depth", depth(s.min_depth, s.max_depth));
+  c.add_unless(joined(usual.evolve), "--evolve", joined(s.evolve));
+  for (auto& genome : s.start) c.add("--start", genome);
+  c.add_unless(joined(usual.objectives), "--objectives", joined(s.objectives));
+  c.add_values("--max", s.bounds);
+  c.add_values("--hv-ref", s.hv_reference);
+  c.add_unless(usual.cache_context, "--cache-context", s.cache_context);
+}
+
+void add_candidates(Command& c, const SearchSettings& s) {
+  const SearchSettings usual;
+  const TrainOptions &t = s.training, &u = usual.training;
+  c.add_unless(usual.sizes.width, "--width", s.sizes.width);
+  c.add_unless(usual.sizes.heads, "--heads", s.sizes.heads);
+  c.add("--seq", fmt::format("{}", s.sizes.seq));  // its default depends on the data
+  c.add_unless(usual.sizes.window, "--window", s.sizes.window);
+  c.add_unless(u.steps, "--steps", t.steps);
+  c.add_unless(u.batch, "--batch", t.batch);
+  c.add_unless(u.learning_rate, "--lr", t.learning_rate);
+  c.add_unless(u.warmup, "--warmup", t.warmup);
+  c.add_unless(u.optimizer.weight_decay, "--weight-decay", t.optimizer.weight_decay);
+  c.add_unless(u.optimizer.clip, "--clip", t.optimizer.clip);
+  c.add_unless(u.optimizer.beta1, "--beta1", t.optimizer.beta1);
+  c.add_unless(u.optimizer.beta2, "--beta2", t.optimizer.beta2);
+  c.add_unless(u.optimizer.epsilon, "--epsilon", t.optimizer.epsilon);
+  c.add_unless(usual.limits.cpu_seconds, "--timeout", s.limits.cpu_seconds);
+  if (s.limits.memory_bytes != usual.limits.memory_bytes)
+    c.add("--memory-limit", fmt::format("{}", double(s.limits.memory_bytes) / (1 << 20)));
+}
+
 }  // namespace
+
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./,:=@%+";
+  if (!text.empty() && text.find_first_not_of(kPlain) == text.npos) return text;
+  std::string word = "'";
+  for (char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+std::string reproducing_command(const SearchSettings& s, const std::string& run,
+                                const std::string& program) {
+  Command command(program);
+  if (!s.data_path.empty()) command.add("--data", s.data_path);
+  if (s.data_path.empty() && s.task != "source") command.add("--task", s.task);
+  bool named = s.pool == "paper" || s.pool == "extended";
+  command.add_unless(std::string("paper"), "--pool", named ? s.pool : run);
+  add_evolution(command, s);
+  add_candidates(command, s);
+  return command.text();
+}
 
 std::string settings_to_json(const SearchSettings& settings) {
   nlohmann::ordered_json json;

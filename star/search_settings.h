@@ -13,6 +13,8 @@
 
 namespace star {
 
+inline constexpr int kByGenerations = -1;
+
 struct SearchSettings {
   // What is searched, and how. The defaults are sizes at which a search ends within ten minutes on
   // two cores and candidates differ by more than their noise over seeds.
@@ -20,19 +22,25 @@ struct SearchSettings {
   std::string algorithm = "nsga2";
   int population = 16;
   int generations = 5;
+  // Steady breeding: offspring i from the results 0 … i − 1 − lag, in the order in which they were
+  // asked for. Workers wait less, parents are older. Or by generations, each from all before it.
+  int lag = kByGenerations;
+  int crossover_points = 2;
+  double mutation_rate = 0.1;                      // of each digit
   int min_depth = 8, max_depth = 8;                // LIVs
   std::string pool = "paper";                      // or "extended", or a pool file's text
   std::vector<std::string> evolve = {"backbone"};  // operator, featurizer
   std::vector<std::string> start;                  // genomes or names that come first
   std::vector<std::string> objectives = {"quality", "params"};
-  std::map<std::string, double> bounds;  // largest values
+  std::map<std::string, double> bounds;        // largest values
+  std::map<std::string, double> hv_reference;  // where the reference point is not the usual one
   int64_t cache_context = 4096;
   // The candidates.
   Sizes sizes;
   // The rate was chosen by measurement: of 2e-3, 5e-3 and 1e-2 it gave the least mean loss over
   // attention, gated convolution with attention, and the selective state space.
   TrainOptions training = {.steps = 150, .batch = 8, .learning_rate = 1e-2};
-  Limits limits;
+  Limits limits = {.memory_bytes = uint64_t(4) << 30};
   // What they are trained on.
   std::string data_path, task;  // one of them; the path is absolute
   std::string data_identity;
@@ -43,5 +51,14 @@ struct SearchSettings {
 std::string settings_to_json(const SearchSettings& settings);
 // Throws `Error` where the text is not what settings_to_json writes.
 SearchSettings settings_from_json(const std::string& text);
+
+// A line for a POSIX shell that makes the same run again: "star search" with every option that is
+// not at its default. `run` is the path of a run file with these settings, for the pool where that
+// was a file; `program` is how star is called.
+std::string reproducing_command(const SearchSettings& settings, const std::string& run,
+                                const std::string& program = "star");
+
+// A word of a shell, quoted where it must be.
+std::string shell_word(const std::string& text);
 
 }  // namespace star

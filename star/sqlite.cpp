@@ -1,5 +1,6 @@
 #include "star/sqlite.h"
 
+#include <cstring>
 #include <limits>
 
 #include "core/error.h"
@@ -26,6 +27,14 @@ void Connection::fail_with(int code) const {
       fail("{}: the run file is in use by another process", path_);
     case SQLITE_FULL:
       fail("{}: no space left on the disk", path_);
+    case SQLITE_READONLY:
+      fail("{}: the run file cannot be written", path_);
+    case SQLITE_CANTOPEN:
+      fail("{}: neither it nor a journal beside it can be opened for writing", path_);
+    case SQLITE_IOERR:
+      if (int reason = handle_ ? sqlite3_system_errno(handle_.get()) : 0)
+        fail("{}: {}", path_, std::strerror(reason));
+      [[fallthrough]];
     default:
       fail("{}: {}", path_, handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code));
   }

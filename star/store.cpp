@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "core/error.h"
 #include "star/sqlite.h"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr int64_t kApplication = 0x53544152;  // "STAR"
 constexpr int64_t kVersion = 1;
+constexpr int kClaimTries = 100;  // 20 ms apart
 
 constexpr const char* kSchema = R"(
 CREATE TABLE run (settings TEXT NOT NULL) STRICT;
@@ -80,6 +83,29 @@ class RunFile::Database : public Connection {
     execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
   }
 
+  ~Database() {
+    if (claim_ >= 0) ::close(claim_);
+  }
+
+  // A lock of an open file description, far behind the bytes that SQLite locks: SQLite's unlocking
+  // does not touch it, and it ends with this process, however that ends, once its workers have
+  // ended too. They do so at once, which is waited for.
+  void claim() {
+    claim_ = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
+    require(claim_ >= 0, "{}: {}", path(), std::strerror(errno));
+    struct flock lock = {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = off_t(1) << 60;
+    lock.l_len = 1;
+    for (int tries = 0; ::fcntl(claim_, F_OFD_SETLK, &lock) != 0; ++tries) {
+      int reason = errno;
+      require(reason == EACCES || reason == EAGAIN, "{}: {}", path(), std::strerror(reason));
+      require(tries < kClaimTries, "{}: another process is at work on this run", path());
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+
   int64_t genome_id(const std::string& genome) {
     Statement(*this, "INSERT OR IGNORE INTO genomes (genome) VALUES (?)").bind(genome).run();
     Statement find(*this, "SELECT id FROM genomes WHERE genome = ?");
@@ -107,6 +133,9 @@ class RunFile::Database : public Connection {
     }
     return evaluation;
   }
+
+ private:
+  int claim_ = -1;
 };
 
 RunFile::RunFile(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -157,6 +186,8 @@ RunFile RunFile::open(const std::string& path) {
   file.settings();
   return file;
 }
+
+void RunFile::claim() { database_->claim(); }
 
 std::string RunFile::settings() const {
   Statement row(*database_, "SELECT settings FROM run");

@@ -71,6 +71,10 @@ class RunFile {
   // Errors: missing, not a run file, damaged, written by a newer version.
   static RunFile open(const std::string& path);
 
+  // Makes this process the only one that goes on with the run, as long as this object lives. Other
+  // processes may read. Error: another one does already, or the file cannot be written.
+  void claim();
+
   RunFile(RunFile&&) noexcept;
   RunFile& operator=(RunFile&&) noexcept;
   ~RunFile();

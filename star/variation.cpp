@@ -139,7 +139,8 @@ Genome crossover(Rng& rng, const Genome& a, const Genome& b, const Pool& pool,
 Genome mutate(Rng& rng, const Genome& genome, const Pool& pool, const VariationConfig& config) {
   Genome result = genome;
   if (config.backbone) {
-    const Pool effective = effective_pool(genome, pool);
+    Pool changed;
+    const Pool& effective = effective_pool(genome, pool, changed);
     for (Segment& s : result.segments) mutate_segment(rng, s, effective, config.rate);
     mutate_depth(rng, result.segments, effective, config);
   }

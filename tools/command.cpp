@@ -1,15 +1,20 @@
 #include "tools/command.h"
 
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 
 #include "core/clock.h"
 #include "liv/pool_file.h"
+#include "star/search_settings.h"
 #include "star/source_text.h"
+#include "star/store.h"
 #include "star/tasks.h"
 #include "star/text.h"
 
@@ -22,6 +27,17 @@ std::string clock_text(double seconds) {
   int64_t s = int64_t(seconds + 0.5);
   return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
                    : fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+bool is_terminal() {
+  const char* kind = std::getenv("TERM");
+  return isatty(STDERR_FILENO) && kind && std::string_view(kind) != "dumb";
+}
+
+size_t terminal_columns() {
+  winsize size = {};
+  bool known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
 }
 
 template <class T>
@@ -49,6 +65,15 @@ CLI::Validator whole_number() {
                                     : fmt::format("{} is not a whole number below 2^64", text);
       },
       "");
+}
+
+// What is given for --pool, as `named_pool` takes it.
+std::string pool_given(const std::string& name_or_path) {
+  std::ifstream file(name_or_path, std::ios::binary);
+  std::string head(15, ' ');
+  bool run = file.read(head.data(), 15) && head == "SQLite format 3";
+  return run ? settings_from_json(RunFile::open(name_or_path).settings()).pool
+             : pool_setting(name_or_path);
 }
 
 }  // namespace
@@ -113,8 +138,8 @@ std::unique_ptr<Dataset> DataOptions::open(int64_t length, uint64_t seed,
 }
 
 void declare_pool(CLI::App& app, std::string& pool) {
-  app.add_option("--pool", pool, "LIV classes: paper (17), extended (25), or a pool file")
-      ->transform(pool_setting)
+  app.add_option("--pool", pool, "LIV classes: paper (17), extended (25), a pool file or a run's")
+      ->transform(pool_given)
       ->capture_default_str();
 }
 
@@ -177,6 +202,15 @@ void declare_training(CLI::App& app, TrainOptions& o) {
   app.add_option("--weight-decay", o.optimizer.weight_decay, "Of linear maps and the embedding")
       ->check(number_from_zero())
       ->capture_default_str();
+  app.add_option("--beta1", o.optimizer.beta1, "Of AdamW: decay of the gradient's mean")
+      ->check(number_within(0, 1))
+      ->capture_default_str();
+  app.add_option("--beta2", o.optimizer.beta2, "Of AdamW: decay of its square's mean")
+      ->check(number_within(0, 1))
+      ->capture_default_str();
+  app.add_option("--epsilon", o.optimizer.epsilon, "Of AdamW: added to the root of that mean")
+      ->check(number_above_zero())
+      ->capture_default_str();
   app.add_option("--clip", o.optimizer.clip, "Largest norm of the gradient; 0: no limit")
       ->check(number_from_zero())
       ->capture_default_str();
@@ -197,31 +231,36 @@ bool interrupted() {
 }
 
 Progress::Progress(bool quiet, std::string what, int64_t total)
-    : quiet_(quiet),
-      terminal_(isatty(STDERR_FILENO)),
-      what_(std::move(what)),
-      total_(total),
-      start_(seconds_now()) {}
+    : quiet_(quiet), terminal_(is_terminal()), what_(std::move(what)), total_(total) {}
 
 Progress::~Progress() { finish(); }
 
 void Progress::update(int64_t done, const std::string& note) {
   double t = seconds_now();
+  if (before_ < 0) {
+    before_ = done;
+    start_ = t;
+  }
   bool last = done == total_;
   if (quiet_ || (!last && t - last_ < (terminal_ ? 0.1 : 10))) return;
   last_ = t;
-  double rate = double(done) / std::max(t - start_, 1e-9);
-  double left = rate > 0 ? double(total_ - done) / rate : 0;
-  std::string line = fmt::format("{} {}/{}  {}  {:.1f}/s  {} left", what_, done, total_, note, rate,
-                                 clock_text(left));
+  double rate = double(done - before_) / std::max(t - start_, 1e-9);
+  std::string left = rate > 0 ? clock_text(double(total_ - done) / rate) : "-";
+  std::string line = fmt::format("{} {}/{}  {}  {:.{}f}/s  {} left", what_, done, total_, note,
+                                 rate, rate < 1 ? 2 : 1, left);
   if (!terminal_) {
     fmt::print(stderr, "{}\n", line);
     return;
   }
   constexpr int kWidth = 20;
   int full = total_ ? int(double(done) / double(total_) * kWidth) : kWidth;
-  fmt::print(stderr, "\r\033[K[{}{}] {}", std::string(size_t(full), '#'),
-             std::string(size_t(kWidth - full), '.'), line);
+  std::string bar(size_t(full), '#'), rest(size_t(kWidth - full), '.');
+  if (const char* no_color = std::getenv("NO_COLOR"); !no_color || !*no_color)
+    bar = fmt::format("\033[32m{}\033[0m", bar);
+  // A line that wraps could not be drawn over.
+  size_t columns = terminal_columns(), used = kWidth + 3;
+  line.resize(std::min(line.size(), columns > used ? columns - used - 1 : 0));
+  fmt::print(stderr, "\r\033[K[{}{}] {}", bar, rest, line);
   std::fflush(stderr);
   drawn_ = true;
 }

@@ -79,8 +79,9 @@ void declare_training(CLI::App& app, TrainOptions& options);
 // True once SIGINT or SIGTERM has come; the handler is installed by the first call.
 bool interrupted();
 
-// Progress on standard error: a bar that redraws itself on a terminal, a line now and then
-// elsewhere, nothing when quiet.
+// Progress on standard error: a bar that redraws itself on a terminal, in colour unless NO_COLOR is
+// set; a line now and then elsewhere; nothing when quiet. The rate is that of this process: what
+// was done before the first update does not count.
 class Progress {
  public:
   Progress(bool quiet, std::string what, int64_t total);
@@ -92,7 +93,8 @@ class Progress {
   bool quiet_, terminal_;
   std::string what_;
   int64_t total_;
-  double start_, last_ = 0;
+  int64_t before_ = -1;  // done at the first update
+  double start_ = 0, last_ = 0;
   bool drawn_ = false;
 };
 

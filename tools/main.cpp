@@ -1,4 +1,5 @@
 // star: searches for neural architectures among linear input-varying operators.
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -6,6 +7,7 @@
 #include <fstream>
 
 #include "tools/command.h"
+#include "tools/ranks/ranks.h"
 
 namespace star {
 namespace {
@@ -85,17 +87,14 @@ int run(int argc, char** argv) {
   }
 }
 
-}  // namespace
-}  // namespace star
-
-int main(int argc, char** argv) {
-  star::limit_memory();
+// The exit status of the command line.
+int command(int argc, char** argv) {
   try {
-    return star::run(argc, argv);
-  } catch (const star::Error& e) {
+    return run(argc, argv);
+  } catch (const Error& e) {
     fmt::print(stderr, "star: {}\n", e.what());
     return 2;
-  } catch (const star::Interrupted& e) {
+  } catch (const Interrupted& e) {
     fmt::print(stderr, "star: {}\n", e.what());
     return 130;
   } catch (const std::bad_alloc&) {
@@ -105,4 +104,13 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "star: {}\n", e.what());
     return 1;
   }
+}
+
+}  // namespace
+}  // namespace star
+
+int main(int argc, char** argv) {
+  star::limit_memory();
+  signal(SIGXFSZ, SIG_IGN);  // writing fails instead, and is said where it fails
+  return star::run_ranks(argc, argv, star::command);
 }

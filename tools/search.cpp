@@ -4,6 +4,7 @@
 
 #include "star/search.h"
 #include "tools/command.h"
+#include "tools/ranks/ranks.h"
 
 namespace star {
 namespace {
@@ -15,34 +16,16 @@ struct SearchCommand {
   SearchSettings settings;
   std::string program;  // as it was called
   std::string out, resume, depth = "8", objectives = "quality,params", preset;
-  std::vector<std::string> bounds;
-  int workers = 0;
-  double memory_mib = 4096;
+  std::vector<std::string> bounds, hv_reference;
+  int lag = 0, workers = 0;
+  bool steady = false;
+  double memory_mib = double(SearchSettings().limits.memory_bytes) / (1 << 20);
 
   void run() {
+    interrupted();  // from here on a signal is an orderly end
     settings.cpu_target = cpu_backend().target;
     settings.blas_core = blas_core();
-    bool resuming = !resume.empty();
-    std::string path = resuming ? resume : (out.empty() ? free_path() : out);
-    std::unique_ptr<Dataset> dataset;
-    if (!resuming) {
-      dataset = data.open(model.length, common.seed, "source");
-      fill(*dataset);
-    } else {
-      RunFile stored = RunFile::open(path);
-      SearchSettings then = settings_from_json(stored.settings());
-      warn_of_other_processor(then);
-      settings = then;
-      DataOptions source{settings.data_path, settings.task};
-      dataset = source.open(settings.sizes.seq, settings.seed);
-      require(dataset->identity() == settings.data_identity,
-              "{}: the data is no longer what the search began with ({}, then {})", path,
-              dataset->identity(), settings.data_identity);
-    }
-    Search search(settings, *dataset);  // refuses bad settings before a file appears
-    RunFile file =
-        resuming ? RunFile::open(path) : RunFile::create(path, settings_to_json(settings));
-    go(search, file, path);
+    resume.empty() ? begin() : go_on();
   }
 
  private:
@@ -51,6 +34,30 @@ struct SearchCommand {
       std::string path = i == 1 ? "star.run" : fmt::format("star-{}.run", i);
       if (!std::filesystem::exists(path)) return path;
     }
+  }
+
+  void begin() {
+    std::unique_ptr<Dataset> dataset = data.open(model.length, common.seed, "source");
+    fill(*dataset);
+    Search search(settings, *dataset);  // refuses bad settings before a file appears
+    std::string path = out.empty() ? free_path() : out;
+    RunFile file = RunFile::create(path, settings_to_json(settings));
+    go(search, file, path);
+  }
+
+  void go_on() {
+    RunFile file = RunFile::open(resume);
+    file.claim();
+    SearchSettings then = settings_from_json(file.settings());
+    warn_of_other_processor(then);
+    settings = then;
+    DataOptions source{settings.data_path, settings.task};
+    std::unique_ptr<Dataset> dataset = source.open(settings.sizes.seq, settings.seed);
+    require(dataset->identity() == settings.data_identity,
+            "{}: the data is no longer what the search began with ({}, then {})", resume,
+            dataset->identity(), settings.data_identity);
+    Search search(settings, *dataset);
+    go(search, file, resume);
   }
 
   // The settings that follow from other options and from the data.
@@ -63,10 +70,12 @@ struct SearchCommand {
     auto [low, high] = parse_depth();
     settings.min_depth = low;
     settings.max_depth = high;
+    if (steady) settings.lag = lag;
     settings.seed = settings.training.seed = common.seed;
     settings.pool = model.pool;
     settings.objectives = parse_objectives(objectives);
-    for (auto& text : bounds) settings.bounds.insert(parse_bound(text));
+    for (auto& text : bounds) settings.bounds.insert(parse_value(text, "--max"));
+    for (auto& text : hv_reference) settings.hv_reference.insert(parse_value(text, "--hv-ref"));
     settings.sizes = model.for_data(dataset);
     if (!data.path.empty())
       settings.data_path = std::filesystem::absolute(data.path).lexically_normal();
@@ -98,10 +107,30 @@ struct SearchCommand {
   }
 
   void go(Search& search, RunFile& file, const std::string& path) {
-    int count = workers > 0 ? workers : common.cores();
+    if (resume.empty()) file.claim();
+    std::unique_ptr<Workers> crew =
+        workers_for(search, settings, workers > 0 ? workers : common.cores());
+    int count = crew->count();
     if (!common.quiet)
       fmt::print(stderr, "star: {} generations of {}, {} worker{}, run file {}\n",
                  settings.generations, settings.population, count, count == 1 ? "" : "s", path);
+    std::string onward = fmt::format("{} search --resume {}", program, shell_word(path));
+    SearchResult result;
+    try {
+      result = search_with(search, file, *crew);
+    } catch (const Error& e) {  // the disk is full, no process can be had
+      throw Failure(fmt::format("{}; what was found is kept, go on with: {}", e.what(), onward));
+    }
+    if (result.interrupted) throw Interrupted(fmt::format("interrupted; go on with: {}", onward));
+    common.json ? print_result_json(result, path) : print_text(result, path);
+    if (!result.front.empty()) return;
+    for (auto& e : file.evaluations())
+      if (!e.ok())
+        throw Failure(fmt::format("every candidate failed; {}: {}", e.genome, e.failure));
+    throw Failure("no candidate was evaluated");
+  }
+
+  SearchResult search_with(Search& search, RunFile& file, Workers& crew) const {
     Progress bar(common.quiet, "candidate", int64_t(settings.population) * settings.generations);
     auto show = [&](const SearchProgress& p) {
       bar.update(p.done,
@@ -110,17 +139,7 @@ struct SearchCommand {
                              std::isnan(p.best) ? "-" : fmt::format("{:.4f}", p.best),
                              p.hypervolume, p.failed ? fmt::format("  {} failed", p.failed) : ""));
     };
-    SearchResult result = search.run(file, count, show, [] { return interrupted(); });
-    bar.finish();
-    if (result.interrupted)
-      throw Interrupted(
-          fmt::format("interrupted; go on with: {} search --resume {}", program, path));
-    common.json ? print_result_json(result, path) : print_text(result, path);
-    if (!result.front.empty()) return;
-    for (auto& e : file.evaluations())
-      if (!e.ok())
-        throw Failure(fmt::format("every candidate failed; {}: {}", e.genome, e.failure));
-    throw Failure("no candidate was evaluated");
+    return search.run(file, crew, show, [] { return interrupted(); });
   }
 
   void print_result_json(const SearchResult& r, const std::string& path) const {
@@ -132,26 +151,39 @@ struct SearchCommand {
                 {"evaluated", r.evaluated},
                 {"failed", r.failed},
                 {"hypervolume", r.hypervolume},
+                {"busy", r.busy},
+                {"command", reproducing_command(settings, path, program)},
                 {"front", front}});
   }
 
+  // Losses and times to four places, what is counted whole.
+  static int places(const std::string& objective) {
+    Objective::What what = parse_objective(objective, "objective").what;
+    bool fine =
+        what == Objective::quality || what == Objective::prefill || what == Objective::decode;
+    return fine ? 4 : 0;
+  }
+
   void print_text(const SearchResult& r, const std::string& path) const {
-    fmt::print("{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}\n\n",
-               r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back());
-    for (auto& name : settings.objectives) fmt::print("{:>12}", name);
+    fmt::print("{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}{}\n\n",
+               r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back(),
+               std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
+    auto width = [](const std::string& name) { return std::max<size_t>(12, name.size() + 2); };
+    for (auto& name : settings.objectives) fmt::print("{:>{}}", name, width(name));
     fmt::print("  genome\n");
     for (auto& m : r.front) {
       for (auto& name : settings.objectives)
-        fmt::print("{:12.{}f}", m.objectives.at(name), name == "quality" ? 4 : 0);
+        fmt::print("{:{}.{}f}", m.objectives.at(name), width(name), places(name));
       fmt::print("  {}\n", m.genome);
     }
     if (r.front.empty()) return;
-    fmt::print("\nrun file    {}\ntrain one   {} train {} --out best.safetensors\n", path, program,
-               path);
-    // The classes of a pool file are known to the run only.
-    if (settings.pool == "paper" || settings.pool == "extended")
-      fmt::print("read one    {} genome show '{}' --pool {}\n", program, r.front[0].genome,
-                 settings.pool);
+    std::string run = shell_word(path);
+    fmt::print("\nrun file    {}\ntrain one   {} train {} --out best.safetensors\n", run, program,
+               run);
+    bool named = settings.pool == "paper" || settings.pool == "extended";
+    fmt::print("read one    {} genome show '{}' --pool {}\n", program, r.front[0].genome,
+               named ? settings.pool : run);
+    fmt::print("run again   {}\n", reproducing_command(settings, path, program));
   }
 };
 
@@ -177,14 +209,32 @@ void declare_search(CLI::App& app) {
   sub->add_option("--generations", s.generations, "Generations, the initial one included")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
+  CLI::Option* lag =
+      sub->add_option("--lag", c->lag,
+                      "Breed steadily, from all results but this many latest ones, rather than by "
+                      "generations; several times the workers keeps them busy")
+          ->check(CLI::Range(0, 1 << 20));
   sub->add_option("--algorithm", s.algorithm, "How to evolve")
       ->check(CLI::IsMember(algorithm_names()))
       ->capture_default_str();
+  sub->add_option("--crossover-points", s.crossover_points, "Where two parents are cut")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  sub->add_option("--mutation-rate", s.mutation_rate, "Share of the digits that are drawn anew")
+      ->check(number_within(0, 1))
+      ->capture_default_str();
   sub->add_option("--objectives", c->objectives,
-                  fmt::format("What to minimise, of {}", fmt::join(objective_names(), ", ")))
+                  fmt::format("What to minimise, of {}; a latency at the cache context, or as in "
+                              "latency:decode@1000",
+                              fmt::join(objective_names(), ", ")))
       ->capture_default_str();
   sub->add_option("--max", c->bounds, "A bound on an objective: params=500000; may be repeated")
       ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  sub->add_option("--hv-ref", c->hv_reference,
+                  "Where the hypervolume ends, if not at ln V for the quality and twice a "
+                  "Transformer's value: quality=5,params=1e6")
+      ->delimiter(',')
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub->add_option("--start", s.start, "Genomes or names that the initial population begins with")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -195,7 +245,8 @@ void declare_search(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--preset", c->preset, "paper: population 16, 18 generations, depth 24")
       ->check(CLI::IsMember({"paper"}));
-  sub->add_option("--cache-context", s.cache_context, "Tokens at which the cache is counted")
+  sub->add_option("--cache-context", s.cache_context,
+                  "Tokens at which cache, latencies and memory are taken")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
       ->capture_default_str();
   sub->add_option("--timeout", s.limits.cpu_seconds,
@@ -209,8 +260,9 @@ void declare_search(CLI::App& app) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   c->common.declare(*sub);
-  sub->callback([c, root = &app] {
+  sub->callback([c, lag, root = &app] {
     c->program = root->get_name();
+    c->steady = lag->count() > 0;
     c->run();
   });
 }

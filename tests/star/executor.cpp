@@ -12,28 +12,15 @@
 #include <atomic>
 #include <cstdio>
 #include <map>
-#include <new>
 #include <set>
 #include <stdexcept>
 
 #include "core/error.h"
+#include "tests/star/shared.h"
 
 using namespace star;
 
 namespace {
-
-// Memory that parent and workers share.
-struct Shared {
-  std::atomic<int> flag, pid, count;
-
-  static Shared* make() {
-    void* memory =
-        mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    REQUIRE(memory != MAP_FAILED);
-    return new (memory) Shared();
-  }
-  static void free(Shared* shared) { munmap(shared, sizeof(Shared)); }
-};
 
 // So that a job that should have been killed does not outlive a test that fails.
 Limits bounded() {
@@ -149,25 +136,58 @@ TEST_CASE("executor: a job that waits for ever ends at its wall time") {
             limits) == "time limit");
 }
 
-TEST_CASE("executor: a worker killed from outside is a failed job, the others go on") {
+TEST_CASE("executor: a job whose worker was killed from outside is begun again") {
+  for (int kills : {1, 3, 4}) {
+    Shared* shared = Shared::make();
+    std::map<int, Outcome> outcomes;
+    std::vector<double> costs{2, 1};
+    auto work = [&](int job) -> std::string {
+      if (job == 0) {
+        ++shared->count;
+        shared->pid = getpid();
+        return shared->count > kills ? "fine" : spin();
+      }
+      for (int i = 0; i < kills; ++i) {
+        while (shared->pid == 0) {
+        }
+        kill(shared->pid.exchange(0), SIGKILL);
+      }
+      return "fine";
+    };
+    CHECK(
+        run_jobs(costs, 2, bounded(), work, [&](int job, const Outcome& o) { outcomes[job] = o; }));
+    REQUIRE(outcomes.size() == 2);
+    CHECK(outcomes[1].result == "fine");
+    // Three times is enough: what the kernel kills for its memory would be killed for ever.
+    CHECK(shared->count == std::min(kills + 1, 4));
+    if (kills < 4) {
+      CHECK(outcomes[0].result == "fine");
+    } else {
+      CHECK(has(outcomes[0].failure, "SIGKILL"));
+    }
+    Shared::free(shared);
+  }
+}
+
+TEST_CASE("executor: a worker killed while it stands still is begun again when it would go on") {
   Shared* shared = Shared::make();
-  std::map<int, Outcome> outcomes;
-  std::vector<double> costs{2, 1, 1};
-  auto work = [&](int job) -> std::string {
-    if (job == 0) {
-      shared->pid = getpid();
-      spin();
-    }
-    while (shared->pid == 0) {
-    }
-    if (job == 1) kill(shared->pid, SIGKILL);
-    return "fine";
-  };
-  CHECK(run_jobs(costs, 2, bounded(), work, [&](int job, const Outcome& o) { outcomes[job] = o; }));
-  REQUIRE(outcomes.size() == 3);
-  CHECK(has(outcomes[0].failure, "SIGKILL"));
-  CHECK(outcomes[1].result == "fine");
-  CHECK(outcomes[2].result == "fine");
+  WorkerPool pool(bounded());
+  pool.start(0, [&]() -> std::string {
+    shared->pid = getpid();
+    return ++shared->count > 1 ? "second" : spin();
+  });
+  while (shared->pid == 0) {
+  }
+  pool.pause();
+  kill(shared->pid, SIGKILL);
+  pool.start(1, [] {
+    usleep(200'000);  // long enough for a restart, were there one
+    return "alone";
+  });
+  CHECK(pool.wait().outcome.result == "alone");
+  CHECK(shared->count == 1);
+  pool.resume();
+  CHECK(pool.wait().outcome.result == "second");
   Shared::free(shared);
 }
 

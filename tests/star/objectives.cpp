@@ -33,15 +33,38 @@ TEST_CASE("objectives: lists of names, in the order given") {
   CHECK(error_of([] { parse_objectives("size"); }).find("`size`") != std::string::npos);
 }
 
-TEST_CASE("objectives: bounds are positive numbers of known objectives") {
-  CHECK(parse_bound("params=500000") == std::pair<std::string, double>{"params", 500000});
-  CHECK(parse_bound("quality=1.25") == std::pair<std::string, double>{"quality", 1.25});
-  CHECK(parse_bound("flops=2e9") == std::pair<std::string, double>{"flops", 2e9});
-  for (const char* text :
-       {"", "params", "params=", "=5", "params=x", "params=5x", "params= 5", "params=0",
-        "params=-1", "params=nan", "params=5=6", "size=5", "params=1e999"}) {
+TEST_CASE("objectives: a latency names what it is of, and where") {
+  auto parsed = [](const std::string& name) { return parse_objective(name, "--objectives"); };
+  CHECK(parsed("latency") == Objective{Objective::decode, 0});
+  CHECK(parsed("latency:decode") == Objective{Objective::decode, 0});
+  CHECK(parsed("latency:prefill@512") == Objective{Objective::prefill, 512});
+  CHECK(parsed("latency@1") == Objective{Objective::decode, 1});
+  CHECK(parse_objectives("latency:decode@16,quality,latency:decode") ==
+        std::vector<std::string>{"latency:decode@16", "quality", "latency:decode"});
+  for (const char* text : {"latency@", "latency@0", "latency@-1", "latency@1.5", "latency@9e9",
+                           "latency@99999999999999999999", "latency@5@6", "latency@5 ", "cache@5",
+                           "memory@5", "quality@5"}) {
     INFO(std::string(text));
-    CHECK(error_of([&] { parse_bound(text); }).find("--max") == 0);
+    CHECK(error_of([&] { parsed(text); }).find("latency:decode@4096") != std::string::npos);
+  }
+  CHECK(error_of([&] { parsed("latency:encode"); }).find("unknown") != std::string::npos);
+  // Two names for one thing.
+  CHECK(error_of([] { parse_objectives("latency,latency:decode"); }).find("twice") !=
+        std::string::npos);
+  std::string measured;
+  for (auto& name : objective_names()) measured += parsed(name).measured() ? name + " " : "";
+  CHECK(measured == "latency latency:prefill latency:decode memory ");
+}
+
+TEST_CASE("objectives: bounds are positive numbers of known objectives") {
+  CHECK(parse_value("params=500000", "--max") == std::pair<std::string, double>{"params", 500000});
+  CHECK(parse_value("quality=1.25", "--max") == std::pair<std::string, double>{"quality", 1.25});
+  CHECK(parse_value("flops=2e9", "--max") == std::pair<std::string, double>{"flops", 2e9});
+  for (const char* text : {"", "params", "params=", "=5", "params=x", "params=5x", "params= 5",
+                           "params=0", "params=-1", "params=nan", "params=5=6", "size=5",
+                           "params=1e999", "params=inf", "latency:=3", "params@5=3"}) {
+    INFO(std::string(text));
+    CHECK(error_of([&] { parse_value(text, "--max"); }).find("--max") == 0);
   }
 }
 
@@ -72,7 +95,7 @@ TEST_CASE("objectives: the fitness holds the objectives in order, and the excess
 TEST_CASE("objectives: all names are known to both parsers") {
   for (const std::string& name : objective_names()) {
     CHECK(parse_objectives(name).size() == 1);
-    CHECK(parse_bound(name + "=1").first == name);
+    CHECK(parse_value(name + "=1", "--max").first == name);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cmath>
@@ -275,4 +276,30 @@ TEST_CASE("store: one process reads while another writes") {
     REQUIRE(seen);
     check_same(e, *seen);
   }
+}
+
+TEST_CASE("store: one process at a time goes on with a run, others may read") {
+  Folder folder;
+  std::string path = folder.file("run.db");
+  auto in_another_process = [&](auto&& work) {
+    pid_t pid = fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) _exit(has(fault_of(work), "is at work on this run") ? 1 : 0);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WEXITSTATUS(status) == 1;
+  };
+  auto claim = [&] { RunFile::open(path).claim(); };
+  {
+    auto run = RunFile::create(path, "{}");
+    CHECK_FALSE(in_another_process(claim));
+    run.claim();
+    CHECK(in_another_process(claim));
+    run.record(std::vector<Candidate>{{0, 0, "a", {}, "random"}});
+    CHECK(in_another_process(claim));
+    CHECK_FALSE(in_another_process([&] {
+      if (RunFile::open(path).candidates().size() != 1) fail("is at work on this run");
+    }));
+  }
+  CHECK_FALSE(in_another_process(claim));
 }

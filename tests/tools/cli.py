@@ -8,6 +8,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -378,6 +379,59 @@ def check_search(tmp):
     return outcome(first)
 
 
+def check_again(tmp):
+    """The command that a search prints makes the same run file, whatever its options were."""
+    with open(tmp + "/again.pool", "w") as f:
+        f.write(POOL)
+    path = tmp + "/first time.run"
+    said = star("search", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
+                "--generations", "2", "--lag", "2", "--depth", "2-3", "--steps", "3", "--batch", "2", "--seq", "16",
+                "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--warmup", "0.2", "--weight-decay",
+                "0.05", "--clip", "2", "--beta1", "0.8", "--beta2", "0.99", "--epsilon", "1e-7", "--algorithm",
+                "genetic", "--crossover-points", "3", "--mutation-rate", "0.25", "--objectives", "cache,quality",
+                "--max", "params=1e6", "--max", "flops=1e9", "--hv-ref", "quality=5.5,cache=1e5", "--start",
+                "z1111-11111", "--evolve", "backbone,operator", "--cache-context", "64", "--timeout", "100",
+                "--memory-limit", "1000", "--out", path, "--quiet")
+    os.remove(tmp + "/again.pool")
+    command = re.search(r"^run again +(.*)$", said, re.M)[1]
+    done = subprocess.run(command + f" --out '{tmp}/second time.run' --json --quiet", shell=True, cwd=tmp,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, (command, done.stderr)
+    stored = []
+    for run in (path, tmp + "/second time.run"):
+        with sqlite3.connect(run) as file:
+            stored.append([file.execute("SELECT settings FROM run").fetchall(),
+                           file.execute("SELECT name, value FROM metrics ORDER BY evaluation, name").fetchall()])
+    usual = json.loads(star("search", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
+                            "--out", tmp + "/usual.run", "--json", "--quiet"))
+    assert stored[0] == stored[1], command
+    with sqlite3.connect(tmp + "/usual.run") as file:
+        settings, = file.execute("SELECT settings FROM run").fetchone()
+    same = {k for k, v in json.loads(settings).items() if json.loads(stored[0][0][0][0])[k] == v}
+    # All others were given a value of their own.
+    assert same <= {"vocab", "cpu_target", "blas_core"}, same
+    assert usual["command"].endswith("search --population 2 --generations 1 --depth 1 --seq 128 --steps 1"), usual
+
+
+def check_measured(tmp):
+    """Latencies and memory as objectives and as bounds, under the names that were given."""
+    names = ["latency:decode@20", "quality", "latency:prefill", "memory"]
+    found = json.loads(star(*SEARCH, "--objectives", ",".join(names), "--max", "latency=1000", "--cache-context", "32",
+                            "--out", tmp + "/measured.run"))
+    assert found["failed"] == 0 and found["front"] and 0 < found["busy"] <= 1, found
+    for member in found["front"]:
+        assert set(member["objectives"]) == set(names), member
+        assert all(member["metrics"][name] == value > 0 for name, value in member["objectives"].items()), member
+        assert {"latency", "latency:spread", "latency:prefill:spread", "params", "cache"} <= set(member["metrics"])
+        assert member["objectives"]["memory"] > 4 * member["metrics"]["params"], member
+    again = json.loads(star("search", "--resume", tmp + "/measured.run", "--json", "--quiet"))
+    assert outcome(again) == outcome(found) and again["busy"] is None, again
+    for wrong in ("latency:decode@0", "latency:encode", "memory@5", "latency,latency:decode"):
+        star("search", "--objectives", wrong, status=2)
+    star("search", "--hv-ref", "cache=5", "--out", tmp + "/none.run", status=2)
+    assert not os.path.exists(tmp + "/none.run")
+
+
 def check_next_steps(tmp):
     """What a search says to type next can be typed, whatever its pool."""
     said = star("search", "--population", "6", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
@@ -421,7 +475,7 @@ def children(pid):
 
 
 def check_killed_worker(tmp):
-    """A worker killed from outside is one failed candidate; the search ends normally."""
+    """A candidate whose worker is killed from outside is begun again."""
     running = subprocess.Popen([STAR, *SEARCH, "--steps", "60", "--workers", "2", "--out", tmp + "/w.run"],
                                stdout=subprocess.PIPE, text=True)
     victims = []
@@ -431,7 +485,9 @@ def check_killed_worker(tmp):
     out, _ = running.communicate(timeout=600)
     assert running.returncode == 0, running.returncode
     result = json.loads(out)
-    assert result["failed"] == 1 and result["generations"] == 3, result
+    assert result["failed"] == 0 and result["generations"] == 3, result
+    calm = json.loads(star(*SEARCH, "--steps", "60", "--workers", "2", "--out", tmp + "/calm.run"))
+    assert outcome(calm) == outcome(result)
 
 
 def check_limits(tmp):
@@ -456,6 +512,8 @@ def main():
                   ("dump", lambda: check_dump(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),
+                  ("run again", lambda: check_again(tmp)),
+                  ("measured", lambda: check_measured(tmp)),
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),
                   ("killed worker", lambda: check_killed_worker(tmp)),
                   ("limits", lambda: check_limits(tmp))]

@@ -1,0 +1,51 @@
+// Where the candidates of a search are worked on: worker processes that answer requests, here
+// (LocalWorkers) or on several machines (tools/mpi).
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "star/executor.h"
+
+namespace star {
+
+// What a worker process answers to a request. It is called in that process.
+using Answer = std::function<std::string(const std::string& request)>;
+using Interrupt = std::function<bool()>;  // true: stop waiting
+
+// Not for several threads at once.
+class Workers {
+ public:
+  virtual ~Workers() = default;
+
+  virtual int count() const = 0;    // requests at a time
+  virtual int running() const = 0;  // requests now
+
+  // Starts on a request; one more than `count` is an Error.
+  virtual void start(int job, const std::string& request) = 0;
+
+  // As WorkerPool::wait.
+  virtual WorkerPool::Finished wait(const Interrupt& interrupted) = 0;
+
+  // Answers one request on this machine while all others stand still. Nothing: interrupted.
+  virtual std::optional<Outcome> alone(const std::string& request,
+                                       const Interrupt& interrupted) = 0;
+};
+
+class LocalWorkers : public Workers {
+ public:
+  LocalWorkers(int count, const Limits& limits, Answer answer);
+  int count() const override { return count_; }
+  int running() const override { return pool_.running(); }
+  void start(int job, const std::string& request) override;
+  WorkerPool::Finished wait(const Interrupt& interrupted) override;
+  std::optional<Outcome> alone(const std::string& request, const Interrupt& interrupted) override;
+
+ private:
+  int count_;
+  Limits limits_;
+  Answer answer_;
+  WorkerPool pool_;
+};
+
+}  // namespace star

@@ -1,0 +1,75 @@
+// What is measured is compared with what can be counted; times are only seen to be there.
+#include "star/measurement.h"
+
+#include <doctest/doctest.h>
+#include <sched.h>
+
+#include "core/error.h"
+#include "star/compiler.h"
+#include "star/executor.h"
+
+using namespace star;
+
+namespace {
+
+constexpr Sizes kSizes = {.width = 64, .heads = 2, .vocab = 64, .seq = 64};
+
+// In a process of its own, as a measurement wants it.
+double measured(const std::string& genome, const std::function<double(Exec&, Backbone&)>& what) {
+  WorkerPool pool({});
+  pool.start(0, [&] {
+    Exec exec(cpu_backend(), 1);
+    Pool classes = extended_pool();
+    Backbone model(&exec, compile(parse(genome, classes), classes), kSizes, DType::f32, 1);
+    return fmt::format("{}", what(exec, model));
+  });
+  Outcome outcome = pool.wait().outcome;
+  REQUIRE_MESSAGE(outcome.ok(), outcome.failure);
+  return std::stod(outcome.result);
+}
+
+double peak_above_start(const std::string& genome, int64_t context) {
+  return measured(genome, [&](Exec& exec, Backbone& model) {
+    auto before = double(resident_bytes());
+    return double(measure_peak(exec, model, context)) - before;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("measurement: the peak of decoding grows as the state does") {
+  Pool classes = extended_pool();
+  for (const char* genome : {"11111-11111-11111-11111", "61111-61111-61111-61111"}) {
+    CAPTURE(genome);
+    Backbone model(nullptr, compile(parse(genome, classes), classes), kSizes);
+    auto grown = double(model.cache_bytes(2048) - model.cache_bytes(64));
+    double more = peak_above_start(genome, 2048) - peak_above_start(genome, 64);
+    // A state that grows is copied to a place twice as large; half a MiB is what else may differ.
+    CHECK(more >= 0.9 * grown - (1 << 19));
+    CHECK(more <= 3 * grown + (1 << 19));
+  }
+}
+
+TEST_CASE("measurement: times are positive, and a longer prompt takes longer") {
+  auto spread_of = [](const Latency& l) { return l.median_ms > 0 ? l.spread_ms : -1; };
+  CHECK(measured("11111-91111", [&](Exec& exec, Backbone& model) {
+          return spread_of(measure_decode(exec, model, 16));
+        }) >= 0);
+  CHECK(measured("11111-91111", [&](Exec& exec, Backbone& model) {
+          return spread_of(measure_prefill(exec, model, 16));
+        }) >= 0);
+  // By a factor that no disturbance of the machine makes up.
+  CHECK(measured("11111-91111", [&](Exec& exec, Backbone& model) {
+          return measure_prefill(exec, model, 2048).median_ms /
+                 measure_prefill(exec, model, 8).median_ms;
+        }) > 4);
+}
+
+TEST_CASE("measurement: a process keeps to one core") {
+  CHECK(measured("11111", [](Exec&, Backbone&) {
+          pin_to_core();
+          cpu_set_t set;
+          sched_getaffinity(0, sizeof set, &set);
+          return double(CPU_COUNT(&set));
+        }) == 1);
+}

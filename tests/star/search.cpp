@@ -1,0 +1,313 @@
+// The search with workers that train nothing: they answer at once, in any order.
+#include "star/search.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "star/compiler.h"
+#include "star/tasks.h"
+#include "tests/temporary.h"
+
+namespace star {
+namespace {
+
+SearchSettings small_settings() {
+  SearchSettings s;
+  s.seed = 7;
+  s.population = 6;
+  s.generations = 4;
+  s.min_depth = 2;
+  s.max_depth = 4;
+  s.task = "recall";
+  s.sizes = {16, 2, 8, 8, 4};
+  return s;
+}
+
+const Dataset& small_data() {
+  static const TaskData data(parse_task("recall:V=8,L=8"), 1);
+  return data;
+}
+
+class InstantWorkers : public Workers {
+ public:
+  InstantWorkers(int count, uint64_t seed) : count_(count), rng_(seed, "test.workers") {}
+  int count() const override { return count_; }
+  int running() const override { return int(jobs_.size()); }
+
+  void start(int job, const std::string& request) override {
+    REQUIRE(running() < count_);
+    CHECK(asked.insert(request).second);
+    jobs_.push_back({job, request});
+    most_ahead = std::max(most_ahead, job - last_in_order_);
+  }
+
+  WorkerPool::Finished wait(const Interrupt& interrupted) override {
+    if ((interrupted && interrupted()) || jobs_.empty()) return {};
+    const auto one = jobs_.begin() + rng_.below(uint32_t(jobs_.size()));
+    const auto [job, request] = *one;
+    jobs_.erase(one);
+    done_.insert(job);
+    while (done_.count(last_in_order_)) ++last_in_order_;
+    return {job, answer_to(request)};
+  }
+
+  std::optional<Outcome> alone(const std::string& request, const Interrupt&) override {
+    ++measured;
+    const double x = double(request.size()) + ++noise;
+    return Outcome{nlohmann::json{{"latency", x}, {"memory", x}, {"latency:spread", 1}}.dump(), "",
+                   1};
+  }
+
+  std::set<std::string> asked;
+  int measured = 0, most_ahead = 0;
+  double noise = 0;
+
+ private:
+  // A loss that depends on the genome; some fail.
+  static Outcome answer_to(const std::string& request) {
+    const uint64_t hash = hash_text(request);
+    if (hash % 7 == 0) return {"", "time limit", 1};
+    const nlohmann::json metrics = {{"quality", 1 + double(hash % 1000) / 1000},
+                                    {"params", double(hash / 1000 % 1000)},
+                                    {"cache", double(request.size())}};
+    return {nlohmann::json{{"failure", ""}, {"metrics", metrics}, {"curve", {{1, nullptr}}}}.dump(),
+            "", double(hash % 3)};
+  }
+
+  int count_;
+  Rng rng_;
+  std::vector<std::pair<int, std::string>> jobs_;
+  std::set<int> done_;
+  int last_in_order_ = 0;  // the first individual that is not done
+};
+
+// All that a run file holds, times aside.
+std::string contents(const RunFile& file) {
+  std::string text;
+  for (auto& c : file.candidates())
+    text += fmt::format("{} {} {} {} {}\n", c.generation, c.place, c.genome, c.origin,
+                        fmt::join(c.parents, " "));
+  std::map<std::string, std::string> evaluations;
+  for (auto& e : file.evaluations()) {
+    std::string& line = evaluations[e.genome];
+    line = e.failure;
+    for (auto& [name, value] : e.metrics) line += fmt::format(" {}={}", name, value);
+  }
+  for (auto& [genome, line] : evaluations) text += genome + line + "\n";
+  for (auto& g : file.generations())
+    text += fmt::format("{} {} {} {} {} {}\n", g.generation, g.hypervolume, g.evaluated, g.failed,
+                        fmt::join(g.population, " "), fmt::join(g.front, " "));
+  return text;
+}
+
+struct Run {
+  SearchResult result;
+  std::string contents;
+};
+
+Run run(const SearchSettings& settings, Workers& workers, const std::string& path,
+        const Interrupt& interrupted = {}) {
+  const bool begun = std::filesystem::exists(path);
+  RunFile file = begun ? RunFile::open(path) : RunFile::create(path, settings_to_json(settings));
+  Search search(settings, small_data());
+  SearchResult result = search.run(file, workers, {}, interrupted);
+  return {result, contents(file)};
+}
+
+}  // namespace
+
+TEST_CASE("search: neither the number of workers nor their order changes anything") {
+  TemporaryFolder folder;
+  std::set<std::string> different;
+  int run_number = 0;
+  for (int lag : {kByGenerations, 0, 1, 5, 100}) {
+    SearchSettings settings = small_settings();
+    settings.lag = lag;
+    std::string expected;
+    for (int workers : {1, 2, 3, 9}) {
+      InstantWorkers some(workers, uint64_t(++run_number));
+      const Run now = run(settings, some, folder.file(fmt::format("{}.run", run_number)));
+      CHECK(now.result.generations == 4);
+      CHECK(now.result.evaluated == 24);
+      CHECK(now.result.hypervolume.size() == 4);
+      CHECK(some.asked.size() == 24);
+      // No further ahead than it is allowed to look.
+      if (lag >= 0) CHECK(some.most_ahead <= lag);
+      if (expected.empty()) expected = now.contents;
+      CHECK(now.contents == expected);
+    }
+    different.insert(expected);
+  }
+  CHECK(different.size() == 5);
+}
+
+TEST_CASE("search: stopped and gone on with, at every moment, it comes to the same end") {
+  TemporaryFolder folder;
+  for (int lag : {kByGenerations, 3}) {
+    SearchSettings settings = small_settings();
+    settings.lag = lag;
+    InstantWorkers one(1, 1);
+    const Run whole = run(settings, one, folder.file(fmt::format("whole{}", lag)));
+    for (int patience : {1, 2, 5}) {
+      const std::string path = folder.file(fmt::format("{}-{}", lag, patience));
+      Run now;
+      int starts = 0;
+      do {
+        InstantWorkers two(2, uint64_t(starts++));
+        int left = patience;
+        now = run(settings, two, path, [&] { return left-- == 0; });
+        CHECK(int(two.asked.size()) <= patience + 2);
+      } while (now.result.interrupted);
+      CHECK(starts == (24 + patience - 1) / patience);
+      CHECK(now.contents == whole.contents);
+      CHECK(now.result.hypervolume == whole.result.hypervolume);
+      // Once more: nothing is left to do.
+      InstantWorkers idle(2, 0);
+      CHECK(run(settings, idle, path).contents == whole.contents);
+      CHECK(idle.asked.empty());
+      CHECK(std::isnan(run(settings, idle, path).result.busy));
+    }
+  }
+}
+
+TEST_CASE("search: parents of steady breeding were known when the lag says so") {
+  TemporaryFolder folder;
+  SearchSettings settings = small_settings();
+  settings.lag = 2;
+  InstantWorkers workers(3, 3);
+  const std::string path = folder.file("a.run");
+  run(settings, workers, path);
+  std::map<std::string, int> number;
+  int parents = 0;
+  for (auto& c : RunFile::open(path).candidates()) {
+    const int i = c.generation * settings.population + c.place;
+    CHECK(i == int(number.size()));
+    for (auto& parent : c.parents) CHECK(number.at(parent) <= i - 1 - settings.lag);
+    parents += int(c.parents.size());
+    number[c.genome] = i;
+  }
+  CHECK(parents > 20);
+}
+
+TEST_CASE("search: what is measured is measured alone, once a success, and kept") {
+  TemporaryFolder folder;
+  SearchSettings settings = small_settings();
+  settings.objectives = {"quality", "latency"};
+  settings.bounds = {{"memory", 1e9}};
+  InstantWorkers workers(2, 4);
+  const Run first = run(settings, workers, folder.file("a.run"));
+  CHECK(workers.measured == 1 + first.result.evaluated - first.result.failed);
+  for (auto& member : first.result.front) {
+    CHECK(member.objectives.at("latency") == member.metrics.at("latency"));
+    CHECK(member.metrics.at("latency:spread") == 1);
+    CHECK(member.objectives.count("memory") == 0);
+  }
+  const RunFile file = RunFile::open(folder.file("a.run"));
+  // Twice what was measured of @transformer, first of all.
+  CHECK(file.reference().at("latency") ==
+        2 * (double(std::string("measure 11111-91111-11111-91111").size()) + 1));
+  CHECK(file.reference().at("quality") == std::log(8.0));
+  InstantWorkers others(2, 5);
+  others.noise = 1000;
+  CHECK(run(settings, others, folder.file("a.run")).contents == first.contents);
+  CHECK(others.measured == 0);
+}
+
+TEST_CASE("search: the reference point can be given") {
+  TemporaryFolder folder;
+  SearchSettings settings = small_settings();
+  settings.objectives = {"quality", "latency"};
+  settings.hv_reference = {{"quality", 1.5}, {"latency", 70}};
+  InstantWorkers workers(2, 4);
+  const Run now = run(settings, workers, folder.file("a.run"));
+  const std::map<std::string, double> reference = RunFile::open(folder.file("a.run")).reference();
+  CHECK(reference == settings.hv_reference);
+  std::vector<std::vector<double>> points;
+  for (auto& m : now.result.front)
+    points.push_back({m.objectives.at("quality"), m.objectives.at("latency")});
+  CHECK(now.result.hypervolume.back() == doctest::Approx(hypervolume(points, {1.5, 70})));
+  CHECK(now.result.hypervolume.back() > 0);
+  CHECK(workers.measured == now.result.evaluated - now.result.failed);  // no Transformer
+  settings.hv_reference = {{"params", 5}};
+  CHECK_THROWS_WITH_AS(Search(settings, small_data()), doctest::Contains("params"), Error);
+}
+
+TEST_CASE("search: a run of a program that breeds otherwise is not gone on with") {
+  TemporaryFolder folder;
+  SearchSettings settings = small_settings();
+  const std::string path = folder.file("a.run");
+  {
+    RunFile file = RunFile::create(path, settings_to_json(settings));
+    file.record(std::vector<Candidate>{{0, 0, "11111-11111", {}, "initial"}});
+  }
+  InstantWorkers workers(1, 1);
+  CHECK_THROWS_WITH_AS(run(settings, workers, path), doctest::Contains("another version"), Error);
+  CHECK(RunFile::open(path).candidates().size() == 1);
+}
+
+TEST_CASE("search: settings out of range are refused") {
+  auto refused = [](auto change) {
+    SearchSettings settings = small_settings();
+    change(settings);
+    CHECK_THROWS_AS(Search(settings, small_data()), Error);
+  };
+  refused([](SearchSettings& s) { s.lag = -2; });
+  refused([](SearchSettings& s) { s.crossover_points = 0; });
+  refused([](SearchSettings& s) { s.mutation_rate = 1.5; });
+  refused([](SearchSettings& s) { s.objectives = {"luck"}; });
+  refused([](SearchSettings& s) { s.bounds = {{"latency@0", 5}}; });
+}
+
+TEST_CASE("search: real workers train, measure and agree with what they are asked") {
+  TemporaryFolder folder;
+  SearchSettings settings = small_settings();
+  settings.population = 2;
+  settings.generations = 1;
+  settings.training.steps = 2;
+  settings.training.batch = 2;
+  settings.cache_context = 20;
+  settings.objectives = {"quality", "latency:prefill", "latency:decode@9", "memory"};
+  Search search(settings, small_data());
+  RunFile file = RunFile::create(folder.file("a.run"), settings_to_json(settings));
+  auto workers = search.local_workers(2);
+  const SearchResult result = search.run(file, *workers);
+  CHECK(result.failed == 0);
+  CHECK(result.busy > 0);
+  CHECK(result.busy <= 1);
+  for (auto& e : file.evaluations()) {
+    const Evaluation again = evaluate_candidate(settings, small_data(), e.genome);
+    CHECK(e.metrics.at("quality") == again.metrics.at("quality"));
+    for (const char* name : {"latency:prefill", "latency:decode@9"}) {
+      CHECK(e.metrics.at(name) > 0);
+      CHECK(e.metrics.at(std::string(name) + ":spread") >= 0);
+    }
+    // Parameters, their gradients and the state at least.
+    CHECK(e.metrics.at("memory") >= 0);
+    CHECK(e.metrics.at("memory") < 1e9);
+  }
+}
+
+TEST_CASE("search: the command that makes a run again") {
+  SearchSettings settings;
+  settings.task = "source";
+  CHECK(reproducing_command(settings, "a.run") == "star search --seq 128");
+  settings.task = "mqar:D=8,L=64";
+  settings.seed = settings.training.seed = 3;
+  settings.lag = 0;
+  settings.min_depth = 4;
+  settings.start = {"11111-91111|1:12133"};
+  settings.objectives = {"latency:decode@64", "quality"};
+  settings.bounds = {{"params", 1e6}};
+  settings.hv_reference = {{"quality", 2.5}};
+  settings.training.learning_rate = 0.003;
+  settings.pool = "class …";
+  CHECK(reproducing_command(settings, "it's a.run", "./star") ==
+        "./star search --task mqar:D=8,L=64 --pool 'it'\\''s a.run' --seed 3 --lag 0 --depth 4-8 "
+        "--start '11111-91111|1:12133' --objectives latency:decode@64,quality --max params=1000000 "
+        "--hv-ref quality=2.5 --seq 128 --lr 0.003");
+}
+
+}  // namespace star
