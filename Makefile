@@ -2,14 +2,16 @@
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
 
-.PHONY: all search bench peers test asan tsan format check-format clean deps test-deps configure
+.PHONY: all search bench peers mpi test asan tsan format check-format clean deps mpi-deps test-deps configure
 
 all: build/star
 
 deps:
 	@tools/install_deps.sh build
+mpi-deps:
+	@tools/install_deps.sh build mpi
 test-deps:
-	@tools/install_deps.sh test
+	@tools/install_deps.sh build mpi test
 
 configure: deps
 	@cmake --preset release --log-level=WARNING
@@ -28,10 +30,15 @@ bench: build/star
 peers: build/star
 	@$(PYTHON) tools/peers/peers.py
 
+# The binary whose searches run on the ranks of an MPI job: mpirun -n 3 build/star_mpi search
+mpi: mpi-deps
+	@cmake --preset release -D STAR_MPI=ON --log-level=WARNING
+	@cmake --build --preset release --target star_mpi -j $(JOBS)
+
 # Everything that must pass: formatting, unit tests, the built binary end to end, and the unit tests
 # and the fuzzing of parsers under sanitizers.
 test: test-deps check-format asan
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release -D STAR_MPI=ON --log-level=WARNING
 	@cmake --build --preset release -j $(JOBS)
 	@ctest --preset release
 

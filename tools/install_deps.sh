@@ -1,13 +1,19 @@
 #!/bin/sh
-# Installs the Debian packages that a target needs and this machine lacks, after saying which. Where
+# Installs the Debian packages that targets need and this machine lacks, after saying which. Where
 # that is not allowed, prints the one command and ends with status 2.
 #
-#   tools/install_deps.sh build|test
+#   tools/install_deps.sh build|mpi|test...
 set -eu
 
-packages="g++ cmake ninja-build libopenblas-serial-dev libcli11-dev nlohmann-json3-dev libfmt-dev \
-libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev"
-[ "${1:-build}" = test ] && packages="$packages doctest-dev clang-format python3"
+packages=""
+for target in "$@"; do
+  case "$target" in
+    build) packages="$packages g++ cmake ninja-build libopenblas-serial-dev libcli11-dev \
+nlohmann-json3-dev libfmt-dev libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev" ;;
+    mpi) packages="$packages libopenmpi-dev openmpi-bin" ;;
+    test) packages="$packages doctest-dev clang-format python3" ;;
+  esac
+done
 
 missing=""
 for package in $packages; do
