@@ -1,0 +1,47 @@
+// Correlations and tests for small samples, exact where that is cheap.
+//
+// A p-value is the probability, where there is nothing to be found, of data at least as extreme. It
+// is NaN where the data cannot tell anything: fewer than two pairs, a constant, an empty sample.
+// Throws `Error` for values that are not numbers and for samples that do not fit each other.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace star {
+
+struct Spread {
+  double mean;
+  double deviation;  // of the sample, over n − 1; NaN for fewer than two values
+};
+Spread spread_of(std::span<const double> x);
+
+// The places of the values, from 1 in ascending order; equal ones share the mean of theirs.
+std::vector<double> ranks(std::span<const double> x);
+
+// Kendall's τ-b, which allows for ties (Kendall, "The treatment of ties in ranking problems",
+// 1945): the pairs in the same order minus those in the opposite one, over √(pairs not tied in x ·
+// pairs not tied in y). p is two-sided: exact up to 100 pairs of values without ties, otherwise by
+// the normal approximation with the variance under ties. x and y are of one length.
+struct Kendall {
+  double tau;
+  double p;
+};
+Kendall kendall_tau(std::span<const double> x, std::span<const double> y);
+
+// Fisher's exact test, one-sided: of `a` and `b` individuals `with_a` and `with_b` have a property;
+// the probability that so many of all that have it, or more, fall among the `a`, drawn blindly.
+double fisher_greater(int64_t with_a, int64_t a, int64_t with_b, int64_t b);
+
+// The rank-sum test of Wilcoxon, Mann and Whitney, two-sided: whether the values of one sample tend
+// to be greater. Exact up to a product of the sizes of 1000 without ties, otherwise by the normal
+// approximation with the variance under ties and a correction for continuity.
+double rank_sum(std::span<const double> a, std::span<const double> b);
+
+// p-values adjusted for their number (Benjamini and Hochberg, "Controlling the false discovery
+// rate", 1995): of those that are at most q, a share of q is expected to be false. NaN stays NaN
+// and counts for nothing.
+std::vector<double> benjamini_hochberg(std::span<const double> p);
+
+}  // namespace star

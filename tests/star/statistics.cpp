@@ -1,0 +1,250 @@
+#include "star/statistics.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <numeric>
+
+#include "core/error.h"
+#include "core/rng.h"
+
+namespace star {
+namespace {
+
+using Values = std::vector<double>;
+
+// τ-b from its definition, the pairs counted one by one.
+double tau_by_pairs(const Values& x, const Values& y) {
+  double same = 0, opposite = 0, in_x = 0, in_y = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    for (size_t j = i + 1; j < x.size(); ++j) {
+      double product = (x[i] - x[j]) * (y[i] - y[j]);
+      same += product > 0;
+      opposite += product < 0;
+      in_x += x[i] != x[j];
+      in_y += y[i] != y[j];
+    }
+  return (same - opposite) / std::sqrt(in_x * in_y);
+}
+
+// The share of all permutations of y with a τ at least as far from 0.
+double kendall_p_by_permutations(const Values& x, Values y) {
+  const double seen = std::fabs(tau_by_pairs(x, y));
+  std::sort(y.begin(), y.end());
+  double all = 0, extreme = 0;
+  do {
+    ++all;
+    extreme += std::fabs(tau_by_pairs(x, y)) >= seen - 1e-12;
+  } while (std::next_permutation(y.begin(), y.end()));
+  return extreme / all;
+}
+
+double u_of(const Values& a, const Values& b) {
+  double u = 0;
+  for (double x : a)
+    for (double y : b) u += x > y ? 1 : x == y ? 0.5 : 0;
+  return u;
+}
+
+// The share of all ways to choose so many of the values with a U at least as far from its mean.
+double rank_sum_p_by_choices(const Values& a, const Values& b) {
+  Values all = a;
+  all.insert(all.end(), b.begin(), b.end());
+  const double middle = double(a.size() * b.size()) / 2, seen = std::fabs(u_of(a, b) - middle);
+  double choices = 0, extreme = 0;
+  for (unsigned chosen = 0; chosen < 1u << all.size(); ++chosen) {
+    if (size_t(std::popcount(chosen)) != a.size()) continue;
+    Values in, out;
+    for (size_t i = 0; i < all.size(); ++i) (chosen >> i & 1 ? in : out).push_back(all[i]);
+    ++choices;
+    extreme += std::fabs(u_of(in, out) - middle) >= seen - 1e-12;
+  }
+  return extreme / choices;
+}
+
+// The share of all ways to give the property to so many of a + b individuals.
+double fisher_by_choices(int with_a, int a, int with_b, int b) {
+  double choices = 0, extreme = 0;
+  for (unsigned chosen = 0; chosen < 1u << (a + b); ++chosen) {
+    if (std::popcount(chosen) != with_a + with_b) continue;
+    ++choices;
+    extreme += std::popcount(chosen & ((1u << a) - 1)) >= with_a;
+  }
+  return extreme / choices;
+}
+
+Values distinct(Rng& rng, int n) {
+  Values values(static_cast<size_t>(n));
+  std::iota(values.begin(), values.end(), 1);
+  rng.shuffle(values);
+  return values;
+}
+
+Values coarse(Rng& rng, int n) {
+  Values values;
+  for (int i = 0; i < n; ++i) values.push_back(double(rng.below(4)));
+  return values;
+}
+
+Values series(int n, int factor, int modulus, double offset = 0) {
+  Values values;
+  for (int i = 0; i < n; ++i) values.push_back(double(factor * i % modulus) + offset);
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("statistics: mean and sample deviation") {
+  CHECK(spread_of(Values{2, 4, 4, 4, 5, 5, 7, 9}).mean == 5);
+  CHECK(spread_of(Values{2, 4, 4, 4, 5, 5, 7, 9}).deviation ==
+        doctest::Approx(std::sqrt(32.0 / 7)));
+  CHECK(spread_of(Values{3}).mean == 3);
+  CHECK(std::isnan(spread_of(Values{3}).deviation));
+  CHECK(std::isnan(spread_of(Values{}).mean));
+}
+
+TEST_CASE("statistics: equal values share their rank") {
+  CHECK(ranks(Values{30, 10, 20}) == Values{3, 1, 2});
+  CHECK(ranks(Values{5, 1, 5, 5, 2}) == Values{4, 1, 4, 4, 2});
+  CHECK(ranks(Values{}).empty());
+  CHECK_THROWS_AS(ranks(Values{1, std::nan("")}), Error);
+}
+
+TEST_CASE("statistics: Kendall's tau by counting pairs, its p by all permutations") {
+  for (uint64_t i = 0; i < 40; ++i) {
+    Rng rng(3, "statistics", i);
+    const int n = 2 + int(i % 6);
+    Values x = distinct(rng, n), y = distinct(rng, n);
+    INFO("sample " << i);
+    CHECK(kendall_tau(x, y).tau == doctest::Approx(tau_by_pairs(x, y)));
+    CHECK(kendall_tau(x, y).p == doctest::Approx(kendall_p_by_permutations(x, y)));
+    Values u = coarse(rng, 9), v = coarse(rng, 9);
+    CHECK(kendall_tau(u, v).tau == doctest::Approx(tau_by_pairs(u, v)));
+    // Of opposite order: the same evidence.
+    Values down;
+    for (double value : v) down.push_back(-value);
+    CHECK(kendall_tau(u, down).tau == doctest::Approx(-kendall_tau(u, v).tau));
+    CHECK(kendall_tau(u, down).p == doctest::Approx(kendall_tau(u, v).p));
+  }
+}
+
+TEST_CASE("statistics: Kendall's tau where there is nothing to compare") {
+  CHECK(std::isnan(kendall_tau(Values{}, Values{}).tau));
+  CHECK(std::isnan(kendall_tau(Values{1}, Values{2}).tau));
+  CHECK(std::isnan(kendall_tau(Values{1, 2, 3}, Values{5, 5, 5}).tau));
+  CHECK(std::isnan(kendall_tau(Values{1, 2, 3}, Values{5, 5, 5}).p));
+  CHECK_THROWS_AS(kendall_tau(Values{1, 2}, Values{1}), Error);
+  CHECK_THROWS_AS(kendall_tau(Values{1, std::nan("")}, Values{1, 2}), Error);
+}
+
+TEST_CASE("statistics: the rank-sum test by all choices") {
+  for (uint64_t i = 0; i < 30; ++i) {
+    Rng rng(4, "statistics", i);
+    const size_t n = 1 + rng.below(5), m = 1 + rng.below(5);
+    Values all = distinct(rng, int(n + m));
+    Values a(all.begin(), all.begin() + long(n)), b(all.begin() + long(n), all.end());
+    INFO("sample " << i);
+    CHECK(rank_sum(a, b) == doctest::Approx(rank_sum_p_by_choices(a, b)));
+    CHECK(rank_sum(b, a) == doctest::Approx(rank_sum(a, b)));
+  }
+  CHECK(std::isnan(rank_sum(Values{}, Values{1, 2})));
+  CHECK(std::isnan(rank_sum(Values{1, 1}, Values{1, 1, 1})));
+  CHECK_THROWS_AS(rank_sum(Values{1}, Values{std::nan("")}), Error);
+}
+
+TEST_CASE("statistics: Fisher's exact test by all choices") {
+  for (int a = 0; a <= 4; ++a)
+    for (int b = 0; b <= 5; ++b)
+      for (int with_a = 0; with_a <= a; ++with_a)
+        for (int with_b = 0; with_b <= b; ++with_b) {
+          INFO(with_a << " of " << a << ", " << with_b << " of " << b);
+          CHECK(fisher_greater(with_a, a, with_b, b) ==
+                doctest::Approx(fisher_by_choices(with_a, a, with_b, b)));
+        }
+  CHECK(fisher_greater(0, 8, 5, 16) == 1);
+  CHECK_THROWS_AS(fisher_greater(3, 2, 0, 1), Error);
+}
+
+TEST_CASE("statistics: adjusted p-values reject what Benjamini and Hochberg's procedure rejects") {
+  Rng rng(5, "statistics");
+  for (int round = 0; round < 50; ++round) {
+    Values p;
+    for (int i = 0; i < 12; ++i) p.push_back(std::pow(rng.uniform(), 3));
+    Values adjusted = benjamini_hochberg(p);
+    for (double level : {0.01, 0.05, 0.2, 0.7}) {
+      // The procedure: the greatest k whose k-th least p is at most k/m of the level; the k least.
+      Values sorted = p;
+      std::sort(sorted.begin(), sorted.end());
+      double bound = -1;
+      for (size_t k = 1; k <= sorted.size(); ++k)
+        if (sorted[k - 1] <= level * double(k) / double(sorted.size())) bound = sorted[k - 1];
+      for (size_t i = 0; i < p.size(); ++i) CHECK((adjusted[i] <= level) == (p[i] <= bound));
+    }
+  }
+  Values with_gap = benjamini_hochberg(Values{0.01, std::nan(""), 0.02});
+  CHECK(with_gap[0] == doctest::Approx(0.02));
+  CHECK(std::isnan(with_gap[1]));
+  CHECK(with_gap[2] == doctest::Approx(0.02));
+  CHECK(benjamini_hochberg(Values{}).empty());
+}
+
+// The figures below are SciPy's, printed by tests/golden/statistics.py.
+TEST_CASE("statistics: Kendall's tau and its p as SciPy has them") {
+  struct Case {
+    Values x, y;
+    double tau, p;
+  };
+  const std::vector<Case> cases = {
+      {{2.5, 1, 4, 3, 7, 6, 5.5}, {1, 3, 2, 5, 4, 9, 8}, 0.4285714285714286, 0.2388888888888889},
+      {{1, 2, 3, 4, 5}, {10, 20, 30, 40, 50}, 1, 0.016666666666666666},
+      {{1, 2, 2, 3, 3, 3, 4}, {7, 5, 6, 4, 3, 2, 1}, -0.8997354108424374, 0.006950508943083741},
+      {{1, 1, 2, 2, 3, 3, 4, 5, 5, 5},
+       {1, 2, 2, 3, 3, 1, 4, 5, 4, 4},
+       0.717948717948718,
+       0.00828592446164861},
+      {series(120, 37, 121), series(120, 53, 127), 0.07955182072829131, 0.19762045957897634}};
+  for (auto& c : cases) {
+    INFO("tau " << c.tau);
+    CHECK(kendall_tau(c.x, c.y).tau == doctest::Approx(c.tau).epsilon(1e-12));
+    CHECK(kendall_tau(c.x, c.y).p == doctest::Approx(c.p).epsilon(1e-9));
+  }
+}
+
+TEST_CASE("statistics: Fisher's exact and the rank-sum test as SciPy has them") {
+  auto near = [](double value) { return doctest::Approx(value).epsilon(1e-9); };
+  CHECK(fisher_greater(3, 8, 1, 16) == near(0.09090909090909093));
+  CHECK(fisher_greater(8, 8, 3, 16) == near(0.000224346031318706));
+  CHECK(fisher_greater(5, 10, 100, 1000) == near(0.0018231729043077472));
+  CHECK(fisher_greater(2, 2, 0, 2) == near(0.16666666666666666));
+  CHECK(fisher_greater(4, 9, 4, 9) == near(0.6814068284656519));
+  CHECK(rank_sum(Values{1.1, 2.2, 3.3}, Values{4.4, 5.5, 0.5, 6.6, 7.7}) == near(0.25));
+  CHECK(rank_sum(Values{1, 2, 3, 4}, Values{5, 6, 7, 8, 9}) == near(0.015873015873015872));
+  CHECK(rank_sum(Values{1, 2, 2, 3, 5}, Values{2, 4, 4, 5, 6, 6}) == near(0.09492929259398954));
+  CHECK(rank_sum(series(40, 37, 101, 0.5), series(30, 53, 113)) == near(0.42308671193126157));
+}
+
+TEST_CASE("statistics: adjusted p-values as SciPy has them") {
+  const Values p = {0.001, 0.008, 0.039, 0.041, 0.042, 0.06,  0.074, 0.205,
+                    0.212, 0.216, 0.222, 0.251, 0.269, 0.275, 0.34};
+  const Values expected = {0.015,
+                           0.06,
+                           0.126,
+                           0.126,
+                           0.126,
+                           0.15,
+                           0.15857142857142856,
+                           0.29464285714285715,
+                           0.29464285714285715,
+                           0.29464285714285715,
+                           0.29464285714285715,
+                           0.29464285714285715,
+                           0.29464285714285715,
+                           0.29464285714285715,
+                           0.34};
+  const Values adjusted = benjamini_hochberg(p);
+  for (size_t i = 0; i < p.size(); ++i) CHECK(adjusted[i] == doctest::Approx(expected[i]));
+}
+
+}  // namespace star
