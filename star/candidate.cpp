@@ -1,10 +1,7 @@
 #include "star/candidate.h"
 
 #include <algorithm>
-#include <cmath>
-#include <nlohmann/json.hpp>
 
-#include "autograd/contraction.h"
 #include "star/compiler.h"
 #include "star/measurement.h"
 
@@ -13,55 +10,11 @@ namespace {
 
 constexpr std::string_view kTrain = "train ", kMeasure = "measure ";
 
-Backbone build(Exec& exec, const SearchSettings& settings, const std::string& genome) {
-  Pool pool = named_pool(settings.pool);
-  return Backbone(&exec, compile(parse(genome, pool), pool), settings.sizes, DType::f32,
-                  settings.seed);
-}
-
-// Doubles survive the way through JSON; NaN becomes null and comes back.
-double number(const nlohmann::json& json) {
-  return json.is_null() ? std::nan("") : json.get<double>();
-}
-
-Metrics metrics_of(const nlohmann::json& json) {
-  Metrics metrics;
-  for (auto& [name, value] : json.items()) metrics[name] = number(value);
-  return metrics;
-}
-
 }  // namespace
-
-void prepare_blas() {
-  Exec exec(cpu_backend());
-  Tape tape(exec, false);
-  Var x = tape.constant(exec.full({512, 512}, DType::f32, 1));
-  contract("ab,bc->ac", {x, x});
-}
 
 Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& data,
                               const std::string& genome) {
-  Evaluation e;
-  e.genome = genome;
-  Exec exec(cpu_backend(), 1);
-  Backbone model = build(exec, settings, genome);
-  e.metrics = static_metrics(model, settings.cache_context);
-  TrainResult trained = train(exec, model, data, settings.training);
-  e.curve = trained.curve;
-  e.failure = trained.failure;
-  if (!e.ok()) return e;
-  Judgement j = judge(exec, model, data, Split::validation, settings.training.batch);
-  if (!std::isfinite(j.loss)) {
-    e.failure = "validation loss is not finite";
-    return e;
-  }
-  e.metrics["quality"] = j.loss;
-  e.metrics["bpb"] = j.loss / std::log(2.0);
-  e.metrics["perplexity"] = std::exp(j.loss);
-  e.metrics["accuracy"] = j.accuracy;
-  e.metrics["macro_accuracy"] = j.macro_accuracy;
-  e.metrics["train_loss"] = trained.train_loss;
-  return e;
+  return evaluate(candidate_trial(settings, genome), data);
 }
 
 std::vector<std::string> measured_names(const SearchSettings& settings) {
@@ -79,7 +32,7 @@ Metrics measure_candidate(const SearchSettings& settings, const std::string& gen
   pin_to_core();
   Exec exec(cpu_backend(), 1);
   int64_t before = resident_bytes();
-  Backbone model = build(exec, settings, genome);
+  Backbone model = model_of(candidate_trial(settings, genome), &exec);
   Metrics metrics;
   std::vector<std::string> names = measured_names(settings);
   // The peak first: what a prefill takes is not given back.
@@ -112,26 +65,14 @@ std::string measuring_request(const std::string& genome) { return std::string(kM
 
 std::string answer(const SearchSettings& settings, const Dataset& data,
                    const std::string& request) {
-  if (request.starts_with(kMeasure))
-    return nlohmann::json(measure_candidate(settings, request.substr(kMeasure.size()))).dump();
+  if (request.starts_with(kMeasure)) {
+    const std::string genome = request.substr(kMeasure.size());
+    Evaluation e;
+    e.metrics = measure_candidate(settings, genome);
+    return to_text(e);
+  }
   require(request.starts_with(kTrain), "search: a worker is asked `{}`", request);
-  Evaluation e = evaluate_candidate(settings, data, request.substr(kTrain.size()));
-  nlohmann::json curve = nlohmann::json::array();
-  for (auto& p : e.curve) curve.push_back({p.step, p.loss});
-  return nlohmann::json{{"failure", e.failure}, {"metrics", e.metrics}, {"curve", curve}}.dump();
-}
-
-Evaluation training_answer(const std::string& text) {
-  auto json = nlohmann::json::parse(text);
-  Evaluation e;
-  e.failure = json.at("failure").get<std::string>();
-  e.metrics = metrics_of(json.at("metrics"));
-  for (auto& p : json.at("curve")) e.curve.push_back({p.at(0).get<int64_t>(), number(p.at(1))});
-  return e;
-}
-
-Metrics measuring_answer(const std::string& text) {
-  return metrics_of(nlohmann::json::parse(text));
+  return to_text(evaluate_candidate(settings, data, request.substr(kTrain.size())));
 }
 
 }  // namespace star

@@ -3,16 +3,9 @@
 #pragma once
 
 #include "star/genome.h"
-#include "star/objectives.h"
-#include "star/search_settings.h"
-#include "star/store.h"
+#include "star/trial.h"
 
 namespace star {
-
-// To be called before workers are started. OpenBLAS asks for its buffers at the first product, and
-// does so for ever where a memory limit stands in the way: workers inherit buffers that are there
-// already. (Small products need none.)
-void prepare_blas();
 
 // Trains one genome as a candidate and judges it: its metrics, or why it failed. One thread.
 Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& data,
@@ -32,11 +25,9 @@ Metrics measure_candidate(const SearchSettings& settings, const std::string& gen
 // not fit the sizes: the worker will say so, at no cost.
 double cost_of(const SearchSettings& settings, const Pool& pool, const Genome& genome);
 
-// Requests to a worker, what it answers, and what the answers say.
+// Requests to a worker, and what it answers: an evaluation (star/trial.h).
 std::string training_request(const std::string& genome);
 std::string measuring_request(const std::string& genome);
 std::string answer(const SearchSettings& settings, const Dataset& data, const std::string& request);
-Evaluation training_answer(const std::string& text);
-Metrics measuring_answer(const std::string& text);
 
 }  // namespace star

@@ -15,4 +15,19 @@ std::vector<Block> compile(const Genome& genome, const Pool& pool) {
   return blocks;
 }
 
+std::vector<Block> repeated(const std::vector<Block>& blocks, int times) {
+  std::vector<Block> all;
+  for (int copy = 0; copy < times; ++copy) {
+    const int first = int(all.size());
+    for (Block block : blocks) {
+      for (FeatureSource& source : block.sources) {
+        source.feature += first;
+        if (source.weights >= 0) source.weights += first;
+      }
+      all.push_back(std::move(block));
+    }
+  }
+  return all;
+}
+
 }  // namespace star

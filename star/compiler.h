@@ -10,4 +10,9 @@ namespace star {
 // applied.
 std::vector<Block> compile(const Genome& genome, const Pool& pool);
 
+// A deeper model: the backbone so many times in a row. Each copy shares within itself what the
+// backbone shares, and nothing with the others: a group that went on through the copies would keep
+// the weights and the cache of one while the depth grows, and no genome could write it.
+std::vector<Block> repeated(const std::vector<Block>& blocks, int times);
+
 }  // namespace star

@@ -35,6 +35,17 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
 
 }  // namespace
 
+std::vector<Genome> random_genomes(const SearchSettings& settings, int count) {
+  EvolutionConfig config = evolution_of(settings, named_pool(settings.pool));
+  config.seed ^= hash_text("random genomes");
+  if (config.variation.backbone) config.seeds.clear();  // else random genomes are mutants of them
+  const int seeds = int(config.seeds.size());
+  std::vector<Genome> genomes;
+  for (auto& drawn : make_algorithm("random", std::move(config))->ask(seeds + count))
+    if (drawn.origin != "seed") genomes.push_back(std::move(drawn.genome));
+  return genomes;
+}
+
 Search::Search(const SearchSettings& settings, const Dataset& data)
     : settings_(settings), data_(data), pool_(named_pool(settings.pool)) {
   require(settings.population > 1, "search: a population of {} cannot breed", settings.population);
@@ -127,9 +138,9 @@ bool Search::measure_reference(std::map<std::string, double>& point) {
   std::string genome = to_text(named_genome(fmt::format("@transformer:{}", settings_.max_depth)));
   auto outcome = workers_->alone(measuring_request(genome), interrupted_);
   if (!outcome) return false;
-  require(outcome->ok(), "search: the reference point, a Transformer, cannot be measured: {}",
-          outcome->failure);
-  point.merge(measuring_answer(outcome->result));
+  Evaluation e = evaluation_of(*outcome);
+  require(e.ok(), "search: the reference point, a Transformer, cannot be measured: {}", e.failure);
+  point.merge(e.metrics);
   return true;
 }
 
@@ -207,14 +218,9 @@ bool Search::step() {
 }
 
 bool Search::accept(int individual, const Outcome& outcome) {
-  Evaluation e;
-  if (outcome.ok())
-    e = training_answer(outcome.result);
-  else
-    e.failure = outcome.failure;
+  Evaluation e = evaluation_of(outcome);
   e.genome = asked_[size_t(individual)];
-  e.seconds = outcome.seconds;
-  busy_seconds_ += outcome.seconds;
+  busy_seconds_ += e.seconds;
   if (e.ok() && !measure(e)) return false;
   file_->record(e);
   learn(e);
@@ -227,12 +233,12 @@ bool Search::measure(Evaluation& evaluation) {
   if (measured_names(settings_).empty()) return true;
   auto outcome = workers_->alone(measuring_request(evaluation.genome), interrupted_);
   if (!outcome) return false;
-  evaluation.seconds += outcome->seconds;
-  busy_seconds_ += outcome->seconds;
-  if (outcome->ok())
-    evaluation.metrics.merge(measuring_answer(outcome->result));
-  else
-    evaluation.failure = fmt::format("while it was measured: {}", outcome->failure);
+  Evaluation measured = evaluation_of(*outcome);
+  evaluation.seconds += measured.seconds;
+  busy_seconds_ += measured.seconds;
+  evaluation.metrics.merge(measured.metrics);
+  if (!measured.ok())
+    evaluation.failure = fmt::format("while it was measured: {}", measured.failure);
   return true;
 }
 

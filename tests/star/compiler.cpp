@@ -114,6 +114,28 @@ TEST_CASE("compiler: blocks hold the class in force, its sources and whether it 
   CHECK((!blocks[0].parallel && !blocks[1].parallel && blocks[2].parallel));
 }
 
+TEST_CASE("compiler: a repeated backbone is the genome in which each copy has groups of its own") {
+  const Pool pool = extended_pool();
+  const auto blocks_of = [&](const char* text) { return compile(parse(text, pool), pool); };
+  const std::vector<Block> twice = repeated(blocks_of("21212-91311-21212-913112"), 2);
+  const std::vector<Block> written = blocks_of("21212-91311-21212-913112-22222-92311-22222-923112");
+  REQUIRE(twice.size() == written.size());
+  for (size_t i = 0; i < twice.size(); ++i) {
+    INFO("block " << i);
+    CHECK(twice[i].liv == written[i].liv);
+    CHECK(twice[i].sources == written[i].sources);
+    CHECK(twice[i].parallel == written[i].parallel);
+  }
+  CHECK(repeated(blocks_of("11111"), 1).size() == 1);
+  // Beyond the groups that digits could number.
+  const auto deep = repeated(blocks_of("21212-21212"), 12);
+  Backbone model(nullptr, deep, kSizes), one(nullptr, blocks_of("21212-21212"), kSizes);
+  const int64_t rest =
+      one.parameter_count() - one.layer_parameter_count(0) - one.layer_parameter_count(1);
+  CHECK(model.parameter_count() - rest == 12 * (one.parameter_count() - rest));
+  CHECK(model.cache_bytes(9) == 12 * one.cache_bytes(9));
+}
+
 TEST_CASE("compiler: a parallel run reads what the LIV before it read") {
   const Sizes sizes{8, 2, 5, 8, 3};
   Exec exec(cpu_backend());

@@ -57,8 +57,9 @@ class InstantWorkers : public Workers {
   std::optional<Outcome> alone(const std::string& request, const Interrupt&) override {
     ++measured;
     const double x = double(request.size()) + ++noise;
-    return Outcome{nlohmann::json{{"latency", x}, {"memory", x}, {"latency:spread", 1}}.dump(), "",
-                   1};
+    Evaluation e;
+    e.metrics = {{"latency", x}, {"memory", x}, {"latency:spread", 1}};
+    return Outcome{to_text(e), "", 1};
   }
 
   std::set<std::string> asked;
@@ -70,11 +71,12 @@ class InstantWorkers : public Workers {
   static Outcome answer_to(const std::string& request) {
     const uint64_t hash = hash_text(request);
     if (hash % 7 == 0) return {"", "time limit", 1};
-    const nlohmann::json metrics = {{"quality", 1 + double(hash % 1000) / 1000},
-                                    {"params", double(hash / 1000 % 1000)},
-                                    {"cache", double(request.size())}};
-    return {nlohmann::json{{"failure", ""}, {"metrics", metrics}, {"curve", {{1, nullptr}}}}.dump(),
-            "", double(hash % 3)};
+    Evaluation e;
+    e.metrics = {{"quality", 1 + double(hash % 1000) / 1000},
+                 {"params", double(hash / 1000 % 1000)},
+                 {"cache", double(request.size())}};
+    e.curve = {{1, std::nan("")}};
+    return {to_text(e), "", double(hash % 3)};
   }
 
   int count_;

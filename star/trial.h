@@ -1,0 +1,74 @@
+// One training of one genome: as a candidate of a search, or after it, longer, wider, deeper, from
+// another seed. The run file keeps each under its recipe, so that none is trained twice.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "liv/backbone.h"
+#include "star/executor.h"
+#include "star/objectives.h"
+#include "star/search_settings.h"
+#include "star/store.h"
+
+namespace star {
+
+struct Trial {
+  std::string genome;  // canonical in the pool
+  std::string recipe;  // under which the run file keeps the result
+  std::string pool = "paper";
+  Sizes sizes;
+  int repeat = 1;         // how often the backbone stands in the model
+  uint64_t seed = 0;      // draws the starting weights
+  TrainOptions training;  // its seed draws the batches
+  int64_t cache_context = 4096;
+  bool test = false;  // judged on the test part too
+};
+
+// As the search trains a candidate; the recipe is "search".
+Trial candidate_trial(const SearchSettings& settings, const std::string& genome);
+
+// All that tells one trial after the search from another, for its recipe:
+// "width=64,heads=4,repeat=1,steps=600,batch=8,lr=0.01,seed=3".
+std::string recipe_of(const Trial& trial);
+
+// The model, not trained; without `exec` its sizes alone. Throws `Error` where the genome does not
+// fit the sizes.
+Backbone model_of(const Trial& trial, Exec* exec);
+
+// Trains and judges, or says why that failed. One thread. The metrics: quality, bpb, perplexity,
+// accuracy and macro_accuracy on the validation part, with a prefix "test_" on the test part,
+// train_loss, and the static ones.
+Evaluation evaluate(const Trial& trial, const Dataset& data);
+
+// FLOPs of the training; 0 for a trial that cannot even begin.
+double cost_of(const Trial& trial);
+
+// What a worker answers: failure, metrics and curve, as text.
+std::string to_text(const Evaluation& evaluation);
+// And what that comes to, genome and recipe left open.
+Evaluation evaluation_of(const Outcome& outcome);
+
+// To be called before workers are started. OpenBLAS asks for its buffers at the first product, and
+// does so for ever where a memory limit stands in the way: workers inherit buffers that are there
+// already. (Small products need none.)
+void prepare_blas();
+
+// How trials are worked on.
+struct TrialOptions {
+  int workers = 1;
+  Limits limits = {};
+  bool retry = false;  // those that the file holds as failed count as not held
+  std::function<void(int64_t done, int64_t total)> progress = {};
+  std::function<bool()> interrupted = {};
+};
+
+// Works on the trials that the file does not hold yet, each in a process of its own, and records
+// each as it ends. The evaluations in the order of the trials; none if it was interrupted.
+std::optional<std::vector<Evaluation>> run_trials(
+    RunFile& file, const std::vector<Trial>& trials,
+    const std::function<Evaluation(const Trial&)>& work, const TrialOptions& options);
+
+}  // namespace star
