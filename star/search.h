@@ -16,6 +16,10 @@
 
 namespace star {
 
+// Genomes drawn as those of the initial population are, other ones; fewer where the pool and depth
+// have no more.
+std::vector<Genome> random_genomes(const SearchSettings& settings, int count);
+
 struct SearchProgress {
   int generation;       // running, from 0
   int64_t done, total;  // evaluations, stored ones included
