@@ -107,6 +107,11 @@ double nats_to_bits(double nats);
 nlohmann::json judgement_json(const Judgement& j);
 
 void declare_search(CLI::App& app);
+void declare_baseline(CLI::App& app);
+void declare_final(CLI::App& app);
+void declare_transfer(CLI::App& app);
+void declare_motifs(CLI::App& app);
+void declare_fidelity(CLI::App& app);
 void declare_train(CLI::App& app);
 void declare_eval(CLI::App& app);
 void declare_logits(CLI::App& app);

@@ -64,6 +64,11 @@ int run(int argc, char** argv) {
   // Of an option given twice the last one counts; lists say otherwise for themselves.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   declare_search(app);
+  declare_baseline(app);
+  declare_final(app);
+  declare_transfer(app);
+  declare_motifs(app);
+  declare_fidelity(app);
   declare_train(app);
   declare_eval(app);
   declare_logits(app);

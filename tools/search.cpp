@@ -3,8 +3,8 @@
 #include <filesystem>
 
 #include "star/search.h"
-#include "tools/command.h"
 #include "tools/ranks/ranks.h"
+#include "tools/run_command.h"
 
 namespace star {
 namespace {
@@ -23,8 +23,6 @@ struct SearchCommand {
 
   void run() {
     interrupted();  // from here on a signal is an orderly end
-    settings.cpu_target = cpu_backend().target;
-    settings.blas_core = blas_core();
     resume.empty() ? begin() : go_on();
   }
 
@@ -46,18 +44,10 @@ struct SearchCommand {
   }
 
   void go_on() {
-    RunFile file = RunFile::open(resume);
-    file.claim();
-    SearchSettings then = settings_from_json(file.settings());
-    warn_of_other_processor(then);
-    settings = then;
-    DataOptions source{settings.data_path, settings.task};
-    std::unique_ptr<Dataset> dataset = source.open(settings.sizes.seq, settings.seed);
-    require(dataset->identity() == settings.data_identity,
-            "{}: the data is no longer what the search began with ({}, then {})", resume,
-            dataset->identity(), settings.data_identity);
-    Search search(settings, *dataset);
-    go(search, file, resume);
+    Run then = open_run(resume, true);
+    settings = then.settings;
+    Search search(settings, *then.data);
+    go(search, then.file, resume);
   }
 
   // The settings that follow from other options and from the data.
@@ -81,6 +71,8 @@ struct SearchCommand {
       settings.data_path = std::filesystem::absolute(data.path).lexically_normal();
     settings.task = !data.path.empty() ? "" : data.task.empty() ? "source" : data.task;
     settings.data_identity = dataset.identity();
+    settings.cpu_target = cpu_backend().target;
+    settings.blas_core = blas_core();
     settings.limits.memory_bytes = uint64_t(memory_mib * (1 << 20));
     settings.limits.wall_seconds =
         settings.limits.cpu_seconds > 0 ? 10 * settings.limits.cpu_seconds : 0;
@@ -96,14 +88,6 @@ struct SearchCommand {
     }
     require(low >= 1 && high >= low && high <= 1000, "--depth: {} is not within 1 to 1000", depth);
     return {low, high};
-  }
-
-  void warn_of_other_processor(const SearchSettings& then) const {
-    if (then.cpu_target == settings.cpu_target && then.blas_core == settings.blas_core) return;
-    fmt::print(stderr,
-               "star: warning: the search began with {} and OpenBLAS {}, here they are {} and {}: "
-               "losses will differ in their last digits\n",
-               then.cpu_target, then.blas_core, settings.cpu_target, settings.blas_core);
   }
 
   void go(Search& search, RunFile& file, const std::string& path) {

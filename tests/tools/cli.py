@@ -3,7 +3,9 @@
     cli.py BINARY        prints a line a check; exits 1 if one fails
 """
 import array
+import contextlib
 import json
+import math
 import os
 import random
 import re
@@ -92,7 +94,8 @@ def check_usage(tmp):
     star("search", "--resume", tmp + "/garbage", status=2)
 
 
-COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench")] + \
+AFTER = ("baseline", "final", "transfer", "motifs", "fidelity")
+COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench") + AFTER] + \
     [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \
     [["liv", c] for c in ("list", "explain", "verify", "matrix")]
 
@@ -426,6 +429,9 @@ def check_measured(tmp):
         assert member["objectives"]["memory"] > 4 * member["metrics"]["params"], member
     again = json.loads(star("search", "--resume", tmp + "/measured.run", "--json", "--quiet"))
     assert outcome(again) == outcome(found) and again["busy"] is None, again
+    rows = json.loads(star("baseline", tmp + "/measured.run", "@transformer", "--json", "--quiet"))["rows"]
+    assert set(rows[0]["objectives"]) == set(names) and rows[0]["metrics"]["latency:prefill:spread"] >= 0, rows[0]
+    assert json.loads(star("baseline", tmp + "/measured.run", "@transformer", "--json", "--quiet"))["rows"] == rows
     for wrong in ("latency:decode@0", "latency:encode", "memory@5", "latency,latency:decode"):
         star("search", "--objectives", wrong, status=2)
     star("search", "--hv-ref", "cache=5", "--out", tmp + "/none.run", status=2)
@@ -458,6 +464,172 @@ def check_killed_search(tmp, expected):
         if os.path.exists(path):
             resumed = json.loads(star("search", "--resume", path, "--json", "--quiet"))
             assert outcome(resumed) == expected, f"killed after {when} s"
+
+
+def tau_b(x, y):
+    """Kendall's, from its definition."""
+    pairs = [(a - b, c - d) for i, (a, c) in enumerate(zip(x, y)) for b, d in list(zip(x, y))[:i]]
+    untied = [sum(p[side] != 0 for p in pairs) for side in (0, 1)]
+    return sum((p > 0) - (p < 0) for p in (a * b for a, b in pairs)) / math.sqrt(untied[0] * untied[1])
+
+
+def same_tau(row, x, y):
+    assert row["n"] == len(x), row
+    if len(set(x)) < 2 or len(set(y)) < 2:
+        assert row["tau"] is None and row["p"] is None, row
+    else:
+        assert abs(row["tau"] - tau_b(x, y)) < 1e-12 and 0 <= row["p"] <= 1, (row, x, y)
+
+
+def recipes(path):
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT recipe, genomes.genome, evaluations.id FROM evaluations "
+                                "JOIN genomes ON genomes.id = evaluations.genome").fetchall()
+
+
+def again(*args):
+    """The same document with nothing trained: no training would fit into this memory."""
+    first = doc(*args, "--quiet", "--workers", "2")
+    assert doc(*args, "--quiet", "--memory-limit", "0.001") == first, args
+    assert len(star(*args, "--quiet").splitlines()) > 3, args
+    return first
+
+
+def check_baseline(run, front):
+    found = again("baseline", run, "@transformer", "@linear:2", "@transformer:8", "91111")
+    rows = {row.get("name", row["genome"]): row for row in found["rows"]}
+    assert [row["genome"] for row in found["rows"] if row["kind"] == "front"] == [m["genome"] for m in front], found
+    assert rows["@transformer"]["genome"] == "11111-91111-11111", rows["@transformer"]
+    assert rows["@linear:2"]["genome"] == "i1111-91111", rows["@linear:2"]
+    trained = doc("train", "@transformer:3", "--data", os.path.dirname(run) + "/text", "--steps", "12", "--seed", "5",
+                  "--lr", "0.01", "--quiet", *SMALL)
+    assert abs(trained["val_loss"] - rows["@transformer"]["objectives"]["quality"]) < 1e-12, (trained, rows)
+    dominated = 0
+    for row in found["rows"]:
+        if row["kind"] == "front":
+            continue
+        mine = row["objectives"]
+        better = [m for m in front if all(m["objectives"][n] <= mine[n] for n in mine) and m["objectives"] != mine]
+        assert [d["genome"] for d in row["dominated_by"]] == [m["genome"] for m in better], row
+        for gain, member in zip(row["dominated_by"], better):
+            dominated += 1
+            for name in ("quality", "params"):
+                less = 100 * (1 - member["objectives"][name] / mine[name])
+                assert abs(gain["less_percent"][name] - less) < 1e-9, (gain, member)
+    assert dominated > 0, found
+    other = doc("baseline", run, "@transformer", "--seed", "6", "--quiet")
+    assert other["rows"][0]["objectives"]["quality"] != rows["@transformer"]["objectives"]["quality"]
+
+
+def check_final(run, front):
+    args = ["final", run, "@transformer", "91111", "--top", "2", "--steps", "5", "--seeds", "3"]
+    found = again(*args)
+    assert found["reference"] == "@transformer" and found["steps"] == 5, found
+    rows = found["rows"]
+    assert [row["seeds"] for row in rows] == [3] * 4 and [row["failed"] for row in rows] == [0] * 4, rows
+    assert {row["genome"] for row in rows if row["kind"] == "front"} == {m["genome"] for m in front[:2]}, rows
+    losses = [row["test_quality"]["mean"] for row in rows]
+    assert losses == sorted(losses), losses
+    one = doc(*args[:-1], "1", "--seed", "7", "--quiet")["rows"]  # the last of the seeds 5, 6, 7
+    two = doc(*args[:-1], "2", "--quiet")["rows"]
+    for row in rows:
+        last, first = ([r for r in other if r["genome"] == row["genome"]][0]["test_quality"] for other in (one, two))
+        assert last["deviation"] is None, last
+        mean = (2 * first["mean"] + last["mean"]) / 3
+        squares = first["deviation"] ** 2 + 2 * (first["mean"] - mean) ** 2 + (last["mean"] - mean) ** 2
+        assert abs(row["test_quality"]["mean"] - mean) < 1e-12, row
+        assert abs(row["test_quality"]["deviation"] - math.sqrt(squares / 2)) < 1e-9, row
+    assert doc(*args[:2], "--by", "params", "--top", "1", "--steps", "5", "--seeds", "1", "--quiet")
+
+
+def check_transfer(run, front):
+    args = ["transfer", run, "@transformer", "@mamba", "--steps", "5", "--width", "24", "--heads", "3"]
+    found = again(*args)
+    assert found["sizes"] == {"width": 24, "heads": 3, "repeat": 2, "steps": 5, "lr": 0.01 * 16 / 24}, found["sizes"]
+    rows = found["rows"]
+    assert len(rows) == len(front) + 2, rows
+    assert sorted(row["transfer_rank"] for row in rows) == [row["transfer_rank"] for row in rows], rows
+    for name in ("quality", "params", "cache"):
+        same_tau(found["agreement"][name], *([row[size][name] for row in rows] for size in ("search", "transfer")))
+    wide = doc("genome", "show", "11111-91111-11111-11111-91111-11111", "--width", "24", "--heads", "3")
+    transformer, = [row for row in rows if row.get("name") == "@transformer"]
+    assert transformer["transfer"]["params"] == wide["params"], (transformer, wide["params"])
+    star("transfer", run, "--width", "25", "--heads", "2", status=2)
+
+
+def check_motifs(run, front):
+    found = doc("motifs", run, "--random", "60", "--least", "1")
+    assert (found["genomes"], found["random"], found["initial"]) == (len(front), 60, 4), found
+    names = {c["id"]: c["name"] for c in doc("liv", "list")["classes"]}
+    classes = {m["motif"]: m for m in found["motifs"] if m["kind"] == "class"}
+    held = [{names[segment[0]] for segment in m["genome"].split("-")} for m in front]
+    assert set(classes) == set.union(*held), classes
+    for name, motif in classes.items():
+        k, n = motif["count"], len(front)
+        assert k == sum(name in classes_of for classes_of in held), motif
+        for other in ("initial", "random"):
+            of = found[other]
+            all_with = k + motif[other]["count"]
+            p = sum(math.comb(all_with, i) * math.comb(n + of - all_with, n - i)
+                    for i in range(k, min(n, all_with) + 1)) / math.comb(n + of, n)
+            assert abs(motif[other]["p"] - p) < 1e-9 and motif[other]["adjusted_p"] >= p - 1e-9, motif
+        assert motif["with"] + motif["without"] == found["evaluated"], motif
+    assert {m["kind"] for m in found["motifs"]} >= {"class", "pair", "triple"}, found
+    assert doc("motifs", run, "--random", "60", "--least", "1", "--seed", "9") != found
+    whole = doc("motifs", run, "--of", "population", "--least", "1", "--random", "10")
+    assert whole["genomes"] == 4 and "pair" in star("motifs", run, "--of", "population", "--least", "1")
+
+
+def check_fidelity(run, front):
+    del front
+    args = ["fidelity", run, "--sample", "5", "--steps", "5", "--context", "16", "--downstream", "recall:L=16"]
+    found = again(*args)
+    genomes = found["genomes"]
+    rows = {(row["signal"], row["target"]): row for row in found["rows"]}
+    assert len(genomes) == 5 and len(rows) == len(found["rows"]) == 10, found
+    short = [g["search"]["quality"] for g in genomes]
+    same_tau(rows["loss after 12 steps", "loss after 5"], short, [g["longer"]["quality"] for g in genomes])
+    same_tau(rows["loss after 12 steps", "error in recall:L=16 after 5"], short,
+             [1 - g["task"]["test_accuracy"] for g in genomes])
+    for signal in ("cache", "params"):
+        for target in ("memory", "latency:prefill", "latency:decode"):
+            same_tau(rows[signal, target + " at 16 tokens"], [g["search"][signal] for g in genomes],
+                     [g["measured"][target] for g in genomes])
+    assert all(g["measured"]["latency:decode"] > 0 for g in genomes), genomes
+
+
+def check_after(tmp, front):
+    """The commands after a search: what they say is so, and what they have trained they keep."""
+    run = tmp + "/one.run"
+    for check in (check_baseline, check_final, check_transfer, check_motifs, check_fidelity):
+        check(run, front)
+    kept = recipes(run)
+    assert len({(recipe, genome) for recipe, genome, _ in kept}) == len(kept), kept
+    assert {"search", "baseline"} < {recipe for recipe, _, _ in kept}, kept
+    assert outcome(json.loads(star("search", "--resume", run, "--json", "--quiet")))["front"] == front
+    # Ctrl-C, then the same command again.
+    args = ["final", run, "--steps", "40", "--seeds", "4", "--workers", "2"]
+    running = subprocess.Popen([STAR, *args, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while running.poll() is None and len(recipes(run)) == len(kept):
+        time.sleep(0.01)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=600)
+    assert running.returncode == 130 and "the same command goes on" in err, (running.returncode, err)
+    begun = recipes(run)
+    assert len(begun) > len(kept), begun
+    again(*args[:-2])
+    assert set(begun) < set(recipes(run)), "what had ended was trained again"
+    for command in AFTER:
+        assert "nothing.run" in star(command, tmp + "/nothing.run", status=2)
+        star(command, tmp + "/garbage", status=2)
+        star(command, status=2)
+        if command not in ("motifs", "fidelity"):
+            assert "@nobody" in star(command, run, "@nobody", status=2)
+            star(command, run, "1111", status=2)
+    err = star("final", run, "@transformer", "--steps", "6", "--memory-limit", "0.001", "--quiet", status=1)
+    assert "out of memory" in err, err
+    assert "out of memory" in star("final", run, "@transformer", "--steps", "6", "--quiet", status=1)
+    star("final", run, "@transformer", "--steps", "6", "--quiet", "--retry")
 
 
 def children(pid):
@@ -514,6 +686,7 @@ def main():
                   ("search", lambda: results.update(expected=check_search(tmp))),
                   ("run again", lambda: check_again(tmp)),
                   ("measured", lambda: check_measured(tmp)),
+                  ("after the search", lambda: check_after(tmp, results["expected"]["front"])),
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),
                   ("killed worker", lambda: check_killed_worker(tmp)),
                   ("limits", lambda: check_limits(tmp))]

@@ -1,0 +1,177 @@
+#include "tools/run_command.h"
+
+#include <algorithm>
+
+#include "star/candidate.h"
+#include "tools/table.h"
+
+namespace star {
+
+Run open_run(const std::string& path, bool write) {
+  RunFile file = RunFile::open(path);
+  if (write) file.claim();
+  SearchSettings settings = settings_from_json(file.settings());
+  DataOptions source{settings.data_path, settings.task};
+  auto data = source.open(settings.sizes.seq, settings.seed);
+  require(data->identity() == settings.data_identity,
+          "{}: the data is no longer what the search began with ({}, then {})", path,
+          data->identity(), settings.data_identity);
+  const std::string target = cpu_backend().target, blas = blas_core();
+  if (settings.cpu_target != target || settings.blas_core != blas)
+    fmt::print(stderr,
+               "star: warning: the search began with {} and OpenBLAS {}, here they are {} and {}: "
+               "losses will differ in their last digits\n",
+               settings.cpu_target, settings.blas_core, target, blas);
+  return {path, std::move(file), std::move(settings), std::move(data)};
+}
+
+void RunCommand::declare(CLI::App& app) {
+  app.add_option("run", path, "The run file of a search")->required();
+  common.declare(app);
+  seed_option_ = app.get_option("--seed");
+  seed_option_->description("Seed of everything random (default: the search's)")->default_str("");
+}
+
+void RunCommand::declare_trainings(CLI::App& app) {
+  trains = true;
+  app.add_option("--workers", workers, "Trainings at a time; 0: one for each core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--memory-limit", memory_mib,
+                 "MiB a training may take; 0: any (default: as in the search)")
+      ->check(number_from_zero());
+  app.add_flag("--retry", retry, "Trains again what failed before");
+}
+
+void RunCommand::open() {
+  run.emplace(open_run(path, trains));
+  if (seed_option_->count() == 0) common.seed = settings().seed;
+}
+
+std::vector<Subject> RunCommand::subjects(const std::vector<std::string>& genomes) const {
+  std::vector<Subject> all;
+  for (auto& genome : genomes)
+    all.push_back({"", genome, settings().pool, run->file.evaluation(genome)});
+  const std::string& first = settings().objectives[0];
+  std::erase_if(all, [](auto& s) { return !s.searched || !s.searched->ok(); });
+  std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) {
+    return metric_of(*a.searched, first) < metric_of(*b.searched, first);
+  });
+  require(!all.empty(), "{}: the search has no front yet; {}", path,
+          "star search --resume goes on with it");
+  return all;
+}
+
+std::vector<Subject> RunCommand::front() const {
+  auto generations = run->file.generations();
+  return subjects(generations.empty() ? std::vector<std::string>() : generations.back().front);
+}
+
+std::vector<Subject> RunCommand::population() const {
+  auto generations = run->file.generations();
+  return subjects(generations.empty() ? std::vector<std::string>() : generations.back().population);
+}
+
+Subject RunCommand::named(const std::string& text) const {
+  const Pool own = named_pool(settings().pool);
+  if (!text.starts_with('@')) {
+    std::string genome = to_text(canonical(parse(text, own), own));
+    return {text, genome, settings().pool, run->file.evaluation(genome)};
+  }
+  std::string full = text;
+  if (text.find(':') == text.npos) full += fmt::format(":{}", settings().max_depth);
+  // Its classes are those of the extended pool, which the run's may lack but not define otherwise.
+  return {text, to_text(canonical(resolve(full, own), extended_pool())), "extended", {}};
+}
+
+Trial RunCommand::trial_for(const Subject& subject) const {
+  Trial trial = candidate_trial(settings(), subject.genome);
+  trial.pool = subject.pool;
+  trial.seed = trial.training.seed = common.seed;
+  trial.recipe = "baseline";
+  return common.seed == settings().seed ? trial : apart(trial);
+}
+
+std::vector<Evaluation> RunCommand::train(const std::vector<Trial>& trials, const Dataset& data) {
+  return work_on(trials, "training", workers > 0 ? workers : common.cores(),
+                 [&](const Trial& trial) { return evaluate(trial, data); });
+}
+
+std::vector<Evaluation> RunCommand::measure(const std::vector<Subject>& subjects,
+                                            const std::vector<std::string>& objectives,
+                                            int64_t context) {
+  std::vector<Trial> trials;
+  for (auto& subject : subjects) {
+    trials.push_back(candidate_trial(settings(), subject.genome));
+    trials.back().pool = subject.pool;
+    trials.back().recipe =
+        fmt::format("measured={},context={}", fmt::join(objectives, "+"), context);
+  }
+  SearchSettings measured = settings();
+  measured.objectives = objectives;
+  measured.bounds.clear();
+  measured.cache_context = context;
+  // One at a time, so that none disturbs another.
+  return work_on(trials, "measurement", 1, [&](const Trial& trial) {
+    SearchSettings s = measured;
+    s.pool = trial.pool;
+    Evaluation e;
+    e.metrics = measure_candidate(s, trial.genome);
+    return e;
+  });
+}
+
+std::vector<Evaluation> RunCommand::work_on(const std::vector<Trial>& trials,
+                                            const std::string& what, int count,
+                                            const std::function<Evaluation(const Trial&)>& work) {
+  std::optional<Progress> bar;
+  TrialOptions options;
+  options.workers = count;
+  // Of memory alone: how long it takes is what was asked for.
+  options.limits.memory_bytes =
+      memory_mib ? uint64_t(*memory_mib * (1 << 20)) : settings().limits.memory_bytes;
+  options.retry = retry;
+  options.progress = [&](int64_t done, int64_t total) {
+    if (!bar) bar.emplace(common.quiet, what, total);
+    bar->update(done, path);
+  };
+  options.interrupted = [] { return interrupted(); };
+  auto evaluations = run_trials(run->file, trials, work, options);
+  bar.reset();
+  if (!evaluations)
+    throw Interrupted(
+        fmt::format("interrupted; {} keeps what has ended, and the same command goes on", path));
+  return *evaluations;
+}
+
+Trial& apart(Trial& trial) {
+  trial.test = true;
+  trial.recipe = recipe_of(trial);
+  return trial;
+}
+
+nlohmann::json Agreement::json() const {
+  return {{"signal", signal}, {"target", target}, {"tau", kendall.tau}, {"p", kendall.p}, {"n", n}};
+}
+
+std::string agreements_text(const std::vector<Agreement>& agreements) {
+  Table table({"tau", "p", "genomes", "signal", "target"});
+  for (auto& a : agreements)
+    table.add({fixed(a.kendall.tau, 3), probability(a.kendall.p), std::to_string(a.n), a.signal,
+               a.target});
+  return table.text();
+}
+
+double metric_of(const Evaluation& evaluation, const std::string& name) {
+  auto metric = evaluation.metrics.find(name);
+  require(metric != evaluation.metrics.end(), "run file: the evaluation of {} lacks {}",
+          evaluation.genome, name);
+  return metric->second;
+}
+
+std::string metric_text(const std::string& name, double value) {
+  bool counted = name == "params" || name == "cache" || name == "flops" || name == "memory";
+  return fixed(value, counted ? 0 : 4);
+}
+
+}  // namespace star
