@@ -46,7 +46,9 @@ TEST_CASE("measurement: the peak of decoding grows as the state does") {
     double more = peak_above_start(genome, 2048) - peak_above_start(genome, 64);
     // A state that grows is copied to a place twice as large; half a MiB is what else may differ.
     CHECK(more >= 0.9 * grown - (1 << 19));
+#if !defined(__SANITIZE_ADDRESS__)  // which keeps what is freed for a while
     CHECK(more <= 3 * grown + (1 << 19));
+#endif
   }
 }
 
