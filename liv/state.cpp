@@ -2,32 +2,38 @@
 
 namespace star {
 
+// Unbounded histories double, so that a token costs its own row; bounded ones never grow.
+void State::Slot::append(Exec& exec, const Tensor& more, bool doubling) {
+  const int64_t n = more.size(1), total = length + n;
+  if (!buffer.defined() || buffer.size(1) < total) {
+    int64_t room = doubling && length > 0 ? 2 * total : total;
+    Tensor larger = exec.empty(more.shape().with(1, room), more.dtype());
+    if (length > 0) exec.copy(rows(), larger.narrow(1, 0, length));
+    buffer = larger;
+  }
+  exec.copy(more, buffer.narrow(1, length, n));
+  length = total;
+}
+
 Tensor State::extend(Exec& exec, const std::string& name, const Tensor& rows, int64_t keep,
                      int64_t start) {
   Slot& slot = slots_[name];
-  if (!slot.buffer.defined() && start > 0) {
-    slot.buffer = exec.zeros(rows.shape().with(1, start), rows.dtype());
-    slot.length = start;
-  }
-  int64_t n = rows.size(1), total = slot.length + n;
-  if (!slot.buffer.defined() || slot.buffer.size(1) < total) {
-    // Unbounded histories double, so that a token costs its own row; bounded ones never grow.
-    int64_t room = keep == kAllRows && slot.length > 0 ? 2 * total : total;
-    Tensor larger = exec.empty(rows.shape().with(1, room), rows.dtype());
-    if (slot.length > 0)
-      exec.copy(slot.buffer.narrow(1, 0, slot.length), larger.narrow(1, 0, slot.length));
-    slot.buffer = larger;
-  }
-  exec.copy(rows, slot.buffer.narrow(1, slot.length, n));
-  Tensor all = slot.buffer.narrow(1, 0, total);
-  slot.length = total;
-  if (total > keep) {
+  if (!slot.buffer.defined() && start > 0)
+    slot = {exec.zeros(rows.shape().with(1, start), rows.dtype()), start};
+  slot.append(exec, rows, keep == kAllRows);
+  Tensor all = slot.rows();
+  if (slot.length > keep) {
     Tensor kept = exec.empty(rows.shape().with(1, keep), rows.dtype());
-    exec.copy(all.narrow(1, total - keep, keep), kept);
-    slot.buffer = kept;
-    slot.length = keep;
+    exec.copy(all.narrow(1, slot.length - keep, keep), kept);
+    slot = {kept, keep};
   }
   return all;
+}
+
+Tensor State::memo(Exec& exec, const std::string& name, int64_t n, const MakeRows& make) {
+  Slot& slot = memos_[name];
+  if (slot.length < n) slot.append(exec, make(slot.length, n - slot.length), true);
+  return slot.buffer.narrow(1, 0, n);
 }
 
 Tensor State::get(const std::string& name) const {
@@ -41,7 +47,7 @@ void State::set(const std::string& name, const Tensor& value) {
 
 int64_t State::floats() const {
   int64_t total = 0;
-  for (auto& [name, slot] : slots_) total += slot.buffer.narrow(1, 0, slot.length).numel();
+  for (auto& [name, slot] : slots_) total += slot.rows().numel();
   return total;
 }
 

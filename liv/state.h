@@ -2,6 +2,7 @@
 // axis 1, its tokens; `extend` appends to it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -23,14 +24,22 @@ class State {
   Tensor get(const std::string& name) const;
   void set(const std::string& name, const Tensor& value);
 
-  int64_t floats() const;  // held now
+  // Rows that follow from the weights alone, [1, n, …]: `make(first, count)` makes those that were
+  // not asked for before. They save time and are no part of the state.
+  using MakeRows = std::function<Tensor(int64_t first, int64_t count)>;
+  Tensor memo(Exec& exec, const std::string& name, int64_t n, const MakeRows& make);
+
+  int64_t floats() const;  // held now, memos aside
 
  private:
   struct Slot {
     Tensor buffer;  // of rows along axis 1 there may be more room than `length`
     int64_t length = 0;
+
+    void append(Exec& exec, const Tensor& rows, bool doubling);
+    Tensor rows() const { return buffer.narrow(1, 0, length); }
   };
-  std::map<std::string, Slot> slots_;
+  std::map<std::string, Slot> slots_, memos_;
 };
 
 inline constexpr int64_t kAllRows = int64_t(1) << 60;

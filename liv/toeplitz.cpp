@@ -47,12 +47,12 @@ std::vector<ParameterSpec> filter_parameters(int64_t channels, int64_t training_
           {"filter.decay", {channels}, "filter", false, decay}};
 }
 
-Var filter_kernel(const Weights& w, int64_t taps, int64_t training_length) {
+Var filter_kernel(const Weights& w, int64_t first, int64_t taps, int64_t training_length) {
   Tape& tape = w["filter.w1"].tape();
   Exec& exec = tape.exec();
   DType dtype = w["filter.w1"].dtype();
   std::vector<double> features, times;
-  for (int64_t t = 0; t < taps; ++t) {
+  for (int64_t t = first; t < first + taps; ++t) {
     double u = double(t) / double(training_length);
     times.push_back(double(t));
     features.push_back(u);
@@ -81,7 +81,7 @@ class Toeplitz : public TokenMixing {
   Var apply(const Features& f, const Weights& w, State* state) const override {
     const Var &read = f.at(reader(layout_.liv.groups)->name),
               &write = f.at(writer(layout_.liv.groups)->name);
-    if (!state) return contract(network(), {read, kernel(w, read.size(1)), write, f.at("v")});
+    if (!state) return contract(network(), {read, kernel(w, 0, read.size(1)), write, f.at("v")});
     return read * continued(write * f.at("v"), w, *state);
   }
 
@@ -96,7 +96,7 @@ class Toeplitz : public TokenMixing {
     FeatureRows read(f, reader(layout_.liv.groups)->name),
         write(f, writer(layout_.liv.groups)->name);
     int64_t L = read.length(), C = layout_.inner();
-    Var taps = implicit() ? filter_kernel(w, L, layout_.sizes.seq) : kernel_of_taps(w["kernel"]);
+    Var taps = implicit() ? filter_kernel(w, 0, L, layout_.sizes.seq) : kernel_of_taps(w["kernel"]);
     std::vector<double> K = taps.value().to_doubles(), D(size_t(C), 0.0);
     if (implicit()) D = w["D"].value().to_doubles();
     DenseCore core{C, L, std::vector<double>(size_t(C * L * L), 0.0)};
@@ -120,22 +120,35 @@ class Toeplitz : public TokenMixing {
  private:
   bool implicit() const { return layout_.group("filter") != nullptr; }
 
-  // [taps, inner], with D on the current token.
-  Var kernel(const Weights& w, int64_t taps) const {
+  // K(t) from `first` on, [taps, inner], with D on the current token.
+  Var kernel(const Weights& w, int64_t first, int64_t taps) const {
     if (!implicit()) return kernel_of_taps(w["kernel"]);
-    Var k = filter_kernel(w, taps, layout_.sizes.seq);
+    Var k = filter_kernel(w, first, taps, layout_.sizes.seq);
+    if (first > 0) return k;
     Var now = narrow(k, 0, 0, 1) + w["D"];
     return taps > 1 ? concat(now, narrow(k, 0, 1, taps - 1), 0) : now;
   }
 
   // The convolution of x, continuing what the state has seen.
   Var continued(const Var& x, const Weights& w, State& state) const {
-    int64_t L = x.size(1), behind = implicit() ? 0 : kTaps - 1;
-    Var all = x.tape().constant(
-        state.extend(x.exec(), "history", x.value(), implicit() ? kAllRows : behind, behind));
-    Var k = kernel(w, all.size(1));
-    if (implicit() && L == 1) return sum(all * flip(k, 0), {1}, true);  // one row of the matrix
-    return narrow(conv(all, k), 1, all.size(1) - L, L);
+    return implicit() ? continued_long(x, w, state) : continued_short(x, w, state);
+  }
+
+  Var continued_short(const Var& x, const Weights& w, State& state) const {
+    Var all = x.tape().constant(state.extend(x.exec(), "history", x.value(), kTaps - 1, kTaps - 1));
+    return narrow(conv(all, kernel(w, 0, kTaps)), 1, kTaps - 1, x.size(1));
+  }
+
+  Var continued_long(const Var& x, const Weights& w, State& state) const {
+    Tape& tape = x.tape();
+    Var all = tape.constant(state.extend(x.exec(), "history", x.value(), kAllRows));
+    const int64_t taps = all.size(1), L = x.size(1);
+    Tensor rows = state.memo(x.exec(), "kernel", taps, [&](int64_t first, int64_t count) {
+      return kernel(w, first, count).value().reshape({1, count, layout_.inner()});
+    });
+    Var k = tape.constant(rows.reshape({taps, layout_.inner()}));
+    if (L == 1) return sum(all * flip(k, 0), {1}, true);  // one row of the matrix
+    return narrow(conv(all, k), 1, taps - L, L);
   }
 };
 

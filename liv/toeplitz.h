@@ -14,7 +14,7 @@ Var kernel_of_taps(const Var& weights);
 //   K(t) = (W₂ sin(W₁ p(t) + b₁)) · exp(−softplus(δ) t),
 //   p(t) = [t/Lr, cos(2πft/Lr) f = 1…8, sin(2πft/Lr) f = 1…8].
 std::vector<ParameterSpec> filter_parameters(int64_t channels, int64_t training_length);
-// K [taps, C].
-Var filter_kernel(const Weights& weights, int64_t taps, int64_t training_length);
+// K(t) for t = first … first + taps − 1: [taps, C].
+Var filter_kernel(const Weights& weights, int64_t first, int64_t taps, int64_t training_length);
 
 }  // namespace star
