@@ -85,15 +85,19 @@ void Backbone::declare(Exec* exec, DType dtype, uint64_t seed) {
   if (!exec) return;
   values_ = exec->zeros({size}, dtype);
   grads_ = exec->zeros({size}, dtype);
+  // Each has a generator of its own, so that they may be drawn side by side.
+  std::vector<std::vector<double>> starts;
+  for (auto& spec : specs) starts.emplace_back(size_t(spec.shape.numel()));
+  exec->pool().run(int64_t(specs.size()), [&](int64_t i) {
+    Rng rng(seed, "init", hash_text(specs[size_t(i)].name));
+    specs[size_t(i)].init(rng, starts[size_t(i)]);
+  });
   for (size_t i = 0; i < specs.size(); ++i) {
     auto view = [&](const Tensor& flat) {
       return flat.narrow(0, offsets[i], specs[i].shape.numel()).reshape(specs[i].shape);
     };
     parameters_.push_back({specs[i].name, view(values_), view(grads_), specs[i].decay});
-    std::vector<double> start(size_t(specs[i].shape.numel()));
-    Rng rng(seed, "init", hash_text(specs[i].name));
-    specs[i].init(rng, start);
-    exec->copy(exec->from(specs[i].shape, start, dtype), parameters_.back().value);
+    exec->copy(exec->from(specs[i].shape, starts[i], dtype), parameters_.back().value);
   }
 }
 
