@@ -24,7 +24,9 @@ TRAINING = {"SA-1": 1.6, "SA-1/1024": 2.5, "LA-1": 1.6, "Rec-3": 1.6, "Rec-4": 1
             "Rec-2": 5, "GConv-1": 1.3, "GConv-1/1024": 1.3, "GConv-2": 1.6}
 DECODING = 10
 START_MS, START_MB, BINARY_MB, WORKERS = 10, 40, 40, 1.9
-OTHERS = ["start", "workers"]
+GEMM_SHARE = 0.8  # of the rate of large products, over a whole step of GConv-1 and SwiGLU
+LONGER = 1.25  # what the tokens of one long sequence may cost, of the same tokens in eight
+OTHERS = ["start", "workers", "share", "length"]
 
 
 def every_case() -> list[str]:
@@ -154,12 +156,30 @@ class Comparison:
         one, two = (max(rates) for rates in zip(*runs))
         return [Bound("throughput of two search workers", "of one", two / one, None, WORKERS, at_least=True)]
 
+    def share(self) -> list[Bound]:
+        genome = "-".join(["71111-91111"] * 4)
+        shares = [self.star.bench(genome, 8, 256, "train", self.options.seconds)["gemm_share"]
+                  for _ in range(self.options.rounds)]
+        return [Bound("GConv-1 step: share of the GEMM peak", "", max(shares), None, GEMM_SHARE, at_least=True)]
+
+    def length(self) -> list[Bound]:
+        """That time and memory grow in proportion to the length, in all but softmax attention over all tokens."""
+        bounds = []
+        for cls, digit in IDS.items():
+            if cls in ("SA-1", "SA-2", "SA-3", "SA-4"):
+                continue
+            genome = "-".join([f"{digit}1111-91111"] * 4)
+            short, long = ([self.star.bench(genome, batch, length, "train", self.options.seconds / 4)
+                            for _ in range(self.options.rounds)] for batch, length in ((8, 256), (1, 2048)))
+            for what, key in (("time", "ms"), ("memory", "peak_bytes")):
+                ratio = min(r[key] for r in long) / min(r[key] for r in short)
+                bounds.append(Bound(f"{cls}: {what} at L 2048", "of 256", ratio, None, LONGER))
+        return bounds
+
     def measure(self, case: str) -> "list[Row | Bound]":
         self.log(case)
-        if case == "start":
-            return self.start()
-        if case == "workers":
-            return self.workers()
+        if case in OTHERS:
+            return getattr(self, case)()
         return [self.decoding(case) if case.startswith("decode:") else self.training(case)]
 
     def about(self) -> dict:
