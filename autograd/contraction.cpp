@@ -154,36 +154,4 @@ Var linear_onto(const Var& base, const Var& x, const Var& weight) {
                          });
 }
 
-Var solve_unit_lower(const Var& lower, const Var& right) {
-  Exec& exec = lower.exec();
-  int64_t n = right.size(-2), m = right.size(-1);
-  require(lower.size(-1) == n && lower.size(-2) == n &&
-              lower.value().numel() / (n * n) == right.value().numel() / (n * m),
-          "solve_unit_lower: {} and {}", lower.shape(), right.shape());
-  int64_t batch = right.value().numel() / (n * m);
-  Tensor N = exec.contiguous(lower.value());
-  auto solve = [=, &exec](const Tensor& r, bool transpose) {
-    Tensor x = exec.empty(r.shape(), r.dtype());
-    exec.copy(r, x);
-    dispatch(x.dtype(), [&]<class T>() {
-      exec.kernels<T>().solve_unit_lower(exec, {batch, n, m, transpose, N.data<T>(), x.data<T>()});
-    });
-    return x;
-  };
-  Tensor x = solve(right.value(), false);
-  // dR = (I + N)⁻ᵀ dX,  dN = −dR Xᵀ strictly below the diagonal.
-  return lower.tape().record(
-      Primitive::solve_unit_lower, x, {lower, right}, [=, &exec](const Tensor& dy) {
-        Tensor dr = solve(dy, true);
-        right.tape().add(right, dr);
-        if (!lower.needs_grad()) return;
-        Tensor outer = values::contract(exec, dr.reshape({batch, n, m}), "bim",
-                                        x.reshape({batch, n, m}), "bjm", "bij");
-        Tensor dn = exec.zeros(outer.shape(), outer.dtype());
-        for (int64_t i = 1; i < n; ++i)
-          exec.copy(outer.narrow(1, i, 1).narrow(2, 0, i), dn.narrow(1, i, 1).narrow(2, 0, i));
-        lower.tape().add(lower, values::scale(exec, dn, -1).reshape(lower.shape()));
-      });
-}
-
 }  // namespace star

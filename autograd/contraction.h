@@ -49,8 +49,4 @@ Var linear(const Var& x, const Var& weight);
 // base + x Wᵀ in one pass over the result; base is of its shape, or a bias [out].
 Var linear_onto(const Var& base, const Var& x, const Var& weight);
 
-// (I + N)⁻¹ R by substitution, where N is `lower` [..., n, n] strictly below its diagonal (the rest
-// is not read) and R is [..., n, m].
-Var solve_unit_lower(const Var& lower, const Var& right);
-
 }  // namespace star

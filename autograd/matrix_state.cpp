@@ -49,4 +49,41 @@ Var matrix_state(const MatrixStateInputs& in, const Tensor& start, Tensor* last)
   });
 }
 
+Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strength,
+                const Tensor& start) {
+  require(k.value().rank() == 4 && v.shape() == k.shape().with(3, v.size(-1)),
+          "delta_error: k {}, v {}", k.shape(), v.shape());
+  int64_t B = k.size(0), L = k.size(1), H = k.size(2), e = k.size(3), f = v.size(3);
+  for (const Var* x : {&decay, &strength})
+    require(x->shape() == Shape{B, L, H}, "delta_error: {} for k {}", x->shape(), k.shape());
+  require(!start.defined() || start.shape() == Shape{B, H, e, f}, "delta_error: state {}",
+          start.shape());
+  Exec& exec = k.exec();
+  Tensor K = exec.contiguous(k.value()), V = exec.contiguous(v.value());
+  Tensor a = exec.contiguous(decay.value()), w = exec.contiguous(strength.value());
+  Tensor S = start.defined() ? exec.contiguous(start) : start;
+  Tensor x = exec.empty(v.shape(), v.dtype());
+  dispatch(x.dtype(), [&]<class T>() {
+    exec.kernels<T>().delta_error(
+        exec, {B, L, H, e, f, K.data<T>(), V.data<T>(), a.data<T>(), w.data<T>(),
+               S.defined() ? S.data<T>() : nullptr, x.data<T>()});
+  });
+  return k.tape().record(
+      Primitive::delta_error, x, {k, v, decay, strength}, [=, &exec](const Tensor& dy) {
+        Tensor dx = exec.contiguous(dy);
+        auto like = [&](const Tensor& t) { return exec.empty(t.shape(), t.dtype()); };
+        Tensor dk = like(K), dv = like(x), da = like(a), dw = like(w);
+        dispatch(x.dtype(), [&]<class T>() {
+          exec.kernels<T>().delta_error_grad(
+              exec, {B, L, H, e, f, K.data<T>(), a.data<T>(), w.data<T>(), x.data<T>(),
+                     dx.data<T>(), dk.data<T>(), dv.data<T>(), da.data<T>(), dw.data<T>()});
+        });
+        Tape& tape = k.tape();
+        tape.add(k, dk);
+        tape.add(v, dv);
+        tape.add(decay, da);
+        tape.add(strength, dw);
+      });
+}
+
 }  // namespace star

@@ -16,4 +16,11 @@ struct MatrixStateInputs {
 };
 Var matrix_state(const MatrixStateInputs& in, const Tensor& start = {}, Tensor* last = nullptr);
 
+// The delta rule: the write that corrects what the state foretells of a value.
+//   x_t = v_t − a_t S_{t−1}ᵀ k_t,  S_t = a_t S_{t−1} + k_t ⊗ (w_t x_t)
+// k [B, L, H, e], v [B, L, H, f]: [B, L, H, f]; the rest as above, both decay and strength given.
+// The state itself follows from x by matrix_state.
+Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strength,
+                const Tensor& start = {});
+
 }  // namespace star

@@ -215,38 +215,4 @@ Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, cons
       });
 }
 
-Var matrix_scan(const Var& P, const Var& N, const Tensor& start, Tensor* last) {
-  Exec& exec = P.exec();
-  int64_t steps = P.size(1);
-  Shape state{N.size(0), N.size(2), N.size(3), N.size(4)};
-  require(P.value().rank() == 5 && P.size(3) == P.size(4) &&
-              P.shape() == N.shape().with(4, N.size(3)) &&
-              (!start.defined() || start.shape() == state),
-          "matrix_scan: P {}, N {}", P.shape(), N.shape());
-  Tensor before = exec.empty(N.shape(), N.dtype());
-  Tensor S = start.defined() ? start : exec.zeros(state, N.dtype());
-  for (int64_t m = 0; m < steps; ++m) {
-    exec.copy(S, before.select(1, m));
-    if (m + 1 == steps && !last) break;
-    S = values::contract(exec, P.value().select(1, m), "bhnm", S, "bhmv", "bhnv");
-    exec.copy(N.value().select(1, m), S, true);
-  }
-  if (last) *last = S;
-  // Backwards, G_m being the gradient of S_m:  dN_m = G_{m+1},  dP_m = G_{m+1} S_mᵀ,
-  // G_m = dS_m + P_mᵀ G_{m+1}.
-  return P.tape().record(Primitive::matrix_scan, before, {P, N}, [=, &exec](const Tensor& dy) {
-    Tensor dP = exec.empty(P.shape(), P.dtype()), dN = exec.empty(N.shape(), N.dtype());
-    Tensor G = exec.zeros(state, N.dtype());
-    for (int64_t m = steps - 1; m >= 0; --m) {
-      exec.copy(G, dN.select(1, m));
-      exec.copy(values::contract(exec, G, "bhnv", before.select(1, m), "bhmv", "bhnm"),
-                dP.select(1, m));
-      G = values::contract(exec, P.value().select(1, m), "bhmn", G, "bhmv", "bhnv");
-      exec.copy(dy.select(1, m), G, true);
-    }
-    P.tape().add(P, dP);
-    N.tape().add(N, dN);
-  });
-}
-
 }  // namespace star

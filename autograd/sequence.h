@@ -37,9 +37,4 @@ Var decay(const Var& a);
 Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, const Var& v,
                    const Tensor& h0 = {}, Tensor* last = nullptr);
 
-// S_{m+1} = P_m S_m + N_m from S_0 = `start`: the states before each step, S_0 … S_{M−1}. P [B, M,
-// H, n, n], N [B, M, H, n, v]; start [B, H, n, v] or undefined for 0; `last`, if given, receives
-// S_M. No gradient flows to start.
-Var matrix_scan(const Var& P, const Var& N, const Tensor& start = {}, Tensor* last = nullptr);
-
 }  // namespace star

@@ -103,16 +103,6 @@ struct Gemm {
   int64_t base_row = 0;
 };
 
-// X ← (I + N)⁻¹ X, or (I + N)⁻ᵀ X: N [batch, n, n] is read strictly below the diagonal, X is
-// [batch, n, m].
-template <class T>
-struct SolveUnitLower {
-  int64_t batch, n, m;
-  bool transpose;
-  const T* lower;
-  T* x;
-};
-
 // y = x / sqrt(mean(x²) + epsilon) · w on rows of n (Zhang and Sennrich, 2019); keeps 1 / sqrt(…).
 template <class T>
 struct RmsNorm {
@@ -220,6 +210,24 @@ struct MatrixStateGrad {
   T scale;
   const T *q, *k, *v, *decay, *strength, *dy;
   T *dq, *dk, *dv, *d_decay, *d_strength;
+};
+
+// What a state that is corrected by the delta rule does not foretell of its values (Yang et al.,
+// "Gated delta networks", 2024):
+//   x_t = v_t − a_t S_{t−1}ᵀ k_t,  S_t = a_t S_{t−1} + k_t ⊗ (w_t x_t),
+// shapes as for MatrixState; decay and strength are not null.
+template <class T>
+struct DeltaError {
+  int64_t batch, length, heads, e, f;
+  const T *k, *v, *decay, *strength, *start;
+  T* x;
+};
+// Without a start.
+template <class T>
+struct DeltaErrorGrad {
+  int64_t batch, length, heads, e, f;
+  const T *k, *decay, *strength, *x, *dx;
+  T *dk, *dv, *d_decay, *d_strength;
 };
 
 // Rotary positions (Su et al., 2021) on [batch, length, heads, e]: the pair (r, r + e/2) of the

@@ -152,27 +152,6 @@ void gemm(Exec& exec, const Gemm<T>& g) {
   });
 }
 
-namespace {
-
-void blas_trsm(CBLAS_TRANSPOSE t, int n, int m, const float* a, float* x) {
-  cblas_strsm(CblasRowMajor, CblasLeft, CblasLower, t, CblasUnit, n, m, 1, a, n, x, m);
-}
-void blas_trsm(CBLAS_TRANSPOSE t, int n, int m, const double* a, double* x) {
-  cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, t, CblasUnit, n, m, 1, a, n, x, m);
-}
-
-}  // namespace
-
-template <class T>
-void solve_unit_lower(Exec& exec, const SolveUnitLower<T>& args) {
-  if (args.n == 0 || args.m == 0) return;
-  exec.pool().run(args.batch, [&](int64_t b) {
-    blas_trsm(args.transpose ? CblasTrans : CblasNoTrans, int(args.n), int(args.m),
-              args.lower + b * args.n * args.n, args.x + b * args.n * args.m);
-  });
-}
-
 STAR_INSTANTIATE(gemm, Gemm)
-STAR_INSTANTIATE(solve_unit_lower, SolveUnitLower)
 
 }  // namespace star::cpu::STAR_TARGET

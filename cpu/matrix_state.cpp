@@ -1,100 +1,8 @@
-// A matrix-valued state by chunks (Dao and Gu, 2024): inside a chunk, scores q·k times the decays
-// between the two tokens; from chunk to chunk, the state. All of it is products of tiles in cache.
-//
-// G_ij = a_{j+1} … a_i is multiplied up row by row, never divided out of products that may have
-// underflowed; column −1 of G, `since`, is the product from the start of the chunk.
-#include "cpu/tile.h"
+// A matrix-valued state that decays, by chunks.
+#include "cpu/state_chunk.h"
 
 namespace star::cpu::STAR_TARGET {
 namespace {
-
-constexpr int64_t kChunk = kStateChunk;
-static_assert(kChunk % kTileRows == 0);
-
-// One chunk of one head of keys and values, in a thread's memory.
-template <class T, class Args>
-struct Chunk {
-  const Args& g;
-  int64_t b, h, begin = 0, rows = 0;
-  Tile<T> k, kt, v, q, y, G, P;
-  T *decay, *strength, *since;  // [rows]
-
-  static int64_t size(const Args& g) {
-    int64_t e = padded<T>(g.e), f = padded<T>(g.f), c = padded<T>(kChunk);
-    return kChunk * (3 * e + 2 * f + 2 * c + 3) + g.e * c;
-  }
-  Chunk(const Args& args, int64_t head, Scratch<T>& s)
-      : g(args),
-        b(head / args.heads),
-        h(head % args.heads),
-        k(s.tile(kChunk, g.e)),
-        kt(s.tile(g.e, kChunk)),
-        v(s.tile(kChunk, g.f)),
-        q(s.tile(kChunk, g.e)),
-        y(s.tile(kChunk, g.f)),
-        G(s.tile(kChunk, kChunk)),
-        P(s.tile(kChunk, kChunk)),
-        decay(s.tile(1, kChunk).data),
-        strength(s.tile(1, kChunk).data),
-        since(s.tile(1, kChunk).data) {}
-
-  // Rows of this chunk in a tensor of heads, or of `of` among the query heads of this head.
-  template <class U>
-  Tile<U> mine(U* data, int64_t width) const {
-    return head_rows(data, g.length, g.heads, width, b, h).from(begin);
-  }
-  template <class U>
-  Tile<U> query(U* data, int64_t of, int64_t width) const {
-    return head_rows(data, g.length, g.heads * g.group, width, b, h * g.group + of).from(begin);
-  }
-  T total() const { return since[rows - 1]; }
-  T until_end(int64_t j) const { return G.data[(rows - 1) * G.row + j]; }
-
-  // Keys, values times strength, decays.
-  void load_chunk(int64_t at) {
-    begin = at;
-    rows = std::min(kChunk, g.length - begin);
-    copy_tile<T>(rows, g.e, mine(g.k, g.e), k);
-    copy_tile<T>(rows, g.f, mine(g.v, g.f), v);
-    for (int64_t i = 0; i < rows; ++i) {
-      int64_t place = (b * g.length + begin + i) * g.heads + h;
-      decay[i] = g.decay ? g.decay[place] : T(1);
-      strength[i] = g.strength ? g.strength[place] : T(1);
-      if (g.strength) scale_row(v.data + i * v.row, v.row, strength[i]);
-      T* row = G.data + i * G.row;
-      for (int64_t j = 0; j < i; j += kLanes<T>)
-        (Vec<T>(decay[i]) * Vec<T>::load_unaligned(row - G.row + j)).store_unaligned(row + j);
-      row[i] = 1;
-      std::fill(row + i + 1, row + G.row, T(0));
-      since[i] = decay[i] * (i > 0 ? since[i - 1] : T(1));
-    }
-    transpose_tile<T>(rows, g.e, k, kt);
-  }
-
-  // P = q·k between all pairs.
-  void scores() { tile_product<T>(rows, rows, g.e, q, kt, P, false); }
-  void weigh(Tile<T> p) const {
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < padded<T>(rows); j += kLanes<T>) {
-        T* at = p.data + i * p.row + j;
-        (Vec<T>::load_unaligned(at) * Vec<T>::load_unaligned(G.data + i * G.row + j))
-            .store_unaligned(at);
-      }
-  }
-
-  // S ← total · S + Σ_j (product of decays behind j) k_j ⊗ v_j. The keys are scaled.
-  void write_to(Tile<T> S) {
-    for (int64_t n = 0; n < g.e; ++n) scale_row(S.data + n * S.row, S.row, total());
-    for (int64_t j = 0; j < rows; ++j) scale_row(k.data + j * k.row, k.row, until_end(j));
-    tile_product<T>(g.e, g.f, rows, k.transposed(), v, S, true);
-  }
-};
-
-template <class T>
-void fill_state(const T* start, int64_t head, int64_t e, int64_t f, Tile<T> S) {
-  std::fill(S.data, S.data + e * S.row, T(0));
-  if (start) copy_tile<T>(e, f, Tile<const T>{start + head * e * f, f}, S);
-}
 
 template <class T>
 void head_forward(const MatrixState<T>& g, int64_t head, Scratch<T> scratch) {
@@ -117,6 +25,25 @@ void head_forward(const MatrixState<T>& g, int64_t head, Scratch<T> scratch) {
   if (g.last) store_tile<T>(g.e, g.f, S, Tile<T>{g.last + head * g.e * g.f, g.f});
 }
 
+template <class T>
+void head_gradient(const MatrixStateGrad<T>& g, int64_t head, Scratch<T> scratch) {
+  HeadGradient<T> h(g, head, scratch);
+  h.start();
+  for (int64_t m = h.chunks(g) - 1; m >= 0; --m) {
+    h.open(m);
+    auto& c = h.c;
+    for (int64_t of = 0; of < g.group; ++of) {
+      copy_tile<T>(c.rows, g.e, c.query(g.q, of, g.e), c.q, g.scale);
+      copy_tile<T>(c.rows, g.f, c.query(g.dy, of, g.f), h.dy);
+      h.read();
+      for (int64_t i = 0; i < c.rows; ++i) scale_row(h.dq.data + i * h.dq.row, h.dq.row, g.scale);
+      store_tile<T>(c.rows, g.e, h.dq, c.query(g.dq, of, g.e));
+    }
+    h.close();
+    store_tile<T>(c.rows, g.f, h.dv, c.mine(g.dv, g.f));
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -128,167 +55,12 @@ void matrix_state(Exec& exec, const MatrixState<T>& g) {
   });
 }
 
-namespace {
-
-// The gradient of one head, from the last chunk to the first. With S the state before a chunk and
-// dS the gradient of the one behind it, and v the values times strength:
-//   dP_ij = dy_i·v_j,  dG = dP ∘ (q kᵀ),  d(q kᵀ) = dP ∘ G =: D
-//   dq_i = Σ_j D_ij k_j + since_i S dy_i          dk_j = Σ_i D_ij q_i + G(end,j) dS v_j
-//   dv_j = Σ_i P_ij dy_i + G(end,j) dSᵀ k_j       dS ← total · dS + Σ_i since_i q_i ⊗ dy_i
-// and the decays by r_ij = dG_ij + a_{i+1} r_{i+1,j}, da_i = Σ_j r_ij G_{i−1,j}.
-template <class T>
-struct HeadGradient {
-  const MatrixStateGrad<T>& g;
-  int64_t head;
-  Chunk<T, MatrixStateGrad<T>> c;
-  Tile<T> dS, across, vt, dq, dk, dv, dy, D, dG;
-  T* d_since;
-  T* states;  // before each chunk
-
-  static int64_t chunks(const MatrixStateGrad<T>& g) { return blocks_of(g.length, kChunk); }
-  static int64_t size(const MatrixStateGrad<T>& g) {
-    int64_t e = padded<T>(g.e), f = padded<T>(g.f), row = padded<T>(kChunk);
-    return Chunk<T, MatrixStateGrad<T>>::size(g) + g.e * f + g.f * e + g.f * row +
-           kChunk * (2 * e + 2 * f + 2 * row) + row + chunks(g) * g.e * f;
-  }
-  HeadGradient(const MatrixStateGrad<T>& args, int64_t at, Scratch<T> s)
-      : g(args),
-        head(at),
-        c(args, at, s),
-        dS(s.tile(g.e, g.f)),
-        across(s.tile(g.f, g.e)),
-        vt(s.tile(g.f, kChunk)),
-        dq(s.tile(kChunk, g.e)),
-        dk(s.tile(kChunk, g.e)),
-        dv(s.tile(kChunk, g.f)),
-        dy(s.tile(kChunk, g.f)),
-        D(s.tile(kChunk, kChunk)),
-        dG(s.tile(kChunk, kChunk)),
-        d_since(s.tile(1, kChunk).data),
-        states(s.next) {}
-
-  Tile<T> state(int64_t m) const { return {states + m * g.e * dS.row, dS.row}; }
-
-  void run() {
-    fill_state<T>(nullptr, head, g.e, g.f, state(0));
-    for (int64_t m = 0; m + 1 < chunks(g); ++m) {
-      c.load_chunk(m * kChunk);
-      std::copy_n(state(m).data, g.e * dS.row, state(m + 1).data);
-      c.write_to(state(m + 1));
-    }
-    fill_state<T>(nullptr, head, g.e, g.f, dS);
-    for (int64_t m = chunks(g) - 1; m >= 0; --m) chunk(m);
-  }
-
- private:
-  static T dot(const T* a, const T* b, int64_t n) {
-    Vec<T> sum(T(0));
-    for (int64_t i = 0; i < n; i += kLanes<T>)
-      sum = xsimd::fma(Vec<T>::load_unaligned(a + i), Vec<T>::load_unaligned(b + i), sum);
-    return xsimd::hadd(sum);
-  }
-
-  void chunk(int64_t m) {
-    c.load_chunk(m * kChunk);
-    int64_t rows = c.rows, width = padded<T>(rows);
-    transpose_tile<T>(rows, g.f, c.v, vt);
-    std::fill(dG.data, dG.data + rows * dG.row, T(0));
-    std::fill(d_since, d_since + rows, T(0));
-    // Through the state behind the chunk.
-    Tile<T> S = state(m);
-    T* end = dG.data + (rows - 1) * dG.row;
-    transpose_tile<T>(g.e, g.f, dS, across);
-    tile_product<T>(rows, g.e, g.f, c.v, across, dk, false);
-    tile_product<T>(rows, g.f, g.e, c.k, dS, dv, false);
-    for (int64_t j = 0; j < rows; ++j) {
-      T *k_row = dk.data + j * dk.row, *v_row = dv.data + j * dv.row;
-      end[j] = dot(v_row, c.v.data + j * c.v.row, dv.row);
-      scale_row(k_row, dk.row, c.until_end(j));
-      scale_row(v_row, dv.row, c.until_end(j));
-    }
-    for (int64_t n = 0; n < g.e; ++n) {
-      d_since[rows - 1] += dot(S.data + n * S.row, dS.data + n * dS.row, S.row);
-      scale_row(dS.data + n * dS.row, dS.row, c.total());
-    }
-    transpose_tile<T>(g.e, g.f, S, across);
-    for (int64_t of = 0; of < g.group; ++of) reads(of, width);
-    store_tile<T>(rows, g.e, dk, c.mine(g.dk, g.e));
-    strengths();
-    store_tile<T>(rows, g.f, dv, c.mine(g.dv, g.f));
-    if (g.d_decay) decays();
-  }
-
-  // What one query head adds.
-  void reads(int64_t of, int64_t width) {
-    int64_t rows = c.rows;
-    copy_tile<T>(rows, g.e, c.query(g.q, of, g.e), c.q, g.scale);
-    copy_tile<T>(rows, g.f, c.query(g.dy, of, g.f), dy);
-    c.scores();
-    tile_product<T>(rows, rows, g.f, dy, vt, D, false);
-    for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < width; j += kLanes<T>) {
-        T *p = c.P.data + i * c.P.row + j, *d = D.data + i * D.row + j;
-        T* to = dG.data + i * dG.row + j;
-        Vec<T> dp = Vec<T>::load_unaligned(d);
-        xsimd::fma(dp, Vec<T>::load_unaligned(p), Vec<T>::load_unaligned(to)).store_unaligned(to);
-      }
-    c.weigh(c.P);
-    c.weigh(D);
-    tile_product<T>(rows, g.f, rows, c.P.transposed(), dy, dv, true);
-    tile_product<T>(rows, g.e, rows, D.transposed(), c.q, dk, true);
-    tile_product<T>(rows, g.e, g.f, dy, across, dq, false);
-    for (int64_t i = 0; i < rows; ++i) {
-      T *dq_row = dq.data + i * dq.row, *q_row = c.q.data + i * c.q.row;
-      d_since[i] += dot(dq_row, q_row, dq.row);
-      scale_row(dq_row, dq.row, c.since[i]);
-      scale_row(q_row, c.q.row, c.since[i]);
-    }
-    tile_product<T>(rows, g.e, rows, D, c.k, dq, true);
-    tile_product<T>(g.e, g.f, rows, c.q.transposed(), dy, dS, true);
-    for (int64_t i = 0; i < rows; ++i) scale_row(dq.data + i * dq.row, dq.row, g.scale);
-    store_tile<T>(rows, g.e, dq, c.query(g.dq, of, g.e));
-  }
-
-  // dv is the gradient of w v so far.
-  void strengths() {
-    if (!g.strength) return;
-    Tile<const T> v = c.mine(g.v, g.f);
-    copy_tile<T>(c.rows, g.f, v, c.v);
-    for (int64_t j = 0; j < c.rows; ++j) {
-      T* row = dv.data + j * dv.row;
-      g.d_strength[(c.b * g.length + c.begin + j) * g.heads + c.h] =
-          dot(row, c.v.data + j * c.v.row, dv.row);
-      scale_row(row, dv.row, c.strength[j]);
-    }
-  }
-
-  void decays() {
-    int64_t rows = c.rows;
-    for (int64_t i = rows - 1; i >= 0; --i) {
-      T* r = dG.data + i * dG.row;
-      if (i + 1 < rows) {
-        const T* next = r + dG.row;
-        for (int64_t j = 0; j < i; j += kLanes<T>)
-          xsimd::fma(Vec<T>(c.decay[i + 1]), Vec<T>::load_unaligned(next + j),
-                     Vec<T>::load_unaligned(r + j))
-              .store_unaligned(r + j);
-        d_since[i] += c.decay[i + 1] * d_since[i + 1];
-      }
-      T before = i > 0 ? dot(r, c.G.data + (i - 1) * c.G.row, padded<T>(i)) : T(0);
-      g.d_decay[(c.b * g.length + c.begin + i) * g.heads + c.h] =
-          before + d_since[i] * (i > 0 ? c.since[i - 1] : T(1));
-    }
-  }
-};
-
-}  // namespace
-
 template <class T>
 void matrix_state_grad(Exec& exec, const MatrixStateGrad<T>& g) {
   int64_t size = HeadGradient<T>::size(g);
   Tensor scratch = exec.empty({exec.pool().threads(), size}, dtype_of<T>);
   exec.pool().run(g.batch * g.heads, [&](int64_t head, int thread) {
-    HeadGradient<T>(g, head, {scratch.template data<T>() + thread * size}).run();
+    head_gradient<T>(g, head, {scratch.template data<T>() + thread * size});
   });
 }
 

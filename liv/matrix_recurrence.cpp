@@ -6,15 +6,8 @@
 //   with beta:  u_t = β_t (v_t − a_t k_tᵀ S_{t−1}),  that is a transition a_t (I − β_t k_t k_tᵀ)
 //
 // With dt it is a network with a decay, and the planner contracts it. With beta the transition is a
-// matrix, and the form by chunks follows from it (the WY form of a product of reflections). With
-// G(i,j) = Π_{t=j+1..i} a_t and S the state before a chunk, its u solve a unit lower triangular
-// system,
-//   u_i + β_i Σ_{j<i} G(i,j) (k_i·k_j) u_j = β_i (v_i − G(i,·) k_iᵀ S),
-// whose solution is linear in S: u = U − W S. So, with K_j = G(end,j) k_j,
-//   S' = (G(end,·) I − Kᵀ W) S + Kᵀ U,
-//   y_i = Σ_{j≤i} G(i,j) (q_i·k_j) U_j + (G(i,·) q_i − Σ_{j≤i} G(i,j) (q_i·k_j) W_j) S:
-// all chunks at once but for one product of e × e matrices from chunk to chunk. G is a product of
-// decays, never a quotient of products.
+// matrix: delta_error makes the v_t − a_t k_tᵀ S_{t−1} by chunks, and from there on it is a state
+// with a scalar decay again.
 #include "liv/matrix_recurrence.h"
 
 #include <cmath>
@@ -22,13 +15,10 @@
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
 #include "autograd/matrix_state.h"
-#include "autograd/sequence.h"
 #include "autograd/views.h"
 
 namespace star {
 namespace {
-
-constexpr int64_t kChunk = 64;
 
 class MatrixRecurrence : public TokenMixing {
  public:
@@ -48,15 +38,11 @@ class MatrixRecurrence : public TokenMixing {
               exp(-(f.at("dt") * exp(w["A_log"]))), f.at(delta() ? "beta" : "dt")};
     int64_t B = in.q.size(0), L = in.q.size(1);
     Tensor start = state ? state->get("state") : Tensor(), last;
-    Var y;
-    if (delta())
-      y = by_chunks(in, start, state ? &last : nullptr);
-    else if (state)
-      y = decoded(in, start, &last);
-    else
-      y = contract(network(), {in.q, in.decay, in.strength, in.k, in.v});
+    if (delta()) in.v = delta_error(in.k, in.v, in.decay, in.strength, start);
+    Var y = state || delta() ? stepped(in, start, state ? &last : nullptr)
+                             : contract(network(), {in.q, in.decay, in.strength, in.k, in.v});
     if (state) state->set("state", last);
-    y = y + reshape(w["D"], {layout_.sizes.heads, 1}) * in.v;
+    y = y + reshape(w["D"], {layout_.sizes.heads, 1}) * by_head(f.at("v"));
     return reshape(y, {B, L, layout_.inner()});
   }
 
@@ -102,7 +88,7 @@ class MatrixRecurrence : public TokenMixing {
     return layout_.sizes.heads * layout_.head_width() * layout_.head_width();
   }
   double work(int64_t length) const override {
-    double e = double(layout_.head_width()), c = double(std::min(length, kChunk));
+    double e = double(layout_.head_width()), c = double(std::min(length, kStateChunk));
     return double(layout_.sizes.heads) * e * (2 * e + (delta() ? 3 : 2) * c);
   }
 
@@ -118,7 +104,7 @@ class MatrixRecurrence : public TokenMixing {
   };
 
   // The network with a state before and behind it.
-  Var decoded(const Inputs& in, const Tensor& start, Tensor* last) const {
+  Var stepped(const Inputs& in, const Tensor& start, Tensor* last) const {
     const Shape& shape = in.q.shape();
     Var q = reshape(in.q, {shape[0], shape[1], shape[2], 1, shape[3]});
     double factor = 1 / std::sqrt(double(layout_.head_width()));
@@ -126,61 +112,9 @@ class MatrixRecurrence : public TokenMixing {
                    shape);
   }
 
-  Var by_chunks(const Inputs& in, const Tensor& start_state, Tensor* last) const {
-    int64_t B = in.q.size(0), L = in.q.size(1), H = in.q.size(2), e = in.q.size(3);
-    int64_t c = std::min(kChunk, L), M = (L + c - 1) / c;
-    // Tokens beyond the end write nothing and forget nothing. [B·M, c, H, …].
-    auto chunks = [&](const Var& x, double beyond) {
-      Shape shape = x.shape();
-      Var padded = x;
-      if (M * c > L) {
-        Tensor rest = x.exec().full(shape.with(1, M * c - L), x.dtype(), beyond);
-        padded = concat(x, x.tape().constant(rest), 1);
-      }
-      return reshape(padded, shape.with(1, c).with(0, B * M));
-    };
-    Var q = chunks(in.q, 0), k = chunks(in.k, 0), v = chunks(in.v, 0), a = chunks(in.decay, 1);
-    Shape by_token{B * M, c, H, 1};
-    Var weight = reshape(chunks(in.strength, 0), by_token);
-    Var products = cumulative_product(a), start = reshape(products, by_token), G = decay(a);
-    Var k_end = reshape(remaining_product(a), by_token) * k;
-
-    Var system = permute(weight, {0, 2, 1, 3}) * (contract("bihn,bjhn->bhij", {k, k}) * G);
-    Var right = permute(concat(weight * v, weight * start * k, 3), {0, 2, 1, 3});
-    Var solved = solve_unit_lower(system, right);  // [B·M, H, c, 2e]
-    Var U = narrow(solved, 3, 0, e), W = narrow(solved, 3, e, e);
-
-    Var P =
-        all_of(products) * identity(a.tape(), a.dtype()) - contract("bjhn,bhjm->bhnm", {k_end, W});
-    Var N = contract("bjhn,bhjv->bhnv", {k_end, U});
-    Shape by_chunk{B, M, H, e, e};
-    Var before = matrix_scan(reshape(P, by_chunk), reshape(N, by_chunk), start_state, last);
-
-    Var scores = contract("bihn,bjhn->bhij", {q, k}) * G;
-    Var mixed = contract("bhij,bhjv->bihv", {scores, solved});
-    Var reads = start * q - narrow(mixed, 3, e, e);
-    Var y = narrow(mixed, 3, 0, e) +
-            contract("bihn,bhnv->bihv", {reads, reshape(before, {B * M, H, e, e})});
-    y = narrow(reshape(y, {B, M * c, H, e}), 1, 0, L);
-    return scale(y, 1 / std::sqrt(double(e)));
-  }
-
-  Var identity(Tape& tape, DType dtype) const {
-    int64_t e = layout_.head_width();
-    std::vector<double> values(size_t(e * e), 0.0);
-    for (int64_t n = 0; n < e; ++n) values[size_t(n * (e + 1))] = 1;
-    return tape.constant(tape.exec().from({e, e}, values, dtype));
-  }
-
-  // The product over all tokens, [B, H, 1, 1], from the products up to each.
-  Var all_of(const Var& start) const {
-    int64_t L = start.size(1);
-    return reshape(narrow(start, 1, L - 1, 1), {start.size(0), start.size(2), 1, 1});
-  }
-
   // A matrix transition is not a node of the network: its orders are counted here.
   ContractionPlan delta_plan(int64_t B, int64_t L) const {
-    double e = double(layout_.head_width()), c = double(std::min(L, kChunk));
+    double e = double(layout_.head_width()), c = double(std::min(L, kStateChunk));
     double tokens = double(B * L * layout_.sizes.heads), state = 4 * e * e, row = 4 * e;
     ContractionOrder token{"state",
                            {{"S <- a (S - β k kᵀS)", {5 * e * e * tokens, 2 * state * tokens}},
@@ -189,11 +123,11 @@ class MatrixRecurrence : public TokenMixing {
                            {}};
     ContractionOrder chunks{
         fmt::format("chunks of {}", int64_t(c)),
-        {{"k kᵀ, q kᵀ and decays", {(4 * e + 4) * c * tokens, 24 * c * tokens}},
-         {"triangular system for U, W", {2 * e * c * tokens, (2 * c + 4 * row) * tokens}},
-         {"scores with U, W", {4 * e * c * tokens, (4 * c + 4 * row) * tokens}},
-         {"Kᵀ U, Kᵀ W, reads of S", {6 * e * e * tokens, 5 * row * tokens}},
-         {"S from chunk to chunk", {2 * e * e * e * tokens / c, 3 * state * tokens / c}}},
+        {{"x: k kᵀ and decays", {(2 * e + 2) * c * tokens, 12 * c * tokens}},
+         {"x: by substitution", {e * c * tokens, 3 * row * tokens}},
+         {"y: scores q kᵀ with x", {(4 * e + 2) * c * tokens, 4 * row * tokens}},
+         {"kᵀ S, qᵀ S, S from chunk to chunk, twice",
+          {8 * e * e * tokens, 4 * state * tokens / c}}},
         {}};
     for (ContractionOrder* order : {&token, &chunks})
       for (auto& step : order->steps) {

@@ -98,13 +98,6 @@ class Benches {
       kernels().gemm(exec_,
                      {rows, m, d, at(a), d, 1, at(b), 1, d, at(c), m, {}, {}, {}, {}, T(1), T(0)});
     });
-    int64_t size = 64, blocks = B * H * L / size, e = d / H;
-    Tensor lower = in({blocks, size, size}, -0.1, 0.1), right = in({blocks, size, e});
-    Tensor x = out({blocks, size, e});
-    add("solve_unit_lower", double(blocks) * double(size * size) * double(e), x, [=, this] {
-      exec_.copy(right, x);
-      kernels().solve_unit_lower(exec_, {blocks, size, e, false, at(lower), at(x)});
-    });
   }
 
   void by_row() {
@@ -247,6 +240,14 @@ class Benches {
     add("matrix_state_grad", 2.5 * work, dk, [=, this] {
       kernels().matrix_state_grad(exec_, {B, L, H, 1, e, e, T(0.2), at(gq), at(gk), at(gv), at(ga),
                                           at(gw), at(dy), at(dq), at(dk), at(dv), at(da), at(dw)});
+    });
+    Tensor x = out(shape), dx = in(shape);
+    add("delta_error", work, x, [=, this] {
+      kernels().delta_error(exec_, {B, L, H, e, e, at(k), at(v), at(a), at(w), nullptr, at(x)});
+    });
+    add("delta_error_grad", 2.5 * work, dk, [=, this] {
+      kernels().delta_error_grad(exec_, {B, L, H, e, e, at(gk), at(ga), at(gw), at(gv), at(dx),
+                                         at(dk), at(dv), at(da), at(dw)});
     });
   }
 

@@ -111,8 +111,6 @@ const std::multimap<Primitive, Case>& cases() {
       {P::linear,
        {{{5}, {2, 3, 4}, {5, 4}},
         [](Tape&, const V& x) { return square(linear_onto(x[0], x[1], x[2])); }}},
-      {P::solve_unit_lower,
-       {{{2, 4, 4}, {2, 4, 3}}, [](Tape&, const V& x) { return solve_unit_lower(x[0], x[1]); }}},
       {P::rms_norm, {{{3, 7}, {7}}, [](Tape&, const V& x) { return rms_norm(x[0], x[1]); }}},
       {P::softmax, {{{2, 5, 5}}, [](Tape&, const V& x) { return softmax(x[0], {}, 0.7); }}},
       {P::softmax,
@@ -160,14 +158,6 @@ const std::multimap<Primitive, Case>& cases() {
         [](Tape&, const V& x) {
           return selective_scan(softplus(x[0]), -exp(x[1]), x[2], x[3], x[4]);
         }}},
-      {P::matrix_scan,
-       {{{2, 4, 2, 3, 3}, {2, 4, 2, 3, 2}},
-        [](Tape&, const V& x) { return matrix_scan(x[0], x[1]); }}},
-      {P::matrix_scan,
-       {{{1, 3, 2, 2, 2}, {1, 3, 2, 2, 2}},
-        [](Tape& tape, const V& x) {
-          return matrix_scan(x[0], x[1], tape.exec().full({1, 2, 2, 2}, DType::f64, 0.5));
-        }}},
       {P::matrix_state,
        {{{2, 53, 2, 2, 3}, {2, 53, 2, 3}, {2, 53, 2, 2}},
         [](Tape&, const V& x) {
@@ -177,6 +167,11 @@ const std::multimap<Primitive, Case>& cases() {
        {{{1, 51, 2, 1, 2}, {1, 51, 2, 2}, {1, 51, 2, 3}, {1, 51, 2}, {1, 51, 2}},
         [](Tape&, const V& x) {
           return matrix_state({x[0], x[1], x[2], sigmoid(scale(x[3], 1, 2)), x[4], 0.7});
+        }}},
+      {P::delta_error,
+       {{{2, 53, 2, 3}, {2, 53, 2, 2}, {2, 53, 2}, {2, 53, 2}},
+        [](Tape&, const V& x) {
+          return delta_error(scale(x[0], 0.5), x[1], sigmoid(scale(x[2], 1, 2)), sigmoid(x[3]));
         }}},
       {P::embedding,
        {{{4, 3}},

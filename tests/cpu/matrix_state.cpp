@@ -165,3 +165,134 @@ KERNEL_CASE(matrix_state_grad) {
       s.near(dw, [&] { return d.w; });
     }
 }
+
+namespace {
+
+// The delta rule a token at a time, and its gradient; x.v are the values.
+struct NaiveDelta {
+  Size z;
+
+  // Errors, and the states before each token of one head.
+  struct Pass {
+    Doubles errors;
+    std::vector<Doubles> states;
+  };
+  double& entry(Doubles& S, int64_t n, int64_t c) const { return S[size_t(n * z.f + c)]; }
+  Pass pass(const Values& x, const Doubles& start, int64_t b, int64_t h) const {
+    auto first = start.begin() + (b * z.heads + h) * z.e * z.f;
+    Pass p{{}, {Doubles(first, first + z.e * z.f)}};
+    for (int64_t t = 0; t < z.length; ++t) {
+      size_t at = size_t((b * z.length + t) * z.heads + h);
+      Doubles S = p.states.back();
+      for (int64_t c = 0; c < z.f; ++c) {
+        double told = 0;
+        for (int64_t n = 0; n < z.e; ++n)
+          told += entry(S, n, c) * x.k[at * size_t(z.e) + size_t(n)];
+        p.errors.push_back(x.v[at * size_t(z.f) + size_t(c)] - x.a[at] * told);
+        for (int64_t n = 0; n < z.e; ++n)
+          entry(S, n, c) = x.a[at] * entry(S, n, c) +
+                           x.k[at * size_t(z.e) + size_t(n)] * x.w[at] * p.errors.back();
+      }
+      p.states.push_back(S);
+    }
+    return p;
+  }
+
+  Doubles forward(const Values& x, const Doubles& start) const {
+    Doubles errors(x.v.size());
+    for (int64_t b = 0; b < z.batch; ++b)
+      for (int64_t h = 0; h < z.heads; ++h) {
+        Pass p = pass(x, start, b, h);
+        for (int64_t i = 0; i < z.length * z.f; ++i)
+          errors[size_t(((b * z.length + i / z.f) * z.heads + h) * z.f + i % z.f)] =
+              p.errors[size_t(i)];
+      }
+    return errors;
+  }
+
+  Values gradient(const Values& x, const Doubles& dx) const {
+    Values d{
+        {}, Doubles(x.k.size()), Doubles(x.v.size()), Doubles(x.a.size()), Doubles(x.w.size())};
+    Doubles start(size_t(z.batch * z.heads * z.e * z.f));
+    for (int64_t b = 0; b < z.batch; ++b)
+      for (int64_t h = 0; h < z.heads; ++h) {
+        Pass p = pass(x, start, b, h);
+        Doubles dS(size_t(z.e * z.f));
+        for (int64_t t = z.length - 1; t >= 0; --t) token(x, dx, p, b, t, h, dS, d);
+      }
+    return d;
+  }
+
+  void token(const Values& x, const Doubles& dx, Pass& p, int64_t b, int64_t t, int64_t h,
+             Doubles& dS, Values& d) const {
+    size_t at = size_t((b * z.length + t) * z.heads + h);
+    Doubles& S = p.states[size_t(t)];
+    for (int64_t c = 0; c < z.f; ++c) {
+      size_t value = at * size_t(z.f) + size_t(c);
+      double error = p.errors[size_t(t * z.f + c)], g = dx[value];
+      for (int64_t n = 0; n < z.e; ++n) {
+        size_t key = at * size_t(z.e) + size_t(n);
+        double s = entry(dS, n, c);
+        d.k[key] += s * x.w[at] * error;
+        d.w[at] += s * x.k[key] * error;
+        d.a[at] += s * entry(S, n, c);
+        g += s * x.k[key] * x.w[at];
+      }
+      d.v[value] = g;
+      for (int64_t n = 0; n < z.e; ++n) {
+        size_t key = at * size_t(z.e) + size_t(n);
+        d.k[key] -= g * x.a[at] * entry(S, n, c);
+        d.a[at] -= g * x.k[key] * entry(S, n, c);
+        entry(dS, n, c) = x.a[at] * (entry(dS, n, c) - g * x.k[key]);
+      }
+    }
+  }
+};
+
+// Keys short enough that the state stays small.
+template <class T>
+Array<T> short_keys(Session<T>& s, const Size& z) {
+  return s.random(z.batch * z.length * z.heads * z.e, -0.5, 0.5);
+}
+
+}  // namespace
+
+KERNEL_CASE(delta_error) {
+  for (const Size& z : kSizes)
+    for (bool started : {false, true}) {
+      CAPTURE(z.length);
+      CAPTURE(z.e);
+      CAPTURE(z.f);
+      CAPTURE(started);
+      Inputs<T> x(s, z);
+      x.k = short_keys(s, z);
+      Array<T> errors(x.v.size());
+      s.kernels().delta_error(s.exec, {z.batch, z.length, z.heads, z.e, z.f, x.k, x.v, x.a, x.w,
+                                       started ? x.start.data() : nullptr, errors});
+      Doubles none(size_t(x.start.size()));
+      s.near(errors, [&] {
+        return NaiveDelta{z}.forward(x.values(true), started ? x.start.doubles() : none);
+      });
+    }
+}
+
+KERNEL_CASE(delta_error_grad) {
+  for (const Size& z : kSizes) {
+    CAPTURE(z.length);
+    CAPTURE(z.e);
+    CAPTURE(z.f);
+    Inputs<T> x(s, z);
+    x.k = short_keys(s, z);
+    Array<T> errors(x.v.size()), dx = s.random(x.v.size());
+    Array<T> dk(x.k.size()), dv(x.v.size()), da(x.a.size()), dw(x.w.size());
+    s.kernels().delta_error(
+        s.exec, {z.batch, z.length, z.heads, z.e, z.f, x.k, x.v, x.a, x.w, nullptr, errors});
+    s.kernels().delta_error_grad(
+        s.exec, {z.batch, z.length, z.heads, z.e, z.f, x.k, x.a, x.w, errors, dx, dk, dv, da, dw});
+    Values d = NaiveDelta{z}.gradient(x.values(true), dx.doubles());
+    s.near(dk, [&] { return d.k; });
+    s.near(dv, [&] { return d.v; });
+    s.near(da, [&] { return d.a; });
+    s.near(dw, [&] { return d.w; });
+  }
+}
