@@ -1,6 +1,6 @@
 """A search on the ranks of an MPI job: the same result as on one machine, whatever dies.
 
-    mpi.py STAR STAR_MPI          prints a line a check; exits 1 if one fails
+    ranks.py STAR STAR_MPI        prints a line a check; exits 1 if one fails
 """
 import json
 import os
@@ -16,9 +16,9 @@ SEARCH = ["search", "--task", "recall", "--width", "16", "--heads", "2", "--seq"
 
 
 def mpirun(ranks, *args):
-    # As root and with more ranks than cores: it is a test.
-    return subprocess.Popen(["mpirun", "--allow-run-as-root", "--oversubscribe", "--quiet", "-n", str(ranks), STAR_MPI, *args],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # As root, with more ranks than cores, and, the machine being busy, with time for a last line.
+    return subprocess.Popen(["mpirun", "--allow-run-as-root", "--oversubscribe", "--quiet", "--mca",
+                             "odls_base_sigkill_timeout", "3", "-n", str(ranks), STAR_MPI, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def finished(running, status=0):
