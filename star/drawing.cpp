@@ -8,26 +8,6 @@
 namespace star {
 namespace {
 
-// One LIV takes a feature group, or its weights, of another.
-struct Link {
-  int from, to;
-  std::string name;
-};
-
-std::vector<Link> links_of(const Backbone& backbone, bool weights) {
-  std::vector<Link> links;
-  for (int l = 0; l < int(backbone.blocks().size()); ++l) {
-    const Block& block = backbone.blocks()[size_t(l)];
-    for (size_t g = 0; g < block.sources.size(); ++g) {
-      const FeatureSource& source = block.sources[g];
-      const bool reused = source.feature != l;
-      const int from = weights ? source.weights : source.feature;
-      if (from != l && reused != weights) links.push_back({from, l, block.liv.groups[g].name});
-    }
-  }
-  return links;
-}
-
 // What LIV l gives to others and takes from them: "gives k v", "q of 1, k of 3".
 std::string link_text(const std::vector<Link>& links, int l) {
   std::string given;
@@ -105,6 +85,20 @@ std::string size_text(int64_t bytes) {
   if (bytes >= 10 << 20) return fmt::format("{:.1f} MiB", double(bytes) / (1 << 20));
   if (bytes >= 10 << 10) return fmt::format("{:.1f} KiB", double(bytes) / (1 << 10));
   return fmt::format("{} B", bytes);
+}
+
+std::vector<Link> links_of(const Backbone& backbone, bool weights) {
+  std::vector<Link> links;
+  for (int l = 0; l < int(backbone.blocks().size()); ++l) {
+    const Block& block = backbone.blocks()[size_t(l)];
+    for (size_t g = 0; g < block.sources.size(); ++g) {
+      const FeatureSource& source = block.sources[g];
+      const bool reused = source.feature != l;
+      const int from = weights ? source.weights : source.feature;
+      if (from != l && reused != weights) links.push_back({from, l, block.liv.groups[g].name});
+    }
+  }
+  return links;
 }
 
 std::string draw(const Genome& genome, const Backbone& backbone, int64_t cache_context) {

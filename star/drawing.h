@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "liv/backbone.h"
 #include "star/genome.h"
@@ -11,6 +12,13 @@ namespace star {
 
 // Bytes with a unit: "512 B", "12.0 KiB".
 std::string size_text(int64_t bytes);
+
+// LIV `to` takes a feature group, or its weights, of LIV `from`. LIVs count from 0.
+struct Link {
+  int from, to;
+  std::string name;  // of the group
+};
+std::vector<Link> links_of(const Backbone& backbone, bool weights);
 
 // The table of the model compiled from `genome`: class, parameters owned, cache at `cache_context`
 // tokens, and for both kinds of sharing a bracket for each group, beside what a LIV gives to the

@@ -1,19 +1,8 @@
 #include "star/source_text.h"
 
-// STAR_PACK_FILE is made by tools/pack.cpp when the program is built.
-asm(".section .rodata\n"
-    ".balign 16\n"
-    ".global star_source_pack_begin\n"
-    ".global star_source_pack_end\n"
-    "star_source_pack_begin:\n"
-    ".incbin \"" STAR_PACK_FILE
-    "\"\n"
-    "star_source_pack_end:\n"
-    ".byte 0\n"
-    ".previous\n");
+#include "star/embed.h"
 
-extern "C" const char star_source_pack_begin[];
-extern "C" const char star_source_pack_end[];
+STAR_EMBED(star_source_pack, STAR_PACK_FILE);
 
 namespace star {
 

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "core/error.h"
@@ -337,6 +339,19 @@ std::vector<Generation> RunFile::generations() const {
     all.push_back(std::move(generation));
   }
   return all;
+}
+
+// SQLite's header: its name in the first 16 bytes, the application id, big-endian, at byte 68
+// (sqlite.org/fileformat.html).
+bool is_run_file(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  std::array<unsigned char, 72> head = {};
+  std::ifstream file(path, std::ios::binary);
+  if (!file.read(reinterpret_cast<char*>(head.data()), head.size())) return false;
+  int64_t application = 0;
+  for (size_t i = 68; i < 72; ++i) application = application << 8 | head[i];
+  return std::memcmp(head.data(), "SQLite format 3", 16) == 0 && application == kApplication;
 }
 
 }  // namespace star

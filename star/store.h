@@ -103,4 +103,7 @@ class RunFile {
   std::unique_ptr<Database> database_;
 };
 
+// Whether the file bears the marks of a run file; nothing else of it is read.
+bool is_run_file(const std::string& path);
+
 }  // namespace star

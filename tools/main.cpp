@@ -76,6 +76,9 @@ int run(int argc, char** argv) {
   declare_genome(app);
   declare_liv(app);
   declare_bench(app);
+  declare_report(app);
+  declare_runs(app);
+  declare_completion(app);
   app.config_formatter(std::make_shared<FlatConfig>(called(app, argc, argv)));
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 
 #include "star/search.h"
 #include "tools/ranks/ranks.h"
+#include "tools/report.h"
 #include "tools/run_command.h"
 
 namespace star {
@@ -106,7 +107,8 @@ struct SearchCommand {
       throw Failure(fmt::format("{}; what was found is kept, go on with: {}", e.what(), onward));
     }
     if (result.interrupted) throw Interrupted(fmt::format("interrupted; go on with: {}", onward));
-    common.json ? print_result_json(result, path) : print_text(result, path);
+    const std::string report = report_on(file, path);
+    common.json ? print_result_json(result, path, report) : print_text(result, path, report);
     if (!result.front.empty()) return;
     for (auto& e : file.evaluations())
       if (!e.ok())
@@ -126,11 +128,24 @@ struct SearchCommand {
     return search.run(file, crew, show, [] { return interrupted(); });
   }
 
-  void print_result_json(const SearchResult& r, const std::string& path) const {
+  // The name of the page; empty, after a warning, where it could not be written: the run is safe.
+  static std::string report_on(const RunFile& file, const std::string& path) {
+    try {
+      write_report(file, path);
+      return report_path(path);
+    } catch (const Error& e) {
+      fmt::print(stderr, "star: warning: no report: {}\n", e.what());
+      return "";
+    }
+  }
+
+  void print_result_json(const SearchResult& r, const std::string& path,
+                         const std::string& report) const {
     nlohmann::json front = nlohmann::json::array();
     for (auto& m : r.front)
       front.push_back({{"genome", m.genome}, {"objectives", m.objectives}, {"metrics", m.metrics}});
     print_json({{"run", path},
+                {"report", report},
                 {"generations", r.generations},
                 {"evaluated", r.evaluated},
                 {"failed", r.failed},
@@ -148,7 +163,7 @@ struct SearchCommand {
     return fine ? 4 : 0;
   }
 
-  void print_text(const SearchResult& r, const std::string& path) const {
+  void print_text(const SearchResult& r, const std::string& path, const std::string& report) const {
     fmt::print("{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}{}\n\n",
                r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back(),
                std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
@@ -168,6 +183,7 @@ struct SearchCommand {
     fmt::print("read one    {} genome show '{}' --pool {}\n", program, r.front[0].genome,
                named ? settings.pool : run);
     fmt::print("run again   {}\n", reproducing_command(settings, path, program));
+    if (!report.empty()) fmt::print("report      {}\n", report);
   }
 };
 

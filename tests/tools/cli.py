@@ -9,6 +9,7 @@ import math
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -95,7 +96,8 @@ def check_usage(tmp):
 
 
 AFTER = ("baseline", "final", "transfer", "motifs", "fidelity")
-COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench") + AFTER] + \
+COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench", "report", "runs",
+                                 "completion") + AFTER] + \
     [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \
     [["liv", c] for c in ("list", "explain", "verify", "matrix")]
 
@@ -404,7 +406,8 @@ def check_again(tmp):
     for run in (path, tmp + "/second time.run"):
         with sqlite3.connect(run) as file:
             stored.append([file.execute("SELECT settings FROM run").fetchall(),
-                           file.execute("SELECT name, value FROM metrics ORDER BY evaluation, name").fetchall()])
+                           file.execute("SELECT g.genome, name, value FROM metrics m JOIN evaluations e ON e.id = m.evaluation "
+                                        "JOIN genomes g ON g.id = e.genome ORDER BY 1, 2").fetchall()])
     usual = json.loads(star("search", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
                             "--out", tmp + "/usual.run", "--json", "--quiet"))
     assert stored[0] == stored[1], command
@@ -632,6 +635,120 @@ def check_after(tmp, front):
     star("final", run, "@transformer", "--steps", "6", "--quiet", "--retry")
 
 
+def check_reports(tmp):
+    """What the browser cannot see: names, refusals, one document."""
+    run = tmp + "/one.run"
+    page = open(tmp + "/one.html").read()  # the search wrote it
+    assert page.startswith("<!doctype html>") and "Chart.js v" in page
+    assert "src=" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
+    assert doc("report", run, "--out", tmp + "/r.html") == {"report": tmp + "/r.html"}
+    assert open(tmp + "/r.html").read() == page, "not the same report twice"
+    assert star("report", run) == tmp + "/one.html\n"
+    with open(tmp + "/mine.html", "w") as f:
+        f.write("<p>mine</p>")
+    assert "mine.html" in star("report", run, "--out", tmp + "/mine.html", status=2)
+    assert open(tmp + "/mine.html").read() == "<p>mine</p>"
+    star("report", tmp + "/nothing.run", status=2)
+    star("report", tmp + "/garbage", status=2)
+    star("report", run, "--against", tmp + "/two.run", status=2)
+    star("report", run, "--out", tmp + "/nowhere/r.html", status=2)
+    # A report that cannot be written does not spoil a search.
+    with open(tmp + "/taken.html", "w") as f:
+        f.write("<p>mine</p>")
+    done = subprocess.run([STAR, *SEARCH, "--generations", "1", "--out", tmp + "/taken.run"], capture_output=True, text=True)
+    assert done.returncode == 0 and "taken.html" in done.stderr and json.loads(done.stdout)["report"] == "", done.stderr
+    assert open(tmp + "/taken.html").read() == "<p>mine</p>"
+
+
+def check_runs(tmp, expected):
+    """Lists agree with what the searches said; what is no run file is passed over, or named."""
+    folder = tmp + "/runs"
+    os.mkdir(folder)
+    assert doc("runs", folder) == {"runs": []} and "no run files" in star("runs", cwd=folder)
+    for name in ("one.run", "two.run"):
+        os.link(f"{tmp}/{name}", f"{folder}/{name}")
+    with open(tmp + "/one.run", "rb") as f:
+        data = f.read()
+    with open(folder + "/broken.run", "wb") as f:
+        f.write(data[:100] + bytes(len(data) - 100))
+    with open(folder + "/notes.txt", "w") as f:
+        f.write("no run")
+    runs = {os.path.basename(r["run"]): r for r in doc("runs", folder)["runs"]}
+    assert set(runs) == {"one.run", "two.run", "broken.run"}, runs
+    assert "damaged" in runs["broken.run"]["error"] or "not a run file" in runs["broken.run"]["error"], runs
+    one = runs["one.run"]
+    best = min(m["objectives"]["quality"] for m in expected["front"])
+    assert one["evaluated"] == expected["evaluated"] and one["failed"] == 0 and one["complete"], one
+    assert one["best"] == best and one["hypervolume"] == expected["hypervolume"][-1], one
+    said = star("runs", cwd=folder)
+    line, = [line for line in said.splitlines() if line.endswith(" one.run")]
+    assert re.search(rf" 3 of 3 +{expected['evaluated']} +0 +{expected['hypervolume'][-1]:.4f} +quality {best:.4f} ", line), said
+    shown = doc("runs", folder + "/one.run")
+    assert shown["hypervolume"] == expected["hypervolume"] and shown["go_on"] is None, shown
+    assert [(m["genome"], m["objectives"]) for m in shown["front"]] == \
+        [(m["genome"], m["objectives"]) for m in expected["front"]], shown
+    said = star("runs", folder + "/one.run")
+    assert all(m["genome"] in said for m in expected["front"]) and "3 of 3" in said, said
+    star("runs", folder + "/broken.run", status=2)
+    star("runs", folder + "/notes.txt", status=2)
+    star("runs", folder, tmp + "/nothing.run", status=2)
+    # Stopped early, it says how to go on.
+    running = subprocess.Popen([STAR, *SEARCH, "--generations", "999", "--out", folder + "/on.run"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (os.path.exists(folder + "/on.run") and doc("runs", folder + "/on.run")["evaluated"] > 4):
+        assert running.poll() is None
+    star("report", folder + "/on.run")  # while it runs
+    running.send_signal(signal.SIGINT)
+    running.wait(60)
+    shown = doc("runs", folder + "/on.run")
+    assert shown["complete"] is False and shown["go_on"].endswith(f"search --resume {folder}/on.run"), shown
+
+
+def completed(line, cwd):
+    """What bash offers at the end of a line."""
+    words = re.findall(r"[=@]|[^ =@]+", line) + ([""] if line.endswith(" ") else [])
+    script = 'eval "$("$0" completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _star; printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", script, STAR, *words], capture_output=True, text=True, cwd=cwd)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return sorted(filter(None, done.stdout.split("\n")))
+
+
+def check_completion(tmp):
+    folder = tmp + "/completion"
+    os.mkdir(folder)
+    for name in ("my run.run", "other.txt"):
+        open(f"{folder}/{name}", "w").close()
+    assert completed("star se", folder) == ["search"]
+    assert "train" in completed("star ", folder) and "genome" in completed("star ", folder)
+    assert completed("star genome ", folder) == ["canonical", "check", "neighbours", "random", "repair", "show"]
+    assert completed("star search --alg", folder) == ["--algorithm"]
+    assert completed("star search --algorithm ", folder) == ["genetic", "nsga2", "random", "regularized"]
+    assert completed("star search --algorithm=r", folder) == ["random", "regularized"]
+    assert completed("star search --quiet --population 4 --algorithm n", folder) == ["nsga2"]
+    assert completed("star search --resume ", folder) == ["my run.run", "other.txt"]
+    assert completed("star search --seed ", folder) == []
+    assert completed("star genome show --wid", folder) == ["--width"]
+    assert completed("star genome show @hy", folder) == ["hybrid"]
+    assert completed("star liv explain SA-", folder)[:2] == ["SA-1", "SA-2"]
+    assert completed("star train --config o", folder) == ["other.txt"]
+    assert completed("star completion ", folder) == ["bash", "fish", "zsh"]
+    # Every option of every command is offered.
+    for command in COMMANDS:
+        options = re.findall(r"^  (?:-\w,)?(--[a-z0-9-]+)", star(*command, "--help"), re.M)
+        assert set(options) <= set(completed(" ".join(["star", *command, "--"]), folder)), command
+    for shell in ("zsh", "fish"):
+        script = star("completion", shell)
+        if shutil.which(shell):
+            done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True)
+            assert done.returncode == 0 and done.stderr == "", done.stderr
+    if shutil.which("fish"):
+        offered = subprocess.run(["fish", "-c", 'eval (string join \n (star completion fish) | string collect); '
+                                  'complete -C "star search --algorithm "'], capture_output=True, text=True,
+                                 env={**os.environ, "PATH": os.path.dirname(STAR) + ":" + os.environ["PATH"]})
+        assert "nsga2" in offered.stdout and "regularized" in offered.stdout, offered
+    star("completion", "tcsh", status=2)
+
+
 def children(pid):
     found = []
     for entry in os.listdir("/proc"):
@@ -687,6 +804,9 @@ def main():
                   ("run again", lambda: check_again(tmp)),
                   ("measured", lambda: check_measured(tmp)),
                   ("after the search", lambda: check_after(tmp, results["expected"]["front"])),
+                  ("reports", lambda: check_reports(tmp)),
+                  ("runs", lambda: check_runs(tmp, results["expected"])),
+                  ("completion", lambda: check_completion(tmp)),
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),
                   ("killed worker", lambda: check_killed_worker(tmp)),
                   ("limits", lambda: check_limits(tmp))]

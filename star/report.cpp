@@ -1,0 +1,273 @@
+#include "star/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.h"
+#include "star/compiler.h"
+#include "star/drawing.h"
+#include "star/objectives.h"
+
+namespace star {
+namespace {
+
+using nlohmann::json;
+
+// Points that all curves together may have before they are thinned: some hundred kilobytes.
+constexpr size_t kCurvePoints = 24'000;
+constexpr size_t kLeastPoints = 12;  // of one curve
+
+std::string mixing_of(const LivClass& liv) {
+  switch (liv.op.token_mixing()) {
+    case 1:
+      return "memoryless";
+    case 2:
+      return liv.op.nonlinearity() == 2 ? "attention" : "linear attention";
+    case 3:
+      return "convolution";
+    default:
+      return "recurrence";
+  }
+}
+
+// The genomes of a report and the classes that they use, each once.
+class Genomes {
+ public:
+  explicit Genomes(const SearchSettings& settings)
+      : settings_(settings), pool_(named_pool(settings.pool)) {}
+
+  // The place of a genome; a new one is waiting for its result.
+  size_t place(const std::string& text, const Pool& pool) {
+    auto [entry, is_new] = places_.try_emplace(text, list_.size());
+    if (is_new) {
+      json genome = {
+          {"genome", text},          {"status", "waiting"},       {"failure", ""},
+          {"seconds", nullptr},      {"metrics", json::object()}, {"curve", json::array()},
+          {"layers", json::array()}, {"links", json::array()}};
+      draw(genome, text, pool);
+      list_.push_back(std::move(genome));
+    }
+    return entry->second;
+  }
+  size_t place(const std::string& text) { return place(text, pool_); }
+  json places(const std::vector<std::string>& texts) {
+    json all = json::array();
+    for (auto& text : texts) all.push_back(place(text));
+    return all;
+  }
+
+  bool has(const std::string& text) const { return places_.count(text) > 0; }
+  json& at(const std::string& text) { return list_[places_.at(text)]; }
+  const json& list() const { return list_; }
+  const json& kinds() const { return kinds_; }
+
+ private:
+  // What compiles is drawn, and has its static metrics without being trained.
+  void draw(json& genome, const std::string& text, const Pool& pool) {
+    try {
+      Backbone backbone(nullptr, compile(parse(text, pool), pool), settings_.sizes);
+      json layers = json::array(), links = json::array();
+      for (int l = 0; l < int(backbone.blocks().size()); ++l) {
+        const Block& block = backbone.blocks()[size_t(l)];
+        layers.push_back({kind(block.liv), int(block.parallel), backbone.layer_parameter_count(l),
+                          backbone.layer_cache_bytes(l, settings_.cache_context)});
+      }
+      for (auto& link : links_of(backbone, true))
+        links.push_back({"weights", link.from, link.to, link.name});
+      for (auto& link : links_of(backbone, false))
+        links.push_back({"features", link.from, link.to, link.name});
+      genome["metrics"] = static_metrics(backbone, settings_.cache_context);
+      genome["layers"] = std::move(layers);
+      genome["links"] = std::move(links);
+    } catch (const Error&) {
+      // The text comes from a file: what it says instead of a genome is shown as it stands.
+    }
+  }
+
+  size_t kind(const LivClass& liv) {
+    json entry = {{"id", std::string(1, liv.id)},
+                  {"name", liv.name},
+                  {"mixing", mixing_of(liv)},
+                  {"differential", liv.differential}};
+    auto found = std::find(kinds_.begin(), kinds_.end(), entry);
+    size_t index = size_t(found - kinds_.begin());
+    if (found == kinds_.end()) kinds_.push_back(std::move(entry));
+    return index;
+  }
+
+  const SearchSettings& settings_;
+  Pool pool_;
+  json list_ = json::array(), kinds_ = json::array();
+  std::map<std::string, size_t> places_;
+};
+
+json curve_json(const std::vector<CurvePoint>& curve) {
+  json points = json::array();
+  for (auto& p : curve) points.push_back({p.step, p.loss});
+  return points;
+}
+
+void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
+                 const std::set<std::string>& whole) {
+  const size_t most =
+      std::max(kLeastPoints, kCurvePoints / std::max<size_t>(1, evaluations.size()));
+  for (auto& e : evaluations) {
+    if (!genomes.has(e.genome)) continue;
+    json& genome = genomes.at(e.genome);
+    // A baseline may have been trained outside the search; what the search says comes first.
+    if (e.recipe != "search" && (e.recipe != "baseline" || genome["status"] != "waiting")) continue;
+    genome["status"] = e.ok() ? "ok" : "failed";
+    genome["failure"] = e.failure;
+    genome["seconds"] = e.seconds;
+    for (auto& [name, value] : e.metrics) genome["metrics"][name] = value;
+    genome["curve"] = curve_json(whole.count(e.genome) ? e.curve : thinned(e.curve, most));
+  }
+}
+
+// The named genomes at the depth of the run, so far as the run's sizes allow them.
+json baselines_of(Genomes& genomes, const SearchSettings& settings) {
+  json baselines = json::array();
+  const Pool extended = extended_pool(), searched = named_pool(settings.pool);
+  for (auto& name : genome_names()) {
+    try {
+      Genome genome = resolve(fmt::format("{}:{}", name, settings.max_depth), searched);
+      Backbone(nullptr, compile(genome, extended), settings.sizes);
+      size_t place = genomes.place(to_text(canonical(genome, extended)), extended);
+      baselines.push_back({{"name", name}, {"genome", place}});
+    } catch (const Error&) {
+      // Not every baseline fits the sizes and the pool of every run.
+    }
+  }
+  return baselines;
+}
+
+json generations_of(Genomes& genomes, const std::vector<Generation>& generations) {
+  json all = json::array();
+  for (auto& g : generations)
+    all.push_back({{"hypervolume", g.hypervolume},
+                   {"evaluated", g.evaluated},
+                   {"failed", g.failed},
+                   {"population", genomes.places(g.population)},
+                   {"front", genomes.places(g.front)}});
+  return all;
+}
+
+json candidates_of(Genomes& genomes, const std::vector<Candidate>& candidates) {
+  json all = json::array();
+  for (auto& c : candidates)
+    all.push_back({{"generation", c.generation},
+                   {"genome", genomes.place(c.genome)},
+                   {"origin", c.origin},
+                   {"parents", genomes.places(c.parents)}});
+  return all;
+}
+
+// The feasible results of a search by genome.
+std::map<std::string, Fitness> feasible(const RunFile& run, const SearchSettings& settings) {
+  std::map<std::string, Fitness> results;
+  for (auto& e : run.evaluations()) {
+    if (!e.ok() || e.recipe != "search") continue;
+    Fitness f = fitness_of(e.metrics, settings.objectives, settings.bounds);
+    if (!has_failed(f) && f.violation == 0) results[e.genome] = std::move(f);
+  }
+  return results;
+}
+
+std::vector<Fitness> front_of(const std::vector<Fitness>& all) {
+  std::vector<Fitness> front;
+  if (all.empty()) return front;
+  const std::vector<std::vector<int>> fronts = sort_fronts(all);
+  for (int i : fronts[0]) front.push_back(all[size_t(i)]);
+  return front;
+}
+
+// The hypervolume of everything that a search had found when each generation was complete.
+json found_by(const RunFile& run, const SearchSettings& settings,
+              const std::vector<double>& reference) {
+  json all = json::array();
+  const std::vector<Generation> generations = run.generations();
+  const std::vector<Candidate> candidates = run.candidates();
+  const std::map<std::string, Fitness> results = feasible(run, settings);
+  std::vector<Fitness> front;
+  auto candidate = candidates.begin();
+  for (auto& g : generations) {
+    for (; candidate != candidates.end() && candidate->generation <= g.generation; ++candidate) {
+      auto result = results.find(candidate->genome);
+      if (result != results.end()) front.push_back(result->second);
+    }
+    front = front_of(front);
+    std::vector<std::vector<double>> points;
+    for (auto& f : front) points.push_back(f.objectives);
+    all.push_back({{"evaluated", g.evaluated},
+                   {"hypervolume", points.empty() ? 0 : hypervolume(points, reference)}});
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& curve, size_t most) {
+  if (curve.size() <= most) return curve;
+  std::vector<CurvePoint> points;
+  double before = 0;  // the step of the point before
+  for (size_t group = 0, i = 0; group < most; ++group) {
+    const size_t end = (group + 1) * curve.size() / most;
+    const double begin = before;
+    double sum = 0;
+    for (; i < end; ++i) {
+      sum += curve[i].loss * (double(curve[i].step) - before);
+      before = double(curve[i].step);
+    }
+    points.push_back({curve[end - 1].step, sum / (before - begin)});
+  }
+  return points;
+}
+
+json report_data(const RunFile& run, const std::string& name) {
+  const std::string settings_text = run.settings();
+  const SearchSettings settings = settings_from_json(settings_text);
+  require(!settings.objectives.empty(), "{}: the run file names no objective", name);
+  // In this order, what a search adds in between is more than is asked for, never less.
+  const std::vector<Generation> generations = run.generations();
+  const std::vector<Candidate> candidates = run.candidates();
+  const std::vector<Evaluation> evaluations = run.evaluations();
+  Genomes genomes(settings);
+  json report = {{"run", name}, {"settings", json::parse(settings_text)}, {"random", nullptr}};
+  report["reference"] = json::object();
+  for (auto& [objective, value] : run.reference()) report["reference"][objective] = value;
+  report["candidates"] = candidates_of(genomes, candidates);
+  report["generations"] = generations_of(genomes, generations);
+  report["baselines"] = baselines_of(genomes, settings);
+  std::set<std::string> whole;
+  if (!generations.empty())
+    whole.insert(generations.back().front.begin(), generations.back().front.end());
+  add_results(genomes, evaluations, whole);
+  report["genomes"] = genomes.list();
+  report["kinds"] = genomes.kinds();
+  return report;
+}
+
+void add_random_search(json& report, const RunFile& random, const std::string& name) {
+  const json theirs = json::parse(random.settings());
+  const SearchSettings settings = settings_from_json(random.settings());
+  require(settings.algorithm == "random", "{}: a search by {}, where one by random is wanted", name,
+          settings.algorithm);
+  static const std::set<std::string> kFree = {
+      "seed",         "training_seed", "algorithm",    "population", "generations", "start",
+      "memory_bytes", "cpu_seconds",   "wall_seconds", "data_path",  "cpu_target",  "blas_core"};
+  for (auto& [key, value] : report["settings"].items())
+    require(kFree.count(key) || theirs.value(key, json()) == value,
+            "{}: not comparable, its `{}` is {} and that of {} {}", name, key,
+            theirs.value(key, json()).dump(), report["run"].get<std::string>(), value.dump());
+  std::vector<double> reference;
+  for (auto& objective : settings.objectives) {
+    const json& value = report["reference"].value(objective, json());
+    require(value.is_number(), "{}: it has no reference point yet",
+            report["run"].get<std::string>());
+    reference.push_back(value.get<double>());
+  }
+  report["random"] = {{"run", name}, {"generations", found_by(random, settings, reference)}};
+}
+
+}  // namespace star

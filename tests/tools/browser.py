@@ -1,0 +1,319 @@
+"""The report in a real browser: what it shows is what the run file holds, and a click selects everywhere.
+
+    browser.py BINARY [FOLDER]        prints a line a check; exits 1 if one fails; leaves screenshots in FOLDER
+"""
+import base64
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from decimal import Decimal, ROUND_HALF_UP
+
+from chromium import Chromium
+
+STAR = os.path.abspath(sys.argv[1])
+PICTURES = sys.argv[2] if len(sys.argv) > 2 else None
+SEARCH = ["search", "--population", "5", "--generations", "3", "--depth", "4", "--steps", "8", "--width", "16",
+          "--heads", "2", "--seq", "32", "--batch", "4", "--seed", "3", "--quiet", "--json"]
+HOSTILE = "</script><script>document.title='caught'</script><!--\u2028<img src=x onerror=alert(1)>"
+
+
+def star(*args):
+    done = subprocess.run([STAR, *args], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, f"{args}: status {done.returncode}, {done.stderr}"
+    return done.stdout
+
+
+class Run:
+    """A run file, read by SQL alone."""
+
+    def __init__(self, path):
+        self.db = sqlite3.connect(path)
+        self.settings = json.loads(self.rows("SELECT settings FROM run")[0][0])
+        self.generations = self.rows("SELECT generation, hypervolume, evaluated, failed FROM generations ORDER BY 1")
+
+    def rows(self, sql, *values):
+        return self.db.execute(sql, values).fetchall()
+
+    def members(self, generation, front=None):
+        sql = "SELECT g.genome FROM members m JOIN genomes g ON g.id = m.genome WHERE generation = ?"
+        return [g for (g,) in self.rows(sql + ("" if front is None else f" AND front = {front}"), generation)]
+
+    def metric(self, genome, name):
+        return self.rows("SELECT value FROM metrics m JOIN evaluations e ON e.id = m.evaluation "
+                         "JOIN genomes g ON g.id = e.genome WHERE g.genome = ? AND name = ?", genome, name)[0][0]
+
+    def curve(self, genome):
+        return self.rows("SELECT step, loss FROM curve c JOIN evaluations e ON e.id = c.evaluation "
+                         "JOIN genomes g ON g.id = e.genome WHERE g.genome = ? ORDER BY step", genome)
+
+    def parents(self, genome):
+        return {g for (g,) in self.rows(
+            "SELECT p.genome FROM candidates c JOIN genomes g ON g.id = c.genome JOIN parents USING (generation, place) "
+            "JOIN genomes p ON p.id = parents.genome WHERE g.genome = ?", genome)}
+
+
+def bytes_text(value):
+    for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if value >= size:
+            digits = Decimal("0.01" if value / size < 10 else "0.1")
+            return f"{(Decimal(value) / size).quantize(digits, ROUND_HALF_UP):,} {unit}"
+    return f"{value:,.0f} B"
+
+
+TEXT = {"quality": "{:,.4f}".format, "params": "{:,.0f}".format, "cache": bytes_text, "flops": "{:,.0f}".format}
+
+
+def open_report(browser, run, *options, **view):
+    page = browser.open(star("report", run, *options).strip(), **view)
+    assert page.complaints() == [], page.complaints()
+    fetched = [url for url in page.requests() if not url.startswith(("file:", "data:"))]
+    assert fetched == [] and len(page.requests()) > 0, fetched
+    return page
+
+
+def shown_rows(page):
+    """The cells of the table of genomes."""
+    return page.evaluate("[...document.querySelectorAll('#genomes-table tbody tr')]"
+                         ".map((row) => [...row.cells].map((cell) => cell.querySelector('code')?.textContent "
+                         "?? cell.textContent))")
+
+
+def chart_points(page, chart, dataset):
+    return page.evaluate(f"charts[{chart}].data.datasets[{dataset}].data.map((p) => [p.x, p.y])")
+
+
+def point_place(page, chart, dataset, index):
+    """Where a point of a chart lies in the window."""
+    return page.evaluate(f"""(() => {{
+        const chart = charts[{chart}];
+        chart.canvas.scrollIntoView({{ block: "center" }});
+        const box = chart.canvas.getBoundingClientRect();
+        const point = chart.getDatasetMeta({dataset}).data[{index}].getCenterPoint();
+        return [box.left + point.x, box.top + point.y];
+    }})()""")
+
+
+FRONT, BASELINES, POPULATION, EVALUATED = 1, 2, 3, 4  # datasets of a chart of the front
+
+
+def check_numbers(page, run):
+    """Tables, charts and figures against the file."""
+    objectives = run.settings["objectives"]
+    last = run.generations[-1]
+    assert page.evaluate("document.querySelector('h1').textContent").endswith(".run")
+    tiles = page.evaluate("document.getElementById('summary').innerText")
+    evaluated = run.rows("SELECT count(*) FROM candidates")[0][0]
+    assert f"{len(run.generations)} of {run.settings['generations']}" in tiles and f"{last[1]:.4f}" in tiles, tiles
+    assert f"\n{evaluated}\n" in tiles, tiles
+    for generation, volume, done, _ in run.generations:
+        page.evaluate(f"change({{ generation: {generation} }})")
+        moment = page.evaluate("document.getElementById('moment').textContent")
+        assert f"{volume:.4f}" in moment and f"{done} evaluated" in moment, moment
+        front = sorted(run.members(generation, 1), key=lambda g: run.metric(g, objectives[0]))
+        rows = shown_rows(page)
+        assert [row[-1] for row in rows] == front, (rows, front)
+        for row, genome in zip(rows, front):
+            assert row[:len(objectives)] == [TEXT[o](run.metric(genome, o)) for o in objectives], row
+        pairs = [(x, y) for i, x in enumerate(objectives) for y in objectives[i + 1:]]
+        for chart, (x, y) in enumerate(pairs):
+            for dataset, genomes in ((FRONT, run.members(generation, 1)), (POPULATION, run.members(generation))):
+                expected = [[run.metric(g, x), run.metric(g, y)] for g in genomes]
+                assert sorted(chart_points(page, chart, dataset)) == sorted(expected), (x, y, dataset)
+    volumes = [[done, volume] for _, volume, done, _ in run.generations]
+    assert chart_points(page, len(pairs), 0) == volumes, volumes
+    settings = page.evaluate("document.getElementById('settings-list').innerText")
+    assert "population" in settings and str(run.settings["data_identity"]) in settings
+
+
+def check_selection(page, run):
+    """A click on a point, a row or an ancestor marks that genome in every view."""
+    objectives = run.settings["objectives"]
+    curves = page.evaluate("charts.length") - 1
+    genomes = page.evaluate("report.genomes.map((g) => g.genome)")
+
+    def selected():
+        chosen = page.evaluate("state.selected")
+        text = page.evaluate("document.querySelector('#genome code.text').textContent")
+        assert text == genomes[chosen]
+        rows = page.evaluate("[...document.querySelectorAll('#genomes-table tr.selected code')].map((c) => c.textContent)")
+        assert rows in ([text], []) and (rows or text not in run.members(page.evaluate("state.generation"), 1)), rows
+        ring = chart_points(page, 0, 0)
+        assert [run.metric(text, objectives[0]), run.metric(text, objectives[1])] in ring, (text, ring)
+        assert chart_points(page, curves, 0) == [list(p) for p in run.curve(text)], text
+        tree = page.evaluate("[...document.querySelectorAll('#tree [data-genome]')].map((n) => "
+                             "[report.genomes[n.dataset.genome].genome, n.classList.contains('selected')])")
+        assert [g for g, marked in tree if marked] == [text], tree
+        assert run.parents(text) <= {g for g, _ in tree}, (run.parents(text), tree)
+        return text
+
+    front = page.evaluate("frontOf(state.generation)")
+    for index in (len(front) - 1, 0):
+        page.click(*point_place(page, 0, FRONT, index))
+        assert selected() == genomes[front[index]]
+    page.click(*page.center("#genomes-table tbody tr", 1 if len(front) > 1 else 0))
+    selected()
+    bred = next(g for g in run.members(run.generations[-1][0]) if run.parents(g))
+    page.evaluate(f"change({{ selected: report.genomes.findIndex((g) => g.genome === {json.dumps(bred)}) }})")
+    assert selected() == bred
+    parent = page.evaluate("parentsOf(state.selected)[0]")
+    page.evaluate("document.querySelectorAll('#tree-choice button')[0].click()")  # parents and theirs
+    page.click(*page.center(f"#tree [data-genome='{parent}']"))
+    assert selected() in run.parents(bred)
+    # The pointer shows what it is over, in the card and as a ring.
+    page.point_at(*point_place(page, 0, FRONT, 0))
+    card = page.evaluate("document.getElementById('card').innerText")
+    assert genomes[front[0]] in card, card
+    page.point_at(2, 2)
+    assert page.evaluate("document.getElementById('card').hidden")
+
+
+def check_timeline(page, run):
+    page.evaluate("document.getElementById('slider').focus()")
+    page.press("Home")
+    assert page.evaluate("state.generation") == 0
+    page.press("ArrowRight")
+    assert page.evaluate("state.generation") == 1
+    page.click(*page.center("#play"))
+    last = len(run.generations) - 1
+    page.evaluate("new Promise((done) => { const timer = setInterval(() => { if (state.generation === "
+                  f"{last}) {{ clearInterval(timer); done(); }} }}, 20); }})")
+
+
+def check_looks(browser, path, name):
+    """Nothing is wider than a phone; dark and light differ; paper is light."""
+    for width in (400, 1200, 2000):
+        for dark in (False, True):
+            page = open_report(browser, path, width=width, dark=dark)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, width
+            shade = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (shade == "rgb(255, 255, 255)") != dark, shade
+            if PICTURES:
+                page.screenshot(f"{PICTURES}/{name}-{width}-{'dark' if dark else 'light'}.png")
+    for wanted in ("light", "dark"):
+        page.click(*page.center("#theme"))
+        assert page.evaluate("document.documentElement.dataset.theme") == wanted
+    paper = page.call("Page.printToPDF", printBackground=True)["data"]
+    if PICTURES:
+        with open(f"{PICTURES}/{name}.pdf", "wb") as file:
+            file.write(base64.b64decode(paper))
+    assert page.complaints() == [], page.complaints()
+
+
+def check_network(page):
+    """What a script would fetch is refused by the page itself."""
+    answer = page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'fetched', (error) => error.name)")
+    assert answer == "TypeError", answer
+    assert any("Content Security Policy" in text for text in page.complaints()), page.complaints()
+
+
+def check_against(browser, tmp, objectives):
+    """Random search beside the own: its last point is the hypervolume of all that it found."""
+    page = open_report(browser, f"{tmp}/own.run", "--against", f"{tmp}/random.run", "--out", f"{tmp}/against.html")
+    random, own = Run(f"{tmp}/random.run"), Run(f"{tmp}/own.run")
+    chart = len(objectives) * (len(objectives) - 1) // 2
+    points = chart_points(page, chart, 2)
+    assert [x for x, _ in points] == [done for _, _, done, _ in random.generations], points
+    assert all(a[1] <= b[1] for a, b in zip(points, points[1:])), points
+    # Equal seeds have equal initial populations.
+    assert abs(points[0][1] - own.generations[0][1]) < 1e-12, (points, own.generations)
+    done = subprocess.run([STAR, "report", f"{tmp}/own.run", "--against", f"{tmp}/own.run"], capture_output=True, text=True)
+    assert done.returncode == 2 and "random" in done.stderr, done
+
+
+def changed(tmp, name, *statements):
+    """A copy of the run, changed by SQL."""
+    path = f"{tmp}/{name}.run"
+    with open(f"{tmp}/own.run", "rb") as old, open(path, "wb") as new:
+        new.write(old.read())
+    db = sqlite3.connect(path)
+    for statement, *values in statements:
+        db.execute(statement, values)
+    db.commit()
+    db.close()
+    return path
+
+
+def check_hostile(browser, tmp):
+    """Text of the file is text of the page, whatever it says; what is missing is a dash."""
+    path = changed(tmp, "hostile",
+                   ("UPDATE genomes SET genome = ? WHERE id = 2", HOSTILE),
+                   ("UPDATE evaluations SET status = 'failed', failure = ? WHERE genome = 2", HOSTILE),
+                   ("UPDATE candidates SET origin = ? WHERE generation = 1", HOSTILE),
+                   ("UPDATE metrics SET value = NULL WHERE evaluation = 1",),
+                   ("DELETE FROM curve WHERE evaluation = 3",),
+                   ("UPDATE members SET front = 1",),
+                   ("UPDATE generations SET hypervolume = NULL WHERE generation = 1",))
+    page = open_report(browser, path)
+    assert page.evaluate("document.title").startswith("hostile.run")
+    assert page.evaluate("document.images.length + document.querySelectorAll('iframe').length") == 0
+    failures = page.evaluate("document.querySelector('#failures-table td').textContent")
+    assert failures == HOSTILE, failures
+    for genome in range(page.evaluate("report.genomes.length")):
+        page.evaluate(f"change({{ selected: {genome}, hovered: {genome} }}); showCard({genome}, 50, 50)")
+    page.evaluate("change({ generation: 1 })")
+    assert page.complaints() == [], page.complaints()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1200
+
+
+def check_unfinished(browser, tmp):
+    """A run of which no generation is complete, and one without any result."""
+    tables = [(f"DELETE FROM {table}",) for table in ("members", "generations")]
+    page = open_report(browser, changed(tmp, "begun", *tables))
+    assert "No generation is complete yet" in page.evaluate("document.body.innerText")
+    assert len(chart_points(page, 0, EVALUATED)) > 0 and chart_points(page, 0, FRONT) == []
+    more = [(f"DELETE FROM {table}",) for table in ("curve", "metrics", "evaluations", "parents", "candidates", "reference")]
+    page = open_report(browser, changed(tmp, "empty", *tables, *more))
+    assert "0 of 3" in page.evaluate("document.getElementById('summary').innerText")
+
+
+def check_objectives(browser, tmp):
+    """One objective has its own view, four have six pairs."""
+    for number, objectives in ((1, "quality"), (6, "quality,params,cache,flops")):
+        path = f"{tmp}/{objectives.count(',')}.run"
+        star(*SEARCH, "--objectives", objectives, "--generations", "2", "--out", path)
+        page = open_report(browser, path)
+        assert page.evaluate("charts.length") == number + 2
+        if number > 1:
+            check_numbers(page, Run(path))
+        else:
+            assert len(chart_points(page, 0, EVALUATED)) == 10
+
+
+def main():
+    failures = 0
+    if PICTURES:
+        os.makedirs(PICTURES, exist_ok=True)
+
+    def check(name, work):
+        nonlocal failures
+        try:
+            work()
+            print("ok     ", name)
+        except AssertionError as error:
+            failures += 1
+            print("FAILED ", name, "\n  ", str(error)[:2000])
+
+    with tempfile.TemporaryDirectory() as tmp, Chromium() as browser:
+        objectives = ["quality", "params", "cache"]
+        settings = [*SEARCH, "--objectives", ",".join(objectives)]
+        star(*settings, "--out", f"{tmp}/own.run")
+        star(*settings, "--algorithm", "random", "--out", f"{tmp}/random.run")
+        run = Run(f"{tmp}/own.run")
+        page = open_report(browser, f"{tmp}/own.run")
+        check("numbers", lambda: check_numbers(page, run))
+        check("selection", lambda: check_selection(page, run))
+        check("timeline", lambda: check_timeline(page, run))
+        check("looks", lambda: check_looks(browser, f"{tmp}/own.run", "own"))
+        check("against random search", lambda: check_against(browser, tmp, objectives))
+        check("hostile text", lambda: check_hostile(browser, tmp))
+        check("unfinished runs", lambda: check_unfinished(browser, tmp))
+        check("one and four objectives", lambda: check_objectives(browser, tmp))
+        check("network", lambda: check_network(page))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+// Numbers as people read them, and what they are numbers of.
+"use strict";
+
+const missing = "–";
+
+const fixed = (digits) => (value) => value.toLocaleString("en-US",
+  { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const whole = fixed(0);
+
+function bytes(value) {
+  for (const [unit, size] of [["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]])
+    if (value >= size) return `${fixed(value / size < 10 ? 2 : 1)(value / size)} ${unit}`;
+  return `${whole(value)} B`;
+}
+
+function short(value) {
+  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]])
+    if (Math.abs(value) >= size) return `${+(value / size).toPrecision(4)} ${unit}`;
+  return `${+value.toPrecision(4)}`;
+}
+
+// For axes: no more digits than tell two ticks apart.
+const plain = (value) => `${+value.toPrecision(6)}`;
+
+const quantities = {
+  quality: { title: "Quality", unit: "nats a target", text: fixed(4), tick: plain },
+  bpb: { title: "Bits a byte", unit: "", text: fixed(4), tick: plain },
+  perplexity: { title: "Perplexity", unit: "", text: fixed(2), tick: plain },
+  accuracy: { title: "Accuracy", unit: "", text: fixed(4), tick: plain },
+  macro_accuracy: { title: "Macro accuracy", unit: "", text: fixed(4), tick: plain },
+  train_loss: { title: "Training loss", unit: "nats a target", text: fixed(4), tick: plain },
+  params: { title: "Parameters", unit: "", text: whole, tick: short },
+  body_params: { title: "Body parameters", unit: "", text: whole, tick: short },
+  cache: { title: "Cache", unit: "", text: bytes, tick: bytes },
+  memory: { title: "Memory", unit: "", text: bytes, tick: bytes },
+  flops: { title: "FLOPs", unit: "a token", text: whole, tick: short },
+  latency: { title: "Latency", unit: "ms", text: fixed(3), tick: plain },
+};
+
+// An objective or metric by its name, as on the command line: "latency:decode@4096" is a latency.
+function quantity(name) {
+  const [kind, variant] = name.split(/:(.*)/s);
+  const known = Object.hasOwn(quantities, kind) ? quantities[kind]
+    : { title: kind.replaceAll("_", " "), unit: "", text: plain, tick: plain };
+  const title = variant ? `${known.title} ${variant}` : known.title;
+  return { ...known, title, axis: known.unit ? `${title}, ${known.unit}` : title };
+}
+
+const valueText = (genome, name) => {
+  const value = metric(genome, name);
+  return value === null ? missing : quantity(name).text(value);
+};
+
+const count = (n, one, many = `${one}s`) => `${whole(n)} ${n === 1 ? one : many}`;

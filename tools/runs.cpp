@@ -1,0 +1,236 @@
+// star runs: what run files hold.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "star/search_settings.h"
+#include "star/store.h"
+#include "tools/run_command.h"
+#include "tools/table.h"
+
+namespace star {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A run in the figures that tell it from others.
+struct RunSummary {
+  std::string path;
+  std::string failure;  // why it cannot be read; the rest is empty then
+  SearchSettings settings;
+  std::vector<Generation> generations;
+  int64_t evaluated = 0, failed = 0;
+  double best = std::nan("");  // least first objective in the last front
+  std::map<std::string, Evaluation> front;
+
+  bool complete() const { return int(generations.size()) >= settings.generations; }
+  double hypervolume() const {
+    return generations.empty() ? std::nan("") : generations.back().hypervolume;
+  }
+};
+
+RunSummary summary_of(const std::string& path) {
+  RunSummary run;
+  run.path = path;
+  const RunFile file = RunFile::open(path);
+  run.settings = settings_from_json(file.settings());
+  require(!run.settings.objectives.empty(), "{}: the run file names no objective", path);
+  run.generations = file.generations();
+  for (auto& e : file.evaluations()) {
+    if (e.recipe != "search") continue;
+    ++run.evaluated;
+    run.failed += !e.ok();
+    if (run.generations.empty()) continue;
+    auto& front = run.generations.back().front;
+    if (std::find(front.begin(), front.end(), e.genome) == front.end()) continue;
+    auto value = e.metrics.find(run.settings.objectives.at(0));
+    if (value != e.metrics.end() && !(value->second >= run.best)) run.best = value->second;
+    run.front[e.genome] = e;
+  }
+  return run;
+}
+
+std::string data_of(const SearchSettings& s) {
+  return s.task.empty() ? fs::path(s.data_path).filename().string() : s.task;
+}
+
+std::string depth_of(const SearchSettings& s) {
+  return s.min_depth == s.max_depth ? fmt::to_string(s.max_depth)
+                                    : fmt::format("{}-{}", s.min_depth, s.max_depth);
+}
+
+nlohmann::json json_of(const RunSummary& run) {
+  if (!run.failure.empty()) return {{"run", run.path}, {"error", run.failure}};
+  const SearchSettings& s = run.settings;
+  return {{"run", run.path},
+          {"data", data_of(s)},
+          {"algorithm", s.algorithm},
+          {"population", s.population},
+          {"depth", depth_of(s)},
+          {"objectives", s.objectives},
+          {"seed", s.seed},
+          {"generations", run.generations.size()},
+          {"generations_wanted", s.generations},
+          {"complete", run.complete()},
+          {"evaluated", run.evaluated},
+          {"failed", run.failed},
+          {"hypervolume", run.hypervolume()},
+          {"best", run.best}};
+}
+
+struct RunsCommand {
+  Common common;
+  std::vector<std::string> paths;
+  std::string program;  // as it was called
+
+  void run() const {
+    if (paths.size() == 1 && !fs::is_directory(paths[0])) return show(summary_of(paths[0]));
+    const std::vector<RunSummary> runs = all_runs();
+    if (common.json) {
+      nlohmann::json list = nlohmann::json::array();
+      for (auto& run : runs) list.push_back(json_of(run));
+      return print_json({{"runs", list}});
+    }
+    if (runs.empty()) return fmt::print("no run files here; star search makes one\n");
+    print_runs(runs);
+  }
+
+ private:
+  // Of folders what is a run file; what was named must be one.
+  std::vector<RunSummary> all_runs() const {
+    std::vector<RunSummary> runs;
+    for (auto& path : paths.empty() ? std::vector<std::string>{"."} : paths) {
+      if (!fs::is_directory(path)) {
+        runs.push_back(summary_of(path));
+        continue;
+      }
+      std::vector<std::string> found;
+      std::error_code error;
+      for (fs::directory_iterator entry(path, error), end; !error && entry != end;
+           entry.increment(error))
+        if (is_run_file(entry->path()))
+          found.push_back(path == "." ? entry->path().filename() : entry->path());
+      require(!error, "{}: {}", path, error.message());
+      std::sort(found.begin(), found.end());
+      for (auto& file : found) {
+        try {
+          runs.push_back(summary_of(file));
+        } catch (const Error& e) {
+          runs.emplace_back();
+          runs.back().path = file;
+          runs.back().failure = e.what();
+        }
+      }
+    }
+    return runs;
+  }
+
+  static void print_runs(const std::vector<RunSummary>& runs) {
+    Table table({"data", "search", "depth", "generations", "evaluated", "failed", "hypervolume",
+                 "best", "run"});
+    bool any = false;
+    for (auto& run : runs) {
+      if (!run.failure.empty()) continue;
+      any = true;
+      const SearchSettings& s = run.settings;
+      const std::string& first = s.objectives.at(0);
+      table.add({data_of(s), fmt::format("{} of {}", s.algorithm, s.population), depth_of(s),
+                 fmt::format("{} of {}", run.generations.size(), s.generations),
+                 fmt::to_string(run.evaluated), fmt::to_string(run.failed),
+                 fixed(run.hypervolume(), 4), first + " " + metric_text(first, run.best),
+                 run.path});
+    }
+    if (any) fmt::print("{}", table.text());
+    for (auto& run : runs)
+      if (!run.failure.empty()) fmt::print("{}\n", run.failure);
+  }
+
+  std::string how_to_go_on(const RunSummary& run) const {
+    return run.complete() ? "" : fmt::format("{} search --resume {}", program, run.path);
+  }
+
+  void show(const RunSummary& run) const {
+    if (common.json) return show_json(run);
+    const SearchSettings& s = run.settings;
+    fmt::print("{}\n\n", run.path);
+    auto line = [](const char* name, const std::string& value) {
+      fmt::print("{:13}{}\n", name, value);
+    };
+    line("data", s.data_identity);
+    line("search", fmt::format("{} of {}, seed {}", s.algorithm, s.population, s.seed));
+    line("objectives", fmt::format("{}", fmt::join(s.objectives, ", ")));
+    line("candidates", fmt::format("depth {}, width {}, {} heads, {} steps of {} x {}", depth_of(s),
+                                   s.sizes.width, s.sizes.heads, s.training.steps, s.training.batch,
+                                   s.sizes.seq));
+    line("generations", fmt::format("{} of {}", run.generations.size(), s.generations));
+    line("evaluated", fmt::format("{}, {} failed", run.evaluated, run.failed));
+    if (!run.generations.empty()) {
+      fmt::print("\ngeneration  hypervolume\n");
+      for (auto& g : run.generations)
+        fmt::print("{:10}  {:>11}\n", g.generation + 1, fixed(g.hypervolume, 4));
+      fmt::print("\n");
+      print_front(run);
+    }
+    if (!run.complete()) fmt::print("\ngo on     {}\n", how_to_go_on(run));
+    fmt::print("{}report    {} report {}\n", run.complete() ? "\n" : "", program, run.path);
+  }
+
+  static std::vector<const Evaluation*> sorted_front(const RunSummary& run) {
+    std::vector<const Evaluation*> front;
+    for (auto& [genome, e] : run.front) front.push_back(&e);
+    auto first = [&](const Evaluation* e) { return objective(*e, run.settings.objectives.at(0)); };
+    std::stable_sort(front.begin(), front.end(),
+                     [&](auto* a, auto* b) { return first(a) < first(b); });
+    return front;
+  }
+
+  static double objective(const Evaluation& e, const std::string& name) {
+    auto value = e.metrics.find(name);
+    return value == e.metrics.end() || std::isnan(value->second) ? HUGE_VAL : value->second;
+  }
+
+  static void print_front(const RunSummary& run) {
+    std::vector<std::string> head = run.settings.objectives;
+    head.push_back("genome");
+    Table table(head);
+    for (const Evaluation* e : sorted_front(run)) {
+      std::vector<std::string> cells;
+      for (auto& name : run.settings.objectives)
+        cells.push_back(metric_text(name, objective(*e, name)));
+      cells.push_back(e->genome);
+      table.add(std::move(cells));
+    }
+    fmt::print("{}", table.text());
+  }
+
+  void show_json(const RunSummary& run) const {
+    nlohmann::json json = json_of(run), front = nlohmann::json::array();
+    for (const Evaluation* e : sorted_front(run)) {
+      nlohmann::json objectives;
+      for (auto& name : run.settings.objectives) objectives[name] = objective(*e, name);
+      front.push_back({{"genome", e->genome}, {"objectives", objectives}, {"metrics", e->metrics}});
+    }
+    json["hypervolume"] = nlohmann::json::array();
+    for (auto& g : run.generations) json["hypervolume"].push_back(g.hypervolume);
+    json["front"] = front;
+    json["settings"] = nlohmann::json::parse(settings_to_json(run.settings));
+    json["go_on"] = run.complete() ? nlohmann::json() : nlohmann::json(how_to_go_on(run));
+    print_json(json);
+  }
+};
+
+}  // namespace
+
+void declare_runs(CLI::App& app) {
+  auto c = std::make_shared<RunsCommand>();
+  CLI::App* sub = app.add_subcommand("runs", "Lists run files, or shows one");
+  sub->add_option("runs", c->paths, "Run files and folders of them (default: this folder)")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  c->common.declare(*sub);
+  sub->callback([c, root = &app] {
+    c->program = root->get_name();
+    c->run();
+  });
+}
+
+}  // namespace star
