@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
 
-.PHONY: all search bench peers mpi test asan tsan format check-format clean deps mpi-deps test-deps configure
+.PHONY: all search bench peers mpi cuda test test-cuda asan tsan format check-format clean need-nvcc need-gpu deps mpi-deps test-deps configure
 
 all: build/star
 
@@ -35,6 +35,30 @@ mpi: mpi-deps
 	@cmake --preset release -D STAR_MPI=ON --log-level=WARNING
 	@cmake --build --preset release --target star_mpi -j $(JOBS)
 
+# The binary for a GPU. `make test` runs the same sources on an emulated device. What is missing is
+# said in one line, but not by `make -n`.
+nvcc = $(or $(shell command -v nvcc),$(wildcard /usr/local/cuda/bin/nvcc))
+dry_run = $(findstring n,$(firstword -$(MAKEFLAGS)))
+need-nvcc:
+	$(if $(nvcc)$(dry_run),@:,$(error nvcc was not found: install the CUDA toolkit, 12 or newer, and put its bin folder on PATH))
+cuda: need-nvcc deps
+	@CUDACXX=$(nvcc) cmake --preset cuda --log-level=WARNING
+	@cmake --build --preset cuda --target star_cuda -j $(JOBS)
+
+# Everything that every backend must pass, on the GPU of this machine, and once more under
+# compute-sanitizer where it is installed.
+need-gpu:
+	$(if $(shell nvidia-smi -L 2>/dev/null)$(dry_run),@:,$(error nvidia-smi lists no GPU on this machine))
+test-cuda: need-nvcc need-gpu test-deps
+	@CUDACXX=$(nvcc) cmake --preset cuda --log-level=WARNING
+	@cmake --build --preset cuda --target star star_cuda cuda_tests -j $(JOBS)
+	@build-cuda/cuda_tests --no-intro
+	@$(PYTHON) tests/tools/cuda.py build-cuda/star build-cuda/star_cuda
+	@for tool in memcheck racecheck synccheck; do \
+	  ! command -v compute-sanitizer > /dev/null || \
+	  compute-sanitizer --tool $$tool --error-exitcode 1 build-cuda/cuda_tests --no-intro \
+	    --test-case="kernel*" || exit 1; done
+
 # Everything that must pass: formatting, unit tests, the built binary end to end, and the unit tests
 # and the fuzzing of parsers under sanitizers.
 test: test-deps check-format asan
@@ -49,11 +73,11 @@ asan tsan: test-deps
 	@build-$@/unit_tests --no-intro
 	@build-$@/fuzz 4000
 
-sources = $(shell git ls-files '*.h' '*.cpp' 2>/dev/null || find . -name '*.h' -o -name '*.cpp')
+sources = $(shell git ls-files '*.h' '*.cpp' '*.cu' 2>/dev/null || find . -name '*.h' -o -name '*.cpp' -o -name '*.cu')
 format: test-deps
 	clang-format -i $(sources)
 check-format: test-deps
 	@clang-format --dry-run --Werror $(sources)
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf build build-cuda build-asan build-tsan

@@ -37,14 +37,15 @@ double gradient_error(Exec& exec, const std::function<Var(Tape&, const std::vect
     Tensor grad = tape.grad(leaves[i]);
     std::vector<double> analytic(size_t(inputs[i].numel()), 0.0);
     if (grad.defined()) analytic = grad.to_doubles();
-    double* x = inputs[i].data<double>();
+    std::vector<double> x = inputs[i].to_doubles();
+    Tensor flat = inputs[i].reshape({inputs[i].numel()});
     for (size_t j = 0; j < analytic.size(); ++j) {
-      double kept = x[j];
-      x[j] = kept + step;
+      Tensor entry = flat.narrow(0, int64_t(j), 1);
+      exec.fill(entry, x[j] + step);
       double above = value();
-      x[j] = kept - step;
+      exec.fill(entry, x[j] - step);
       double below = value();
-      x[j] = kept;
+      exec.fill(entry, x[j]);
       double numeric = (above - below) / (2 * step);
       largest = std::max(largest, std::abs(numeric));
       worst = std::max(worst, std::abs(numeric - analytic[j]));

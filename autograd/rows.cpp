@@ -78,15 +78,16 @@ Var visible(const Var& scores, CausalMask mask) {
 Var embedding(const Var& table, const Tensor& index) {
   Exec& exec = table.exec();
   int64_t rows = table.size(0), d = table.size(1), n = index.numel();
-  for (int64_t i = 0; i < n; ++i)
-    require(index.data<int32_t>()[i] >= 0 && index.data<int32_t>()[i] < rows,
-            "embedding: index {} outside 0…{}", index.data<int32_t>()[i], rows - 1);
+  for (int64_t i = 0; i < n && !index.device(); ++i) {
+    int32_t at = index.data<int32_t>()[i];
+    require(at >= 0 && at < rows, "embedding: index {} outside 0…{}", at, rows - 1);
+  }
   Shape shape = index.shape();
   shape.push_back(d);
   Tensor y = exec.empty(shape, table.dtype());
   dispatch(table.dtype(), [&]<class T>() {
     exec.kernels<T>().gather_rows(
-        exec, {n, d, index.data<int32_t>(), table.value().data<T>(), y.data<T>()});
+        exec, {n, d, rows, index.data<int32_t>(), table.value().data<T>(), y.data<T>()});
   });
   return table.tape().record(Primitive::embedding, y, {table}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), home = table.tape().target(table);
@@ -104,10 +105,10 @@ Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) 
   int64_t rows = logits.size(0), classes = logits.size(1), counted = 0;
   require(targets.shape() == Shape{rows}, "cross_entropy: logits {} and targets {}", logits.shape(),
           targets.shape());
+  HostView<int32_t> class_of(targets);
   for (int64_t i = 0; i < rows; ++i) {
-    int32_t t = targets.data<int32_t>()[i];
-    require(t < classes, "cross_entropy: target {} of {} classes", t, classes);
-    counted += t >= 0;
+    require(class_of[i] < classes, "cross_entropy: target {} of {} classes", class_of[i], classes);
+    counted += class_of[i] >= 0;
   }
   double weight = counted ? 1.0 / double(counted) : 0.0;
   Tensor in = exec.contiguous(logits.value()), losses = exec.empty({rows}, in.dtype());
@@ -117,7 +118,8 @@ Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) 
     exec.kernels<T>().cross_entropy(
         exec, {rows, classes, in.data<T>(), targets.data<int32_t>(), losses.data<T>(),
                grad.defined() ? grad.data<T>() : nullptr, T(weight)});
-    for (int64_t i = 0; i < rows; ++i) total += double(losses.data<T>()[i]);
+    HostView<T> each(losses);
+    for (int64_t i = 0; i < rows; ++i) total += double(each[i]);
   });
   if (row_losses) *row_losses = losses;
   Tensor loss = exec.full({}, in.dtype(), total * weight);

@@ -54,8 +54,13 @@ void Tape::add(const Var& v, const Tensor& g) {
 void Tape::backward(const Var& loss) {
   require(loss.needs_grad(), "backward: the loss depends on nothing that needs a gradient");
   require(loss.value().numel() == 1, "backward: the loss has shape {}", loss.shape());
-  nodes_[size_t(loss.id_)].grad = exec_.full(loss.shape(), loss.dtype(), 1);
-  for (int i = loss.id_; i >= 0; --i) {
+  backward(loss, exec_.full(loss.shape(), loss.dtype(), 1));
+}
+
+void Tape::backward(const Var& y, const Tensor& slope) {
+  assert(y.needs_grad() && slope.shape() == y.shape());
+  nodes_[size_t(y.id_)].grad = slope;
+  for (int i = y.id_; i >= 0; --i) {
     Node& node = nodes_[size_t(i)];
     if (!node.closure.run) continue;
     Tensor dy = std::move(node.grad);

@@ -87,6 +87,8 @@ class Tape {
   // Fills the gradients of everything that `loss` (one element) was computed from. The tape is
   // used up: what was recorded is released as it is passed.
   void backward(const Var& loss);
+  // The same from any value, with `dy` its gradient.
+  void backward(const Var& y, const Tensor& dy);
   // The gradient of a leaf after backward(); undefined if the loss does not depend on it.
   Tensor grad(const Var& v) const;
 

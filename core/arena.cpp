@@ -28,12 +28,23 @@ size_t class_bytes(int size_class) {
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
+// Null where there is none left.
+void* host_memory(size_t bytes) {
+  bool huge = bytes >= kHugePage;
+  size_t alignment = huge ? kHugePage : kAlignment;
+  size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* data = std::aligned_alloc(alignment, rounded);
+  // Large activations are walked from end to end: huge pages spare the address translation.
+  if (data && huge) madvise(data, rounded, MADV_HUGEPAGE);
+  return data;
+}
+
 }  // namespace
 
-Arena::Arena() : free_(size_t(8 * 64), nullptr) {}
+Arena::Arena(const DeviceMemory* device) : device_(device), free_(size_t(8 * 64), nullptr) {}
 
 Arena::~Arena() {
-  for (auto& block : blocks_) std::free(block->data);
+  for (auto& block : blocks_) device_ ? device_->free(block->data) : std::free(block->data);
 }
 
 Storage* Arena::allocate(size_t bytes) {
@@ -45,13 +56,8 @@ Storage* Arena::allocate(size_t bytes) {
   } else {
     auto fresh = std::make_unique<Storage>();
     fresh->bytes = class_bytes(size_class);
-    bool huge = fresh->bytes >= kHugePage;
-    size_t alignment = huge ? kHugePage : kAlignment;
-    size_t rounded = (fresh->bytes + alignment - 1) / alignment * alignment;
-    fresh->data = std::aligned_alloc(alignment, rounded);
+    fresh->data = device_ ? device_->allocate(fresh->bytes) : host_memory(fresh->bytes);
     if (!fresh->data) throw std::bad_alloc();
-    // Large activations are walked from end to end: huge pages spare the address translation.
-    if (huge) madvise(fresh->data, rounded, MADV_HUGEPAGE);
     fresh->arena = this;
     fresh->size_class = size_class;
     reserved_ += fresh->bytes;

@@ -14,6 +14,16 @@ namespace star {
 
 class Arena;
 
+// Memory that kernels compute in and the host reaches by copies alone. The copies wait for the
+// kernels that were launched before them.
+struct DeviceMemory {
+  void* (*allocate)(size_t bytes);  // aligned to 64; null: there is none left
+  void (*free)(void* block);
+  void (*read)(void* host, const void* device, size_t bytes);
+  void (*write)(void* device, const void* host, size_t bytes);
+  void (*wait)();  // for all that was launched
+};
+
 // One block of memory with a reference count; `Tensor` is its only user.
 struct Storage {
   void* data = nullptr;
@@ -26,7 +36,8 @@ struct Storage {
 
 class Arena {
  public:
-  Arena();
+  // Of the host's memory, or of a device's.
+  explicit Arena(const DeviceMemory* device = nullptr);
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
@@ -36,12 +47,15 @@ class Arena {
   Storage* allocate(size_t bytes);
   void release(Storage* block);
 
+  const DeviceMemory* device() const { return device_; }  // null: the host's memory
+
   size_t reserved_bytes() const { return reserved_; }  // obtained from the operating system
   size_t live_bytes() const { return live_; }          // in tensors now
   size_t peak_bytes() const { return peak_; }          // the most that was ever live
   int64_t system_allocations() const { return int64_t(blocks_.size()); }
 
  private:
+  const DeviceMemory* device_;
   std::vector<std::unique_ptr<Storage>> blocks_;
   std::vector<Storage*> free_;  // by size class
   size_t reserved_ = 0, live_ = 0, peak_ = 0;

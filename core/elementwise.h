@@ -5,11 +5,7 @@
 
 #include <cmath>
 
-#if defined(__CUDACC__)
-#define STAR_HOST_DEVICE __host__ __device__
-#else
-#define STAR_HOST_DEVICE
-#endif
+#include "core/host_device.h"
 
 namespace star::elementwise {
 

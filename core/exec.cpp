@@ -19,9 +19,7 @@ Tensor Exec::from(const Shape& shape, std::span<const double> values, DType dtyp
   require(int64_t(values.size()) == shape.numel(), "tensor: {} values for shape {}", values.size(),
           shape);
   Tensor t = empty(shape, dtype);
-  dispatch(dtype, [&]<class T>() {
-    for (size_t i = 0; i < values.size(); ++i) t.data<T>()[i] = T(values[i]);
-  });
+  dispatch(dtype, [&]<class T>() { t.assign(std::vector<T>(values.begin(), values.end())); });
   return t;
 }
 
@@ -29,7 +27,7 @@ Tensor Exec::from(const Shape& shape, std::span<const int32_t> values) {
   require(int64_t(values.size()) == shape.numel(), "tensor: {} values for shape {}", values.size(),
           shape);
   Tensor t = empty(shape, DType::i32);
-  std::copy(values.begin(), values.end(), t.data<int32_t>());
+  t.assign(values);
   return t;
 }
 

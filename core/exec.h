@@ -18,11 +18,22 @@ struct Kernels {
 #undef KERNEL
 };
 
+// Launches that a device keeps, to run them again at once, on the same memory. One recording at a
+// time; while it lasts, what is launched or written is kept and not done, and the host cannot read.
+struct DeviceGraphs {
+  void (*begin)();
+  void* (*end)();
+  void (*run)(void* graph);
+  void (*free)(void* graph);
+};
+
 struct Backend {
   const char* name;    // "cpu"
   const char* target;  // the instruction set it was chosen for
   Kernels<float> f32;
   Kernels<double> f64;
+  const DeviceMemory* memory = nullptr;  // null: the host's
+  const DeviceGraphs* graphs = nullptr;  // null: it keeps none
 };
 
 // The best of the CPU builds for this processor, or the one that the environment variable
@@ -31,13 +42,19 @@ const Backend& cpu_backend();
 // All that this processor supports, the widest first.
 std::vector<const Backend*> cpu_backends();
 
+// An NVIDIA GPU; in a program with the emulator, this processor in its place. Throws `Error` where
+// the machine has none, or the program was built without. A process that has called it has started
+// CUDA, which does not work in its forks then.
+const Backend& cuda_backend();
+
 // Which kernels OpenBLAS chose, for the record of a run.
 const char* blas_core();
 
 // Not thread-safe: one thread drives an Exec. It outlives every tensor made with it.
 class Exec {
  public:
-  explicit Exec(const Backend& backend, int threads = 1) : backend_(backend), pool_(threads) {}
+  explicit Exec(const Backend& backend, int threads = 1)
+      : backend_(backend), arena_(backend.memory), pool_(threads) {}
 
   const Backend& backend() const { return backend_; }
   Arena& arena() { return arena_; }
@@ -59,6 +76,10 @@ class Exec {
   Tensor from(const Shape& shape, std::span<const int32_t> values);
   // The tensor itself if it is contiguous, a contiguous copy otherwise.
   Tensor contiguous(const Tensor& t);
+  // Returns when all kernels have run: a device works while the host goes on.
+  void wait() const {
+    if (backend_.memory) backend_.memory->wait();
+  }
   // dst = src or dst += src, of one shape, any strides.
   void copy(const Tensor& src, const Tensor& dst, bool accumulate = false);
 

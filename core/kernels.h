@@ -126,11 +126,11 @@ struct RmsNormGrad {
 // j > offset + i − w. Every query's own position is a key: offset + queries ≤ keys.
 struct Visibility {
   int64_t queries, keys, offset, window;
-  int64_t first(int64_t row) const {
+  STAR_HOST_DEVICE int64_t first(int64_t row) const {
     int64_t at = offset + row % queries;
     return window > 0 && at - window + 1 > 0 ? at - window + 1 : 0;
   }
-  int64_t last(int64_t row) const {  // one past
+  STAR_HOST_DEVICE int64_t last(int64_t row) const {  // one past
     int64_t end = offset + row % queries + 1;
     return end < keys ? end : keys;
   }
@@ -343,15 +343,17 @@ struct SelectiveScanGrad {
   T *d_dt, *dA, *dB, *dC, *dv;
 };
 
+// y_i = table[index_i]. The caller has checked the indices; on a device, whose memory the host does
+// not look into for that, one outside of the table gives NaN.
 template <class T>
 struct GatherRows {
-  int64_t n, d;
+  int64_t n, d, table_rows;
   const int32_t* index;
   const T* table;
   T* y;
 };
 
-// table[index_i] += x_i, in the order of i.
+// table[index_i] += x_i, in the order of i; on a device nothing where index_i is outside.
 template <class T>
 struct ScatterRows {
   int64_t n, d, table_rows;
@@ -360,8 +362,8 @@ struct ScatterRows {
   T* table;
 };
 
-// loss_r = −log softmax(logits_r)[target_r], 0 where target < 0; where not null, grad receives
-// weight · dloss_r/dlogits_r.
+// loss_r = −log softmax(logits_r)[target_r], 0 where target < 0; targets are below `classes`. Where
+// not null, grad receives weight · dloss_r/dlogits_r.
 template <class T>
 struct CrossEntropy {
   int64_t rows, classes;
@@ -383,7 +385,7 @@ struct AdamWUpdate {
   T *w, *m, *v;
 };
 
-// *out = Σ x²: short runs in T, their sums in double precision.
+// *out = Σ x², in the host's memory: short runs in T, their sums in double precision.
 template <class T>
 struct SumSquares {
   int64_t n;

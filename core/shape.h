@@ -8,6 +8,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/host_device.h"
 
 namespace star {
 
@@ -20,9 +21,9 @@ class Shape {
     for (int64_t d : dims) push_back(d);
   }
 
-  int rank() const { return rank_; }
+  STAR_HOST_DEVICE int rank() const { return rank_; }
   bool empty() const { return rank_ == 0; }
-  int64_t operator[](int i) const { return dims_[i]; }
+  STAR_HOST_DEVICE int64_t operator[](int i) const { return dims_[i]; }
   int64_t& operator[](int i) { return dims_[i]; }
   int64_t back() const { return dims_[rank_ - 1]; }
   const int64_t* begin() const { return dims_; }

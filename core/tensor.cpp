@@ -164,9 +164,44 @@ Tensor Tensor::flip(int axis) const {
   return t;
 }
 
+template <class T>
+void Tensor::assign(std::span<const T> values) const {
+  require(contiguous() && int64_t(values.size()) == numel(), "assign: {} values for shape {}",
+          values.size(), shape_);
+  if (device())
+    device()->write(data<T>(), values.data(), values.size_bytes());
+  else
+    std::copy(values.begin(), values.end(), data<T>());
+}
+template void Tensor::assign(std::span<const float>) const;
+template void Tensor::assign(std::span<const double>) const;
+template void Tensor::assign(std::span<const int32_t>) const;
+
+template <class T>
+HostView<T>::HostView(const Tensor& t) : tensor_(t), data_(t.data<T>()) {
+  assert(t.contiguous());
+  if (!t.device()) return;
+  copy_.resize(size_t(t.numel()));
+  t.device()->read(copy_.data(), data_, copy_.size() * sizeof(T));
+  data_ = copy_.data();
+}
+template class HostView<float>;
+template class HostView<double>;
+template class HostView<int32_t>;
+
 std::vector<double> Tensor::to_doubles() const {
   std::vector<double> out(size_t(numel()), 0.0);
+  if (out.empty()) return out;
   auto copy = [&]<class T>(const T* p) {
+    // From the first to the last element in memory.
+    int64_t first = 0, last = 0;
+    for (int i = 0; i < rank(); ++i)
+      (strides_[i] < 0 ? first : last) += (shape_[i] - 1) * strides_[i];
+    std::vector<T> here(device() ? size_t(last - first + 1) : 0);
+    if (device()) {
+      device()->read(here.data(), p + first, here.size() * sizeof(T));
+      p = here.data() - first;
+    }
     for_each_offset(shape_, strides_,
                     [&](int64_t i, int64_t offset) { out[size_t(i)] = double(p[offset]); });
   };

@@ -63,12 +63,37 @@ class Tensor {
   // Host access for files and tests, for any strides.
   std::vector<double> to_doubles() const;
   double item() const;  // the only element
+  // Overwrites a contiguous tensor with as many values as it has elements, of its type.
+  template <class T>
+  void assign(const std::vector<T>& values) const {
+    assign(std::span<const T>(values));
+  }
+  template <class T>
+  void assign(std::span<const T> values) const;
+
+  // The memory that kernels see; null: the host's own.
+  const DeviceMemory* device() const { return storage_->arena->device(); }
 
  private:
   Storage* storage_ = nullptr;
   int64_t offset_ = 0;
   Shape shape_, strides_;
   DType dtype_ = DType::f32;
+};
+
+// The elements of a contiguous tensor for the host to read: the tensor's own memory where that is
+// the host's, else a copy of it as it is now.
+template <class T>
+class HostView {
+ public:
+  explicit HostView(const Tensor& t);
+  const T* data() const { return data_; }
+  T operator[](int64_t i) const { return data_[i]; }
+
+ private:
+  Tensor tensor_;  // keeps the memory
+  std::vector<T> copy_;
+  const T* data_;
 };
 
 // Row-major strides of a contiguous tensor.

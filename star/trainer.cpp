@@ -4,18 +4,12 @@
 
 #include "autograd/rows.h"
 #include "core/clock.h"
+#include "star/training_step.h"
 
 namespace star {
 namespace {
 
 constexpr int64_t kCurvePoints = 100;
-
-Tensor tokens_of(Exec& exec, const Batch& b) {
-  return exec.from({b.sequences, b.length}, b.tokens);
-}
-Tensor targets_of(Exec& exec, const Batch& b) {
-  return exec.from({int64_t(b.targets.size())}, b.targets);
-}
 
 void check_vocab(const Backbone& model, const Dataset& data) {
   require(data.vocab() <= model.sizes().vocab, "the data has {} tokens, the model {}", data.vocab(),
@@ -33,18 +27,12 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
   int64_t every = std::max<int64_t>(1, (options.steps + kCurvePoints - 1) / kCurvePoints);
   int64_t tail_begin = options.steps - std::max<int64_t>(1, options.steps / 10);
   TrainResult result;
-  Tape tape(exec);
+  TrainingStep gradient(exec, model);
   double start = seconds_now(), tail = 0, since_point = 0;
   int64_t tail_steps = 0, points_since = 0;
   for (int64_t step = 0; step < options.steps; ++step) {
     Batch batch = data.train_batch(options.seed, step, options.batch);
-    exec.fill(model.flat_grads(), 0);
-    Var logits = model.forward(tape, tokens_of(exec, batch));
-    Var loss = cross_entropy(logits, targets_of(exec, batch));
-    double value = loss.value().item();
-    logits = Var();
-    if (loss.needs_grad()) tape.backward(loss);
-    tape.clear();
+    double value = gradient.run(batch);
     double norm =
         optimizer.step(scheduled_rate(options.learning_rate, step, options.steps, warmup));
     if (!std::isfinite(value) || !std::isfinite(norm)) {
@@ -70,6 +58,7 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
     }
   }
   result.train_loss = tail_steps ? tail / double(tail_steps) : std::nan("");
+  result.peak_bytes = gradient.peak_bytes();
   result.seconds = seconds_now() - start;
   return result;
 }
@@ -125,12 +114,13 @@ Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split sp
     Var logits = model.forward(tape, tokens_of(exec, batch));
     cross_entropy(logits, targets_of(exec, batch), &losses);
     dispatch(losses.dtype(), [&]<class T>() {
+      HostView<T> scores(exec.contiguous(logits.value())), loss_of(losses);
       for (size_t row = 0; row < batch.targets.size(); ++row) {
         int32_t target = batch.targets[row];
         if (target < 0) continue;
-        const T* x = logits.value().data<T>() + int64_t(row) * int64_t(classes);
+        const T* x = scores.data() + int64_t(row) * int64_t(classes);
         bool right = argmax(x, int64_t(classes)) == target;
-        double loss = double(losses.data<T>()[row]);
+        double loss = double(loss_of[int64_t(row)]);
         total.add(target, loss, right);
         size_t part = batch.parts.empty() ? 0 : size_t(batch.parts[row / size_t(batch.length)]);
         parts[part].add(target, loss, right);

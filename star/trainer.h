@@ -27,6 +27,7 @@ struct TrainResult {
   double train_loss = 0;  // mean over the last tenth of the steps
   double seconds = 0;
   int64_t tokens = 0;
+  int64_t peak_bytes = 0;         // of tensors at a time
   std::vector<CurvePoint> curve;  // at most about a hundred points
   std::string failure;            // empty, or why training ended early
 };

@@ -274,7 +274,7 @@ class Benches {
   void tables() {
     Tensor table = in({V, d}), rows_out = out({rows, d}), ids = index();
     add("gather_rows", 0, rows_out, [=, this] {
-      kernels().gather_rows(exec_, {rows, d, ids.data<int32_t>(), at(table), at(rows_out)});
+      kernels().gather_rows(exec_, {rows, d, V, ids.data<int32_t>(), at(table), at(rows_out)});
     });
     Tensor x = in({rows, d}), sums = out({V, d}), to = index();
     add("scatter_rows", double(n), sums, [=, this] {
@@ -288,7 +288,9 @@ class Benches {
     });
     Tensor q = in({n}), total = exec_.zeros({1}, DType::f64);
     add("sum_squares", 2 * double(n), total, [=, this] {
-      kernels().sum_squares(exec_, {n, at(q), total.data<double>()});
+      double squares = 0;
+      kernels().sum_squares(exec_, {n, at(q), &squares});
+      exec_.fill(total, squares);
     });
   }
 

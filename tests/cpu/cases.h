@@ -1,7 +1,7 @@
-// Cases for the CPU kernels. A case draws its inputs from a Session, runs a kernel and judges what
-// it wrote by a naive reference in double precision. Each case is run for float and double on every
-// instruction set that this processor has, and again with 2 threads (3 on the widest), which must
-// give the same bits.
+// Cases for the kernels of a backend. A case draws its inputs from a Session, runs a kernel and
+// judges what it wrote by a naive reference in double precision. Each case is run for float and
+// double: on every instruction set that this processor has, and again with 2 threads (3 on the
+// widest), which must give the same bits; and on the CUDA device (tests/cuda), twice, likewise.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -10,6 +10,7 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,33 +25,73 @@ using Doubles = std::vector<double>;
 // Sizes around the registers of all targets (2 … 16 lanes), and beyond one cache line.
 inline constexpr int64_t kAwkward[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 127, 128, 129};
 
-// An array between guards of NaN: what a kernel reads past an end spoils its result, and what it
-// writes there is seen.
-template <class T>
-class Array {
+// Where the kernels under test compute; null: in the host's memory.
+class ArrayMemory {
  public:
-  explicit Array(int64_t n, T value = kNan) : values_(size_t(n + 2 * kGuard), kNan), size_(n) {
-    std::fill_n(data(), n, value);
+  static void use(const DeviceMemory* memory) { device_ = memory; }
+
+ protected:
+  static inline const DeviceMemory* device_ = nullptr;
+};
+
+// An array between guards of NaN: what a kernel reads past an end spoils its result, and what it
+// writes there is seen. A pointer to it is for a kernel, an index for the host: the elements are
+// copied where they are asked for.
+template <class T>
+class Array : ArrayMemory {
+ public:
+  explicit Array(int64_t n, T value = kGuardValue)
+      : values_(size_t(n + 2 * kGuard), kGuardValue), size_(n) {
+    std::fill_n(values_.begin() + kGuard, n, value);
+  }
+  explicit Array(const std::vector<T>& values) : Array(int64_t(values.size())) {
+    std::copy(values.begin(), values.end(), values_.begin() + kGuard);
+  }
+  Array(const Array& other) : values_(other.host()), size_(other.size_) {}
+  Array& operator=(const Array& other) {
+    values_ = other.host();
+    size_ = other.size_;
+    block_.reset();
+    on_device_ = false;
+    return *this;
   }
 
   int64_t size() const { return size_; }
-  T* data() { return values_.data() + kGuard; }
+  T* data() {
+    if (!device_) return values_.data() + kGuard;
+    size_t bytes = values_.size() * sizeof(T);
+    if (!block_) block_.reset(static_cast<T*>(device_->allocate(bytes)), device_->free);
+    if (!on_device_) device_->write(block_.get(), values_.data(), bytes);
+    on_device_ = true;
+    return block_.get() + kGuard;
+  }
   operator T*() { return data(); }
-  T& operator[](int64_t i) { return values_[size_t(kGuard + i)]; }
-  T operator[](int64_t i) const { return values_[size_t(kGuard + i)]; }
+  T& operator[](int64_t i) { return host()[size_t(kGuard + i)]; }
+  T operator[](int64_t i) const { return host()[size_t(kGuard + i)]; }
   bool intact() const {
+    auto is_guard = [](T x) { return std::isnan(kGuardValue) ? std::isnan(x) : x == kGuardValue; };
     for (int64_t i = 0; i < kGuard; ++i)
-      if (!std::isnan((*this)[-1 - i]) || !std::isnan((*this)[size_ + i])) return false;
+      if (!is_guard((*this)[-1 - i]) || !is_guard((*this)[size_ + i])) return false;
     return true;
   }
   Doubles doubles() const {
-    return Doubles(values_.begin() + kGuard, values_.begin() + kGuard + size_);
+    return Doubles(host().begin() + kGuard, host().begin() + kGuard + size_);
   }
 
  private:
+  std::vector<T>& host() const {
+    if (on_device_) device_->read(values_.data(), block_.get(), values_.size() * sizeof(T));
+    on_device_ = false;
+    return values_;
+  }
+
   static constexpr int64_t kGuard = 64;
-  static constexpr T kNan = std::numeric_limits<T>::quiet_NaN();
-  std::vector<T> values_;
+  static constexpr T kGuardValue = std::numeric_limits<T>::has_quiet_NaN
+                                       ? std::numeric_limits<T>::quiet_NaN()
+                                       : std::numeric_limits<T>::max();
+  mutable std::vector<T> values_;
+  std::shared_ptr<T> block_;        // of the device
+  mutable bool on_device_ = false;  // what was last asked for
   int64_t size_;
 };
 
@@ -63,7 +104,9 @@ class Session {
   static constexpr double kTolerance = sizeof(T) == 4 ? 1e-5 : 1e-12;
 
   Session(const Backend& backend, int threads)
-      : exec(backend, threads), rng(1, "kernel cases"), judging_(threads == 1) {}
+      : exec(backend, threads), rng(1, "kernel cases"), judging_(threads == 1) {
+    ArrayMemory::use(backend.memory);
+  }
 
   const Kernels<T>& kernels() const { return exec.template kernels<T>(); }
 
@@ -74,7 +117,9 @@ class Session {
   }
   Tensor random_tensor(const Shape& shape, double lo = -1, double hi = 1) {
     Tensor t = exec.empty(shape, dtype_of<T>);
-    for (int64_t i = 0; i < t.numel(); ++i) t.data<T>()[i] = T(rng.uniform(lo, hi));
+    std::vector<T> values(size_t(t.numel()), T(0));
+    for (T& value : values) value = T(rng.uniform(lo, hi));
+    t.assign(values);
     return t;
   }
   // A view of this shape with a random layout: axes in any order in memory, cut from a longer axis,
@@ -185,13 +230,18 @@ void run_with_threads(const Backend& backend, int most_threads, const Case& body
   }
 }
 
+// What a test program runs the cases on, and with up to how many threads.
+struct Place {
+  const Backend* backend;
+  int most_threads;
+};
+std::vector<Place> places();
+
 template <class Case>
 void run_everywhere(const Case& body) {
-  int most_threads = 3;  // more threads than cores are slow, and once is enough
-  for (const Backend* backend : cpu_backends()) {
+  for (auto [backend, most_threads] : places()) {
     run_with_threads<float>(*backend, most_threads, body);
     run_with_threads<double>(*backend, most_threads, body);
-    most_threads = 2;
   }
 }
 

@@ -254,7 +254,7 @@ TEST_CASE_TEMPLATE("elementwise functions far from 0", T, float, double) {
                           {Unary::elu_plus_one, 1000, 1001},
                           {Unary::log, 0, -inf},
                           {Unary::sqrt, 0, 0}};
-  for (const Backend* backend : cpu_backends())
+  for (auto [backend, threads] : places())
     for (auto [op, x, y] : limits) {
       Session<T> s(*backend, 1);
       CAPTURE(backend->target);

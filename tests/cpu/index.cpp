@@ -18,10 +18,9 @@ std::vector<Look> looks() {
 }
 
 template <class T>
-std::vector<int32_t> random_index(Session<T>& s, const Look& look) {
-  std::vector<int32_t> index;
-  for (int64_t i = 0; i < look.n; ++i)
-    index.push_back(int32_t(s.rng.below(uint32_t(look.table_rows))));
+Array<int32_t> random_index(Session<T>& s, const Look& look) {
+  Array<int32_t> index(look.n);
+  for (int64_t i = 0; i < look.n; ++i) index[i] = int32_t(s.rng.below(uint32_t(look.table_rows)));
   return index;
 }
 
@@ -32,12 +31,12 @@ KERNEL_CASE(gather_rows) {
     CAPTURE(look.n);
     CAPTURE(look.d);
     Array<T> table = s.random(look.table_rows * look.d), y(look.n * look.d);
-    std::vector<int32_t> index = random_index(s, look);
-    s.kernels().gather_rows(s.exec, {look.n, look.d, index.data(), table, y});
+    Array<int32_t> index = random_index(s, look);
+    s.kernels().gather_rows(s.exec, {look.n, look.d, look.table_rows, index, table, y});
     s.equal(y, [&] {
       Doubles expected;
       for (int64_t i = 0; i < y.size(); ++i)
-        expected.push_back(table[index[size_t(i / look.d)] * look.d + i % look.d]);
+        expected.push_back(table[index[i / look.d] * look.d + i % look.d]);
       return expected;
     });
   }
@@ -49,13 +48,13 @@ KERNEL_CASE(scatter_rows) {
     CAPTURE(look.n);
     CAPTURE(look.d);
     Array<T> table = s.random(look.table_rows * look.d), x = s.random(look.n * look.d);
-    std::vector<int32_t> index = random_index(s, look);
+    Array<int32_t> index = random_index(s, look);
     Doubles expected = table.doubles();
     for (int64_t i = 0; i < x.size(); ++i) {
-      double& e = expected[size_t(index[size_t(i / look.d)] * look.d + i % look.d)];
+      double& e = expected[size_t(index[i / look.d] * look.d + i % look.d)];
       e = double(T(e + double(x[i])));
     }
-    s.kernels().scatter_rows(s.exec, {look.n, look.d, look.table_rows, index.data(), x, table});
+    s.kernels().scatter_rows(s.exec, {look.n, look.d, look.table_rows, index, x, table});
     s.equal(table, [&] { return expected; });
   }
 }

@@ -196,6 +196,7 @@ KERNEL_CASE(cross_entropy) {
           int64_t other = s.rng.below(uint32_t(n));  // a class that cannot be
           if (other != targets.back()) x[row * n + other] = -std::numeric_limits<T>::infinity();
         }
+        Array<int32_t> classes(targets);
         T weight = T(0.25);
         Doubles losses(size_t(rows), 0.0), slopes(size_t(rows * n), 0.0);
         for (int64_t row = 0; row < rows; ++row) {
@@ -210,7 +211,7 @@ KERNEL_CASE(cross_entropy) {
                 weight * (std::exp(double(x[row * n + j]) - peak) / total - (j == target));
         }
         T* wanted = with_grad ? grad.data() : nullptr;
-        s.kernels().cross_entropy(s.exec, {rows, n, x, targets.data(), loss, wanted, weight});
+        s.kernels().cross_entropy(s.exec, {rows, n, x, classes, loss, wanted, weight});
         // The loss is a difference of numbers as large as the logits.
         s.near(
             loss, [&] { return losses; }, range);

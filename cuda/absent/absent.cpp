@@ -1,0 +1,10 @@
+// In place of the backend in a program without CUDA.
+#include "core/exec.h"
+
+namespace star {
+
+const Backend& cuda_backend() {
+  fail("cuda: this program computes on the processor alone; `make cuda` builds one for a GPU");
+}
+
+}  // namespace star

@@ -1,0 +1,151 @@
+// The kernels of core/kernels.def on a CUDA device, and what they share.
+#pragma once
+
+#include "core/exec.h"
+#include "cuda/kernel.h"
+
+namespace star::cuda {
+
+#define KERNEL(name, Arguments) \
+  template <class T>            \
+  void name(Exec& exec, const Arguments<T>& args);
+#include "core/kernels.def"
+#undef KERNEL
+
+// Throws `Error` unless `status` is success.
+inline void check(cudaError_t status, const char* what) {
+  require(status == cudaSuccess, "cuda: {}: {}", what, cudaGetErrorString(status));
+}
+
+// One thread of the host drives an Exec, and its kernels run in the order of their launches.
+inline cudaStream_t stream() { return cudaStreamPerThread; }
+
+inline constexpr int64_t kThreads = 128;
+
+// A number of elements or rows, and where it was given, for the findings of the emulator.
+struct Count {
+  Count(int64_t n, std::source_location place = std::source_location::current())
+      : value(n), where(place) {}
+  int64_t value;
+  std::source_location where;
+};
+
+// A kernel whose threads share `n` elements out by for_each_element. Nothing for n = 0.
+template <class... Parameters>
+void launch_elements(void (*kernel)(Parameters...), Count n,
+                     const std::type_identity_t<Parameters>&... arguments) {
+  constexpr int64_t kMostBlocks = 1 << 20;
+  int64_t blocks = std::min((n.value + kThreads - 1) / kThreads, kMostBlocks);
+  if (blocks > 0) launch(kernel, {blocks, n.where}, kThreads, 0, stream(), arguments...);
+}
+
+// Memory for what one kernel leaves to the next.
+template <class T>
+Tensor scratch(Exec& exec, const Shape& shape) {
+  return exec.empty(shape, dtype_of<T>);
+}
+
+// Calls f(i) for the elements of this thread.
+template <class F>
+__device__ void for_each_element(int64_t n, const F& f) {
+  int64_t first = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  int64_t step = int64_t(gridDim.x) * blockDim.x;
+  for (int64_t i = first; i < n; i += step) f(i);
+}
+
+// A kernel with one block for each row, whose threads share out `width` elements by for_each_of_row
+// and have shared memory for block_sum and block_largest. Nothing for no rows.
+template <class T, class... Parameters>
+void launch_rows(void (*kernel)(Parameters...), Count rows, int64_t width,
+                 const std::type_identity_t<Parameters>&... arguments) {
+  int64_t threads = width <= 64 ? 32 : width <= 1024 ? 128 : 256;
+  if (rows.value > 0)
+    launch(kernel, {rows.value, rows.where}, threads, 32 * sizeof(T), stream(), arguments...);
+}
+
+// Calls f(i) for i = first … last − 1, each on one thread of the block.
+template <class F>
+__device__ void for_each_of_row(int64_t first, int64_t last, const F& f) {
+  for (int64_t i = first + threadIdx.x; i < last; i += blockDim.x) f(i);
+}
+
+// Of a value of each thread of the block, for each of them, in a fixed order. `warps` has a place
+// for each warp. All threads come here; blocks are whole warps.
+template <class T, class Join>
+__device__ T block_reduce(T value, const Shared<T>& warps, const Join& join) {
+  for (int step = 16; step > 0; step /= 2) value = join(value, __shfl_xor_sync(~0u, value, step));
+  if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = value;
+  __syncthreads();
+  T all = warps[0];
+  for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) all = join(all, T(warps[warp]));
+  __syncthreads();  // before the places are used again
+  return all;
+}
+template <class T>
+__device__ T block_sum(T value, const Shared<T>& warps) {
+  return block_reduce(value, warps, [](T a, T b) { return a + b; });
+}
+template <class T>
+__device__ T block_largest(T value, const Shared<T>& warps) {
+  return block_reduce(value, warps, [](T a, T b) { return a > b ? a : b; });
+}
+
+// A long sum in runs of 64 terms: so many roundings and one for each run are the most that a term
+// goes through.
+template <class T>
+class RunningSum {
+ public:
+  __device__ void add(T x) {
+    run_ += x;
+    if (++terms_ % 64 != 0) return;
+    total_ += run_;
+    run_ = 0;
+  }
+  __device__ T value() const { return total_ + run_; }
+
+ private:
+  T total_ = 0, run_ = 0;
+  unsigned terms_ = 0;
+};
+
+// Sums over all tokens are gathered in two steps, so that there are threads enough: so many terms
+// for each part, and the parts.
+inline constexpr int64_t kPartTerms = 64;
+__host__ __device__ inline int64_t parts_of(int64_t terms) {
+  return (terms + kPartTerms - 1) / kPartTerms;
+}
+
+// y[i] = Σ_p parts[p][i], or added to it.
+template <class T>
+__global__ void add_parts_kernel(int64_t count, int64_t n, bool onto, const T* parts_of_all,
+                                 T* sums) {
+  auto parts = global(parts_of_all);
+  auto y = global(sums);
+  for_each_element(n, [&](int64_t i) {
+    RunningSum<T> sum;
+    for (int64_t p = 0; p < count; ++p) sum.add(parts[p * n + i]);
+    y[i] = onto ? y[i] + sum.value() : sum.value();
+  });
+}
+template <class T>
+void add_parts(int64_t count, Count n, bool onto, const Tensor& parts, T* y) {
+  launch_elements(add_parts_kernel<T>, n, count, n.value, onto, parts.data<T>(), y);
+}
+
+// Where element `index` of a strided view lies, counted in row-major order.
+__host__ __device__ inline int64_t offset_of(int64_t index, const Shape& shape,
+                                             const Shape& strides) {
+  int64_t offset = 0;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    offset += index % shape[i] * strides[i];
+    index /= shape[i];
+  }
+  return offset;
+}
+
+}  // namespace star::cuda
+
+// At the end of a kernel's file, inside the namespace.
+#define STAR_INSTANTIATE(name, Arguments)                    \
+  template void name<float>(Exec&, const Arguments<float>&); \
+  template void name<double>(Exec&, const Arguments<double>&);

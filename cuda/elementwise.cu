@@ -1,0 +1,157 @@
+#include "cuda/backend.h"
+
+namespace star::cuda {
+namespace {
+
+template <class T>
+__global__ void fill_kernel(Fill<T> args) {
+  auto y = global(args.y);
+  for_each_element(args.n, [&](int64_t i) { y[i] = args.value; });
+}
+
+template <class T>
+__global__ void copy_kernel(Copy<T> args, int64_t n) {
+  auto src = global(args.src);
+  auto dst = global(args.dst);
+  for_each_element(n, [&](int64_t i) {
+    T value = src[offset_of(i, args.shape, args.src_strides)];
+    int64_t to = offset_of(i, args.shape, args.dst_strides);
+    dst[to] = args.accumulate ? T(dst[to]) + value : value;
+  });
+}
+
+template <class T>
+__global__ void scale_kernel(Scale<T> args) {
+  auto x = global(args.x);
+  auto y = global(args.y);
+  for_each_element(args.n, [&](int64_t i) { y[i] = args.factor * x[i] + args.shift; });
+}
+
+template <class T, class Op>
+__global__ void unary_kernel(UnaryMap<T> args) {
+  auto x = global(args.x);
+  auto y = global(args.y);
+  for_each_element(args.n, [&](int64_t i) { y[i] = Op::f(x[i]); });
+}
+
+template <class T, class Op>
+__global__ void unary_grad_kernel(UnaryGrad<T> args) {
+  auto x = global(args.x), y = global(args.y), dy = global(args.dy);
+  auto dx = global(args.dx);
+  for_each_element(args.n, [&](int64_t i) { dx[i] = Op::df(x[i], y[i]) * dy[i]; });
+}
+
+template <class T, class Op>
+__global__ void gated_kernel(Gated<T> args) {
+  auto a = global(args.a), b = global(args.b);
+  auto y = global(args.y);
+  for_each_element(args.n, [&](int64_t i) { y[i] = Op::f(a[i]) * b[i]; });
+}
+
+template <class T, class Op>
+__global__ void gated_grad_kernel(GatedGrad<T> args) {
+  auto a = global(args.a), b = global(args.b), dy = global(args.dy);
+  auto da = global(args.da), db = global(args.db);
+  for_each_element(args.n, [&](int64_t i) {
+    T gate = a[i], f = Op::f(gate), slope = dy[i];
+    da[i] = Op::df(gate, f) * b[i] * slope;
+    db[i] = f * slope;
+  });
+}
+
+template <class T, class Op>
+__global__ void binary_kernel(BinaryMap<T> args, int64_t n) {
+  auto a = global(args.a), b = global(args.b);
+  auto out = global(args.out);
+  for_each_element(n, [&](int64_t i) {
+    T x = a[offset_of(i, args.shape, args.a_strides)];
+    T y = b[offset_of(i, args.shape, args.b_strides)];
+    out[i] = Op::f(x, y);
+  });
+}
+
+}  // namespace
+
+template <class T>
+void fill(Exec&, const Fill<T>& args) {
+  launch_elements(fill_kernel<T>, args.n, args);
+}
+
+template <class T>
+void copy(Exec&, const Copy<T>& args) {
+  int64_t n = args.shape.numel();
+  launch_elements(copy_kernel<T>, n, args, n);
+}
+
+template <class T>
+void scale(Exec&, const Scale<T>& args) {
+  launch_elements(scale_kernel<T>, args.n, args);
+}
+
+// One kernel for each function of the list.
+template <class T>
+void unary(Exec&, const UnaryMap<T>& args) {
+  switch (args.op) {
+#define STAR_CASE(name, functor) \
+  case Unary::name:              \
+    return launch_elements(unary_kernel<T, elementwise::functor>, args.n, args);
+    STAR_UNARY(STAR_CASE)
+#undef STAR_CASE
+  }
+}
+
+template <class T>
+void unary_grad(Exec&, const UnaryGrad<T>& args) {
+  switch (args.op) {
+#define STAR_CASE(name, functor) \
+  case Unary::name:              \
+    return launch_elements(unary_grad_kernel<T, elementwise::functor>, args.n, args);
+    STAR_UNARY(STAR_CASE)
+#undef STAR_CASE
+  }
+}
+
+template <class T>
+void gated(Exec&, const Gated<T>& args) {
+  switch (args.f) {
+#define STAR_CASE(name, functor) \
+  case Unary::name:              \
+    return launch_elements(gated_kernel<T, elementwise::functor>, args.n, args);
+    STAR_UNARY(STAR_CASE)
+#undef STAR_CASE
+  }
+}
+
+template <class T>
+void gated_grad(Exec&, const GatedGrad<T>& args) {
+  switch (args.f) {
+#define STAR_CASE(name, functor) \
+  case Unary::name:              \
+    return launch_elements(gated_grad_kernel<T, elementwise::functor>, args.n, args);
+    STAR_UNARY(STAR_CASE)
+#undef STAR_CASE
+  }
+}
+
+template <class T>
+void binary(Exec&, const BinaryMap<T>& args) {
+  int64_t n = args.shape.numel();
+  switch (args.op) {
+#define STAR_CASE(name, functor) \
+  case Binary::name:             \
+    return launch_elements(binary_kernel<T, elementwise::functor>, n, args, n);
+    STAR_BINARY(STAR_CASE)
+#undef STAR_CASE
+  }
+}
+
+STAR_INSTANTIATE(fill, Fill)
+STAR_INSTANTIATE(copy, Copy)
+STAR_INSTANTIATE(scale, Scale)
+STAR_INSTANTIATE(unary, UnaryMap)
+STAR_INSTANTIATE(unary_grad, UnaryGrad)
+STAR_INSTANTIATE(gated, Gated)
+STAR_INSTANTIATE(gated_grad, GatedGrad)
+STAR_INSTANTIATE(binary, BinaryMap)
+
+}  // namespace star::cuda

@@ -1,0 +1,27 @@
+// The part of cuBLAS that this backend uses, by way of CBLAS. Matrices are stored by columns, as
+// there.
+#pragma once
+
+#include "cuda/emulator/runtime.h"
+
+enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0 };
+enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
+struct cublasContext {};
+using cublasHandle_t = cublasContext*;
+
+cublasStatus_t cublasCreate(cublasHandle_t* handle);
+inline cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+// C = alpha · op(A) op(B) + beta · C for `count` matrices; C is m × n, the inner size is k.
+cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb,
+                                         int m, int n, int k, const float* alpha, const float* a,
+                                         int lda, long long step_a, const float* b, int ldb,
+                                         long long step_b, const float* beta, float* c, int ldc,
+                                         long long step_c, int count);
+cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb,
+                                         int m, int n, int k, const double* alpha, const double* a,
+                                         int lda, long long step_a, const double* b, int ldb,
+                                         long long step_b, const double* beta, double* c, int ldc,
+                                         long long step_c, int count);

@@ -1,0 +1,68 @@
+// Matrix products by cuBLAS.
+#include "cuda/backend.h"
+#include "cuda/blas.h"
+
+namespace star::cuda {
+namespace {
+
+// Before a product that adds to it, C receives the base.
+template <class T>
+__global__ void copy_base_kernel(Gemm<T> args, int64_t n) {
+  auto base = global(args.base);
+  auto c = global(args.c);
+  for_each_element(n, [&](int64_t i) {
+    int64_t row = i / args.n % args.m, column = i % args.n;
+    int64_t item = offset_of(i / args.n / args.m, args.batch, args.c_batch);
+    c[item + row * args.c_row + column] = base[item + row * args.base_row + column];
+  });
+}
+
+// A factor as cuBLAS has it, which counts by columns: stored by rows it is its own transpose there,
+// and so are the product and the order of the factors.
+struct Factor {
+  bool transposed;
+  int64_t leading;
+};
+Factor factor_of(int64_t rows, int64_t columns, int64_t row, int64_t column) {
+  // With a single column its stride says nothing, and likewise with a single row.
+  bool by_rows = column == 1 && (row >= columns || rows == 1);
+  return by_rows ? Factor{false, std::max(row, columns)} : Factor{true, std::max(column, rows)};
+}
+
+}  // namespace
+
+template <class T>
+void gemm(Exec&, const Gemm<T>& args) {
+  int64_t items = args.batch.numel();
+  if (args.m == 0 || args.n == 0 || items == 0) return;
+  if (args.base && args.beta != 0)
+    launch_elements(copy_base_kernel<T>, items * args.m * args.n, args, items * args.m * args.n);
+  Factor a = factor_of(args.m, args.k, args.a_row, args.a_col);
+  Factor b = factor_of(args.k, args.n, args.b_row, args.b_col);
+  // The longest axis of the batch goes in one call.
+  int inner = 0;
+  for (int i = 1; i < args.batch.rank(); ++i)
+    if (args.batch[i] > args.batch[inner]) inner = i;
+  bool any = args.batch.rank() > 0;
+  Shape rest = any ? args.batch.with(inner, 1) : args.batch;
+  int64_t count = any ? args.batch[inner] : 1;
+  auto step = [&](const Shape& strides) { return any ? strides[inner] : 0; };
+  for (int64_t i = 0; i < rest.numel(); ++i)
+    multiply<T>(
+        {args.n,
+         args.m,
+         args.k,
+         args.alpha,
+         args.beta,
+         count,
+         {args.b + offset_of(i, rest, args.b_batch), b.transposed, b.leading, step(args.b_batch)},
+         {args.a + offset_of(i, rest, args.a_batch), a.transposed, a.leading, step(args.a_batch)},
+         args.c + offset_of(i, rest, args.c_batch),
+         args.c_row,
+         step(args.c_batch)},
+        stream());
+}
+
+STAR_INSTANTIATE(gemm, Gemm)
+
+}  // namespace star::cuda

@@ -1,0 +1,88 @@
+#include "cuda/transfer.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <mutex>
+
+#include "cuda/backend.h"
+#include "cuda/graph.h"
+
+namespace star::cuda {
+namespace {
+
+void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  check(cudaMemcpyAsync(to, from, bytes, kind, stream()), "copy");
+}
+
+// Pinned buffers, used in turns: while the device reads one, the host fills the next.
+class Staging {
+ public:
+  // The process has one, which lives as long as it does: CUDA may be gone before statics are.
+  static Staging& instance() {
+    static Staging* staging = new Staging;
+    return *staging;
+  }
+
+  void write(char* device, const char* host, size_t bytes) {
+    std::lock_guard lock(mutex_);
+    for (size_t done = 0; done < bytes; done += kBytes) {
+      size_t n = std::min(kBytes, bytes - done);
+      Buffer& buffer = next();
+      std::memcpy(buffer.data, host + done, n);
+      copy(device + done, buffer.data, n, cudaMemcpyHostToDevice);
+      check(cudaEventRecord(buffer.done, stream()), "copy");
+    }
+  }
+
+  void read(char* host, const char* device, size_t bytes) {
+    std::lock_guard lock(mutex_);
+    for (size_t done = 0; done < bytes; done += kBytes) {
+      size_t n = std::min(kBytes, bytes - done);
+      Buffer& buffer = next();
+      copy(buffer.data, device + done, n, cudaMemcpyDeviceToHost);
+      check(cudaStreamSynchronize(stream()), "copy");
+      std::memcpy(host + done, buffer.data, n);
+    }
+  }
+
+ private:
+  static constexpr size_t kBytes = size_t(1) << 20;
+  struct Buffer {
+    void* data = nullptr;
+    cudaEvent_t done = nullptr;
+  };
+
+  Staging() {
+    for (Buffer& buffer : buffers_) {
+      check(cudaMallocHost(&buffer.data, kBytes), "pinned memory");
+      check(cudaEventCreateWithFlags(&buffer.done, cudaEventDisableTiming), "pinned memory");
+    }
+  }
+
+  Buffer& next() {
+    Buffer& buffer = buffers_[turn_++ % buffers_.size()];
+    check(cudaEventSynchronize(buffer.done), "copy");
+    return buffer;
+  }
+
+  std::mutex mutex_;
+  std::array<Buffer, 4> buffers_;
+  size_t turn_ = 0;
+};
+
+}  // namespace
+
+void read(void* host, const void* device, size_t bytes) {
+  require(!recording(), "cuda: the host reads device memory while a graph is recorded");
+  Staging::instance().read(static_cast<char*>(host), static_cast<const char*>(device), bytes);
+}
+
+void write(void* device, const void* host, size_t bytes) {
+  if (recording())
+    copy(device, keep_in_graph(host, bytes), bytes, cudaMemcpyHostToDevice);
+  else
+    Staging::instance().write(static_cast<char*>(device), static_cast<const char*>(host), bytes);
+}
+
+}  // namespace star::cuda

@@ -1,0 +1,50 @@
+// A model's loss on a batch, and its gradient. A device that keeps graphs records the forward and
+// the backward pass of the second batch and runs the recording for all batches of its shape.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "core/graph.h"
+#include "liv/backbone.h"
+#include "star/data.h"
+
+namespace star {
+
+Tensor tokens_of(Exec& exec, const Batch& batch);   // [sequences, length]
+Tensor targets_of(Exec& exec, const Batch& batch);  // [sequences · length]
+
+class TrainingStep {
+ public:
+  // Both outlive it.
+  TrainingStep(Exec& exec, const Backbone& model) : exec_(exec), model_(model), tape_(exec) {}
+
+  // Overwrites model.flat_grads(); returns the loss. Tokens and targets are within the vocabulary.
+  double run(const Batch& batch);
+
+  // The most memory that was ever in use, here and in `exec`.
+  int64_t peak_bytes() const;
+
+ private:
+  // Forward and backward as graphs. Their memory is an arena of their own: what they write in
+  // between is nobody else's.
+  struct Recorded {
+    Recorded(const Backend& backend, const Backbone& model, const Batch& batch);
+    Exec exec;
+    Tape tape;
+    Tensor tokens, slope;  // of the logits
+    Var logits;
+    std::optional<Graph> forward, backward;
+  };
+
+  double run_now(const Batch& batch);
+  double run_recorded(const Batch& batch);
+
+  Exec& exec_;
+  const Backbone& model_;
+  Tape tape_;
+  int64_t batches_ = 0;
+  std::unique_ptr<Recorded> recorded_;
+};
+
+}  // namespace star

@@ -1,0 +1,176 @@
+// Whole models on the CUDA device against the CPU: outputs and gradients of every class, decoding,
+// and a training.
+#include <doctest/doctest.h>
+
+#include "autograd/rows.h"
+#include "star/source_text.h"
+#include "star/text.h"
+#include "star/trainer.h"
+#include "star/training_step.h"
+#include "tests/liv/models.h"
+
+using namespace star;
+
+namespace {
+
+struct Values {
+  std::vector<double> logits, gradients;
+  double loss;
+};
+
+// With weights and tokens drawn from `seed`, as on any other backend.
+Values values_of(const Backend& backend, const std::string& genome, const Sizes& sizes, int64_t B,
+                 int64_t L, uint64_t seed) {
+  Exec exec(backend);
+  Backbone model = random_model(exec, genome, sizes, DType::f64, seed);
+  Rng rng(seed, "tokens");
+  Tape tape(exec);
+  Var logits = model.forward(tape, random_tokens(exec, rng, B, L, sizes.vocab));
+  std::vector<int32_t> targets(size_t(B * L));
+  for (auto& target : targets)
+    target = rng.chance(0.2) ? kIgnored : int32_t(rng.below(uint32_t(sizes.vocab)));
+  Var loss = cross_entropy(logits, exec.from({B * L}, targets));
+  tape.backward(loss);
+  return {logits.value().to_doubles(), model.flat_grads().to_doubles(), loss.value().item()};
+}
+
+// Relative to the largest element: products of some dozen factors, in double precision.
+constexpr double kBound = 1e-10;
+
+void check_agreement(const std::string& genome, const Sizes& sizes, int64_t B, int64_t L,
+                     uint64_t seed) {
+  INFO(fmt::format("{}: width {}, {} heads, {} sequences of {}, window {}", genome, sizes.width,
+                   sizes.heads, B, L, sizes.window));
+  Values cpu = values_of(cpu_backend(), genome, sizes, B, L, seed);
+  Values cuda = values_of(cuda_backend(), genome, sizes, B, L, seed);
+  CHECK(relative_error(cuda.logits, cpu.logits) < kBound);
+  CHECK(relative_error(cuda.gradients, cpu.gradients) < kBound);
+  CHECK(cuda.loss == doctest::Approx(cpu.loss).epsilon(kBound));
+}
+
+}  // namespace
+
+// Lengths within a chunk of every scan and beyond several.
+TEST_CASE("cuda: every class agrees with the CPU, forward and backward") {
+  for (const LivClass& liv : extended_pool().classes) {
+    std::string genome = std::string(1, liv.id) + "1111";
+    check_agreement(genome, {16, 4, 11, 64, 8}, 2, 17, 1);
+    check_agreement(genome, {12, 2, 7, 128, 64}, 1, 101, 2);
+  }
+}
+
+TEST_CASE("cuda: genomes at random agree with the CPU, forward and backward") {
+  const Pool pool = extended_pool();
+  Rng rng(5, "cuda genomes");
+  for (uint64_t i = 0; i < 40; ++i) {
+    std::string genome = to_text(repair(random_genome_text(rng, pool, 3, true), pool));
+    int64_t length = 1 + rng.below(70);
+    check_agreement(genome, {24, 6, 11, 128, 1 + rng.below(80)}, 1 + rng.below(3), length, i);
+  }
+}
+
+TEST_CASE("cuda: decoding agrees with the CPU") {
+  const Sizes sizes{16, 4, 11, 64, 8};
+  auto decoded = [&](const Backend& backend, const std::string& genome) {
+    Exec exec(backend);
+    Backbone model = random_model(exec, genome, sizes, DType::f64, 3);
+    Rng rng(3, "tokens");
+    Tape tape(exec, false);
+    DecodingState state;
+    std::vector<double> all;
+    for (int64_t piece : {9, 1, 1, 7, 1}) {
+      Tensor tokens = random_tokens(exec, rng, 2, piece, sizes.vocab);
+      auto logits = model.forward(tape, tokens, &state).value().to_doubles();
+      all.insert(all.end(), logits.begin(), logits.end());
+    }
+    return all;
+  };
+  for (const LivClass& liv : extended_pool().classes) {
+    std::string genome = std::string(1, liv.id) + "1111";
+    CAPTURE(genome);
+    CHECK(relative_error(decoded(cuda_backend(), genome), decoded(cpu_backend(), genome)) < kBound);
+  }
+}
+
+// Every family: attention, linear attention, the recurrences, convolutions, gated products.
+constexpr const char* kGenome = "11111-91111-21111-31111-41111-51111-61111-71111-81111-91111";
+
+TEST_CASE("cuda: the losses of a training are the CPU's within 1e-4 over 100 steps") {
+  TextData data(source_text(), 16, "source");
+  auto losses = [&](const Backend& backend) {
+    Exec exec(backend);
+    const Pool pool = extended_pool();
+    Backbone model(&exec, compile(parse(kGenome, pool), pool), {16, 2, 256, 16, 8}, DType::f32, 1);
+    std::vector<double> all;
+    TrainOptions options{.steps = 100, .batch = 2};
+    TrainResult result = train(exec, model, data, options, [&](int64_t, double loss) {
+      all.push_back(loss);
+      return true;
+    });
+    CHECK(result.failure == "");
+    all.push_back(judge(exec, model, data, Split::validation, 16).loss);
+    return all;
+  };
+  std::vector<double> cpu = losses(cpu_backend()), cuda = losses(cuda_backend());
+  REQUIRE(cpu.size() == 101);
+  REQUIRE(cuda.size() == 101);
+  CHECK(cpu[99] < 0.9 * cpu[0]);
+  for (size_t step = 0; step < cpu.size(); ++step) {
+    CAPTURE(step);
+    CHECK(std::abs(cuda[step] - cpu[step]) < 1e-4);
+  }
+}
+
+TEST_CASE("cuda: a recorded step is the same as one that is not") {
+  TextData data(source_text(), 16, "source");
+  Exec exec(cuda_backend());
+  const Pool pool = extended_pool();
+  Backbone model(&exec, compile(parse(kGenome, pool), pool), {16, 2, 256, 16, 8}, DType::f32, 1);
+  TrainingStep recorded(exec, model);
+  recorded.run(data.train_batch(0, 0, 2));
+  // From the second one on there is a recording; one of another shape is computed as it comes.
+  for (int64_t step : {1, 2, 3, 4}) {
+    CAPTURE(step);
+    Batch batch = data.train_batch(0, step, step == 3 ? 1 : 2);
+    double loss = recorded.run(batch);
+    std::vector<double> gradient = model.flat_grads().to_doubles();
+    CHECK(TrainingStep(exec, model).run(batch) == loss);
+    CHECK(model.flat_grads().to_doubles() == gradient);
+    exec.kernels<float>().scale(
+        exec, {model.flat_values().numel(), 0.99f, 0.0f, model.flat_values().data<float>(),
+               model.flat_values().data<float>()});
+  }
+}
+
+TEST_CASE("cuda: a graph keeps launches and what is written, and nothing is read in it") {
+  Exec exec(cuda_backend());
+  Tensor x = exec.zeros({4}, DType::f32), y = exec.zeros({2}, DType::f32);
+  CHECK_THROWS_WITH_AS(Graph(exec, [&] { x.to_doubles(); }), doctest::Contains("while a graph"),
+                       Error);
+  Graph write(exec, [&] { y.assign(std::vector<float>{5, 6}); });
+  CHECK(y.to_doubles() == std::vector<double>{0, 0});
+  for (int i = 0; i < 2; ++i) {
+    write.run();
+    CHECK(y.to_doubles() == std::vector<double>{5, 6});
+    exec.fill(y, 1);
+  }
+  Graph twice(exec, [&] {
+    exec.kernels<float>().scale(exec, {4, 2.0f, 1.0f, x.data<float>(), x.data<float>()});
+  });
+  CHECK(x.to_doubles() == std::vector<double>(4, 0.0));
+  twice.run();
+  twice.run();
+  CHECK(x.to_doubles() == std::vector<double>(4, 3.0));
+}
+
+TEST_CASE("cuda: an index outside of a table gives no number and no fault") {
+  Exec exec(cuda_backend());
+  Tape tape(exec);
+  Var table = tape.leaf(exec.full({3, 2}, DType::f32, 1));
+  std::vector<int32_t> index = {1, -1, 3, 2};
+  Var rows = embedding(table, exec.from({4}, index));
+  auto values = rows.value().to_doubles();
+  for (size_t i = 0; i < 8; ++i) CHECK(std::isnan(values[i]) == (i / 2 == 1 || i / 2 == 2));
+  tape.backward(rows, exec.full({4, 2}, DType::f32, 1));
+  CHECK(tape.grad(table).to_doubles() == std::vector<double>{0, 0, 1, 1, 1, 1});
+}
