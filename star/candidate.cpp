@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "star/compiler.h"
+#include "star/device.h"
 #include "star/measurement.h"
 
 namespace star {
@@ -30,7 +31,7 @@ std::vector<std::string> measured_names(const SearchSettings& settings) {
 
 Metrics measure_candidate(const SearchSettings& settings, const std::string& genome) {
   pin_to_core();
-  Exec exec(cpu_backend(), 1);
+  Exec exec(backend_named(settings.device), 1);
   int64_t before = resident_bytes();
   Backbone model = model_of(candidate_trial(settings, genome), &exec);
   Metrics metrics;

@@ -28,10 +28,11 @@ enum Verdict : char { kResult = 'R', kException = 'E', kOutOfMemory = 'M' };
 constexpr int kPollMilliseconds = 100;
 constexpr int kRestarts = 3;
 
-uint64_t address_space() {
+// What RLIMIT_DATA counts: the memory that this process may write, whether it has or not.
+uint64_t writable_memory() {
   unsigned long long pages = 0;
   if (std::FILE* file = std::fopen("/proc/self/statm", "r")) {
-    if (std::fscanf(file, "%llu", &pages) != 1) pages = 0;
+    if (std::fscanf(file, "%*u %*u %*u %*u %*u %llu", &pages) != 1) pages = 0;
     std::fclose(file);
   }
   return uint64_t(pages) * uint64_t(::sysconf(_SC_PAGESIZE));
@@ -57,8 +58,9 @@ void prepare_worker(const Limits& limits, pid_t supervisor) {
 
   set_limit(RLIMIT_CORE, 0, 0);
   if (limits.memory_bytes) {
-    uint64_t bytes = address_space() + std::min(limits.memory_bytes, uint64_t(1) << 60);
-    set_limit(RLIMIT_AS, bytes, bytes);
+    // Not the address space, of which CUDA reserves more than any machine has memory.
+    uint64_t bytes = writable_memory() + std::min(limits.memory_bytes, uint64_t(1) << 60);
+    set_limit(RLIMIT_DATA, bytes, bytes);
   }
   // SIGXCPU at the limit; SIGKILL a second later should the job survive that.
   if (limits.cpu_seconds > 0) {

@@ -19,7 +19,7 @@
 namespace star {
 
 struct Limits {
-  uint64_t memory_bytes = 0;  // address space a job may take beyond what it starts with; 0: any
+  uint64_t memory_bytes = 0;  // memory a job may take beyond what it starts with; 0: any
   double cpu_seconds = 0;     // processor time of all its threads, in whole seconds; 0: any
   double wall_seconds = 0;    // time since its start, pauses aside; against jobs that wait for ever
 };

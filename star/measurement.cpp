@@ -27,6 +27,7 @@ std::vector<int32_t> some_tokens(const Backbone& model, int64_t count) {
 void feed(Tape& tape, Exec& exec, const Backbone& model, std::span<const int32_t> tokens,
           DecodingState& state) {
   model.forward(tape, exec.from({1, int64_t(tokens.size())}, tokens), &state);
+  exec.wait();
 }
 
 // Milliseconds of `count` calls of f, after `warm_up` that do not count.
@@ -101,7 +102,8 @@ int64_t measure_peak(Exec& exec, const Backbone& model, int64_t context) {
   reset_peak();
   DecodingState state;
   for (const int32_t& token : tokens) feed(tape, exec, model, {&token, 1}, state);
-  return memory_status("VmHWM:");
+  int64_t device = exec.backend().memory ? int64_t(exec.arena().reserved_bytes()) : 0;
+  return memory_status("VmHWM:") + device;
 }
 
 }  // namespace star

@@ -25,8 +25,8 @@ Latency measure_decode(Exec& exec, const Backbone& model, int64_t context);
 // does not use is given back.
 int64_t resident_bytes();
 
-// The most bytes that are resident at a time while `context` tokens are decoded one by one. Throws
-// `Error` where the system does not say.
+// The most bytes that are resident at a time, those of a device included, while `context` tokens
+// are decoded one by one. Throws `Error` where the system does not say.
 int64_t measure_peak(Exec& exec, const Backbone& model, int64_t context);
 
 }  // namespace star

@@ -48,6 +48,7 @@ void for_each_setting(Settings& s, const F& f) {
   f("data_path", s.data_path);
   f("task", s.task);
   f("data_identity", s.data_identity);
+  f("device", s.device);
   f("cpu_target", s.cpu_target);
   f("blas_core", s.blas_core);
 }
@@ -131,6 +132,7 @@ void add_candidates(Command& c, const SearchSettings& s) {
   c.add_unless(u.optimizer.beta2, "--beta2", t.optimizer.beta2);
   c.add_unless(u.optimizer.epsilon, "--epsilon", t.optimizer.epsilon);
   c.add_unless(usual.limits.cpu_seconds, "--timeout", s.limits.cpu_seconds);
+  c.add_unless(usual.device, "--device", s.device);
   if (s.limits.memory_bytes != usual.limits.memory_bytes)
     c.add("--memory-limit", fmt::format("{}", double(s.limits.memory_bytes) / (1 << 20)));
 }

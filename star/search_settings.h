@@ -44,7 +44,8 @@ struct SearchSettings {
   // What they are trained on.
   std::string data_path, task;  // one of them; the path is absolute
   std::string data_identity;
-  // Where results were computed: other processors round differently.
+  // Where results are computed: other processors round differently.
+  std::string device = "cpu";
   std::string cpu_target, blas_core;
 };
 

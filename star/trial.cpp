@@ -6,6 +6,7 @@
 
 #include "autograd/contraction.h"
 #include "star/compiler.h"
+#include "star/device.h"
 
 namespace star {
 namespace {
@@ -40,7 +41,8 @@ Trial candidate_trial(const SearchSettings& s, const std::string& genome) {
           .sizes = s.sizes,
           .seed = s.seed,
           .training = s.training,
-          .cache_context = s.cache_context};
+          .cache_context = s.cache_context,
+          .device = s.device};
 }
 
 std::string recipe_of(const Trial& t) {
@@ -59,7 +61,7 @@ Evaluation evaluate(const Trial& trial, const Dataset& data) {
   Evaluation e;
   e.genome = trial.genome;
   e.recipe = trial.recipe;
-  Exec exec(cpu_backend(), 1);
+  Exec exec(backend_named(trial.device), 1);
   Backbone model = model_of(trial, &exec);
   e.metrics = static_metrics(model, trial.cache_context);
   TrainResult trained = train(exec, model, data, trial.training);

@@ -24,6 +24,7 @@ struct Trial {
   uint64_t seed = 0;      // draws the starting weights
   TrainOptions training;  // its seed draws the batches
   int64_t cache_context = 4096;
+  std::string device = "cpu";
   bool test = false;  // judged on the test part too
 };
 

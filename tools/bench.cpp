@@ -19,14 +19,15 @@ struct Timing {
   double least = 0, median = 0;  // seconds
 };
 
-// Runs f for so many seconds, at least five times.
+// Runs f for so many seconds, at least five times, each to its end.
 template <class F>
-Timing time_of(double at_least, const F& f) {
+Timing time_of(const Exec& exec, double at_least, const F& f) {
   std::vector<double> seconds;
   double begin = seconds_now();
   while (seconds.size() < 5 || seconds_now() - begin < at_least) {
     double start = seconds_now();
     f();
+    exec.wait();
     seconds.push_back(seconds_now() - start);
   }
   std::sort(seconds.begin(), seconds.end());
@@ -40,38 +41,44 @@ std::string processor() {
   return "unknown processor";
 }
 
-// What the machine does at best, in FLOPs and bytes a second.
+// What the machine does at best, in FLOPs and bytes a second: of a product and a copy that take
+// milliseconds, which on a GPU are large ones.
 struct Rates {
   double gemm = 0, memory = 0;
+  int64_t n = 1024;  // the product's rows and columns
 
   Rates(Exec& exec, double seconds) {
-    int64_t n = 1024, floats = int64_t(1) << 24;
+    constexpr double kLongEnough = 5e-3;
+    while (product(exec, 0) < kLongEnough) n *= 2;
+    gemm = 2 * std::pow(double(n), 3) / product(exec, seconds);
+    int64_t floats = int64_t(1) << 20;
+    while (copying(exec, floats, 0) < kLongEnough) floats *= 2;
+    memory = 8 * double(floats) / copying(exec, floats, seconds);
+  }
+
+ private:
+  // Seconds.
+  double product(Exec& exec, double at_least) const {
     Tensor a = exec.full({n, n}, DType::f32, 0.5), b = exec.full({n, n}, DType::f32, 0.5);
     Tensor c = exec.zeros({n, n}, DType::f32);
-    gemm =
-        2 * double(n) * double(n) * double(n) / time_of(seconds, [&] {
-                                                  exec.kernels<float>().gemm(exec, {n,
-                                                                                    n,
-                                                                                    n,
-                                                                                    a.data<float>(),
-                                                                                    n,
-                                                                                    1,
-                                                                                    b.data<float>(),
-                                                                                    n,
-                                                                                    1,
-                                                                                    c.data<float>(),
-                                                                                    n,
-                                                                                    {},
-                                                                                    {},
-                                                                                    {},
-                                                                                    {},
-                                                                                    1,
-                                                                                    0});
-                                                }).least;
+    const float *A = a.data<float>(), *B = b.data<float>();
+    Gemm<float> args = {n, n, n, A, n, 1, B, n, 1, c.data<float>(), n, {}, {}, {}, {}, 1, 0};
+    return time_of(exec, at_least, [&] { exec.kernels<float>().gemm(exec, args); }).least;
+  }
+  double copying(Exec& exec, int64_t floats, double at_least) const {
     Tensor x = exec.zeros({floats}, DType::f32), y = exec.zeros({floats}, DType::f32);
-    memory = 8 * double(floats) / time_of(seconds, [&] { exec.copy(x, y); }).least;
+    return time_of(exec, at_least, [&] { exec.copy(x, y); }).least;
   }
 };
+
+// What computes.
+std::string description(Exec& exec) {
+  const Backend& backend = exec.backend();
+  std::string name = processor();
+  if (backend.memory) return fmt::format("{}, cuBLAS, beside {}", backend.target, name);
+  return fmt::format("{}, {}, OpenBLAS {}, {} threads", name, backend.target, blas_core(),
+                     exec.pool().threads());
+}
 
 struct Row {
   std::string what, name;
@@ -106,11 +113,10 @@ struct Bench {
     nlohmann::json rows = nlohmann::json::array();
     if (!common.json)
       fmt::print(
-          "{}, {}, OpenBLAS {}, {} threads: {:.1f} GFLOP/s in a product of 1024 x 1024, "
+          "{}: {:.1f} GFLOP/s in a product of {} x {}, "
           "{:.1f} GB/s in a copy\n\n{:8} {:26}{:>11}{:>11}{:>12}{:>10}{:>7}{:>7}\n",
-          processor(), exec->backend().target, blas_core(), exec->pool().threads(),
-          rates.gemm / 1e9, rates.memory / 1e9, "", "", "least ms", "median ms", "tokens/s",
-          "GFLOP/s", "GEMM", "mem.");
+          description(*exec), rates.gemm / 1e9, rates.n, rates.n, rates.memory / 1e9, "", "",
+          "least ms", "median ms", "tokens/s", "GFLOP/s", "GEMM", "mem.");
     auto report = [&](const Row& row) { rows.push_back(print(row, rates)); };
     if (kernels || genomes.empty()) bench_kernels(report);
     if (genomes.empty())
@@ -120,6 +126,7 @@ struct Bench {
     for (auto& genome : genomes) bench_genome(genome, report);
     if (common.json)
       print_json({{"machine", processor()},
+                  {"device", exec->backend().name},
                   {"target", exec->backend().target},
                   {"blas", blas_core()},
                   {"threads", exec->pool().threads()},
@@ -163,7 +170,7 @@ struct Bench {
       wide[i].run();
       narrow[i].run();
       check(narrow[i], wide[i]);
-      report({"kernel", narrow[i].name, time_of(seconds, narrow[i].run), narrow[i].flops,
+      report({"kernel", narrow[i].name, time_of(*exec, seconds, narrow[i].run), narrow[i].flops,
               narrow[i].bytes});
     }
   }
@@ -223,7 +230,7 @@ struct Bench {
     if (result.failure != "interrupted") throw Failure(fmt::format("{}: {}", name, result.failure));
     std::sort(steps.begin(), steps.end());
     double tokens = double(batch) * double(data.length());
-    about["peak_bytes"] = exec.arena().peak_bytes();
+    about["peak_bytes"] = result.peak_bytes;
     about["allocations_a_step"] =
         double(exec.arena().system_allocations() - after_first) / double(steps.size());
     return {"train",
@@ -263,7 +270,7 @@ struct Bench {
 
     double forward = backbone.training_flops() / 3;
     if (wanted("prefill")) {
-      Timing prefill = time_of(seconds, [&] {
+      Timing prefill = time_of(exec, seconds, [&] {
         DecodingState fresh;
         backbone.forward(tape, tokens(0, L), &fresh);
       });
@@ -272,7 +279,7 @@ struct Bench {
     if (!wanted("decode")) return;
     Tensor one = tokens(L - 1, 1);
     constexpr int kTokens = 32;
-    Timing decode = time_of(seconds, [&] {
+    Timing decode = time_of(exec, seconds, [&] {
       DecodingState copy = state;
       for (int i = 0; i < kTokens; ++i) backbone.forward(tape, one, &copy);
     });

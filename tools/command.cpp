@@ -12,6 +12,7 @@
 
 #include "core/clock.h"
 #include "liv/pool_file.h"
+#include "star/device.h"
 #include "star/search_settings.h"
 #include "star/source_text.h"
 #include "star/store.h"
@@ -100,7 +101,7 @@ void Common::declare(CLI::App& app) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--device", device, "Where to compute")
-      ->check(CLI::IsMember({"cpu"}))
+      ->check(CLI::IsMember({"cpu", "cuda"}))
       ->capture_default_str();
   app.add_flag("--quiet", quiet, "No progress on standard error");
   app.add_flag("--json", json, "One JSON document on standard output");
@@ -112,7 +113,7 @@ int Common::cores() const {
 }
 
 std::unique_ptr<Exec> Common::make_exec() const {
-  return std::make_unique<Exec>(cpu_backend(), cores());
+  return std::make_unique<Exec>(backend_named(device), cores());
 }
 
 void DataOptions::declare(CLI::App& app) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "star/candidate.h"
+#include "star/device.h"
 #include "tools/table.h"
 
 namespace star {
@@ -30,6 +31,8 @@ void RunCommand::declare(CLI::App& app) {
   common.declare(app);
   seed_option_ = app.get_option("--seed");
   seed_option_->description("Seed of everything random (default: the search's)")->default_str("");
+  device_option_ = app.get_option("--device");
+  device_option_->description("Where to compute (default: as in the search)")->default_str("");
 }
 
 void RunCommand::declare_trainings(CLI::App& app) {
@@ -46,6 +49,8 @@ void RunCommand::declare_trainings(CLI::App& app) {
 void RunCommand::open() {
   run.emplace(open_run(path, trains));
   if (seed_option_->count() == 0) common.seed = settings().seed;
+  if (device_option_->count() > 0) run->settings.device = common.device;
+  check_device(settings().device);
 }
 
 std::vector<Subject> RunCommand::subjects(const std::vector<std::string>& genomes) const {

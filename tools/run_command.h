@@ -69,7 +69,7 @@ struct RunCommand {
   std::vector<Evaluation> work_on(const std::vector<Trial>& trials, const std::string& what,
                                   int count, const std::function<Evaluation(const Trial&)>& work);
   std::vector<Subject> subjects(const std::vector<std::string>& genomes) const;
-  CLI::Option* seed_option_ = nullptr;
+  CLI::Option *seed_option_ = nullptr, *device_option_ = nullptr;
 };
 
 // Gives a trial that is not the search's own the recipe that says all of it, and the test part.

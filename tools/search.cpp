@@ -2,6 +2,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "star/device.h"
 #include "star/search.h"
 #include "tools/ranks/ranks.h"
 #include "tools/report.h"
@@ -36,6 +37,7 @@ struct SearchCommand {
   }
 
   void begin() {
+    check_device(common.device);
     std::unique_ptr<Dataset> dataset = data.open(model.length, common.seed, "source");
     fill(*dataset);
     Search search(settings, *dataset);  // refuses bad settings before a file appears
@@ -47,6 +49,7 @@ struct SearchCommand {
   void go_on() {
     Run then = open_run(resume, true);
     settings = then.settings;
+    check_device(settings.device);
     Search search(settings, *then.data);
     go(search, then.file, resume);
   }
@@ -72,6 +75,7 @@ struct SearchCommand {
       settings.data_path = std::filesystem::absolute(data.path).lexically_normal();
     settings.task = !data.path.empty() ? "" : data.task.empty() ? "source" : data.task;
     settings.data_identity = dataset.identity();
+    settings.device = common.device;
     settings.cpu_target = cpu_backend().target;
     settings.blas_core = blas_core();
     settings.limits.memory_bytes = uint64_t(memory_mib * (1 << 20));

@@ -415,7 +415,7 @@ def check_again(tmp):
         settings, = file.execute("SELECT settings FROM run").fetchone()
     same = {k for k, v in json.loads(settings).items() if json.loads(stored[0][0][0][0])[k] == v}
     # All others were given a value of their own.
-    assert same <= {"vocab", "cpu_target", "blas_core"}, same
+    assert same <= {"vocab", "device", "cpu_target", "blas_core"}, same
     assert usual["command"].endswith("search --population 2 --generations 1 --depth 1 --seq 128 --steps 1"), usual
 
 
