@@ -241,13 +241,17 @@ class Benches {
       kernels().matrix_state_grad(exec_, {B, L, H, 1, e, e, T(0.2), at(gq), at(gk), at(gv), at(ga),
                                           at(gw), at(dy), at(dq), at(dk), at(dv), at(da), at(dw)});
     });
-    Tensor x = out(shape), dx = in(shape);
+    Tensor fk = in(shape), fv = in(shape), fa = in({B, L, H}, 0.8, 1), fw = in({B, L, H});
+    Tensor x = out(shape);
     add("delta_error", work, x, [=, this] {
-      kernels().delta_error(exec_, {B, L, H, e, e, at(k), at(v), at(a), at(w), nullptr, at(x)});
+      kernels().delta_error(exec_, {B, L, H, e, e, at(fk), at(fv), at(fa), at(fw), nullptr, at(x)});
     });
-    add("delta_error_grad", 2.5 * work, dk, [=, this] {
-      kernels().delta_error_grad(exec_, {B, L, H, e, e, at(gk), at(ga), at(gw), at(gv), at(dx),
-                                         at(dk), at(dv), at(da), at(dw)});
+    Tensor bk = in(shape), bx = in(shape), ba = in({B, L, H}, 0.8, 1), bw = in({B, L, H});
+    Tensor dx = in(shape), bdk = out(shape), bdv = out(shape), bda = out({B, L, H});
+    Tensor bdw = out({B, L, H});
+    add("delta_error_grad", 2.5 * work, bdk, [=, this] {
+      kernels().delta_error_grad(exec_, {B, L, H, e, e, at(bk), at(ba), at(bw), at(bx), at(dx),
+                                         at(bdk), at(bdv), at(bda), at(bdw)});
     });
   }
 
