@@ -175,8 +175,11 @@ SearchSettings settings_from_json(const std::string& text) {
   require(json.is_object(), "run file: the settings are not a JSON object");
   SearchSettings settings;
   for_each_setting(settings, [&](const char* name, auto& field) {
-    require(json.contains(name), "run file: the setting `{}` is missing", name);
-    read_setting(json.at(name), name, field);
+    const bool known = json.contains(name);
+    // A run file that names no device is older than the choice: its device was the CPU.
+    require(known || name == std::string_view("device"), "run file: the setting `{}` is missing",
+            name);
+    if (known) read_setting(json.at(name), name, field);
   });
   return settings;
 }
