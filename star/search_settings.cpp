@@ -95,9 +95,6 @@ class Command {
 
 void add_evolution(Command& c, const SearchSettings& s) {
   const SearchSettings usual;
-  auto depth = [](int low, int high) {
-    return low == high ? fmt::format("{}", low) : fmt::format("{}-{}", low, high);
-  };
   auto joined = [](const auto& list) { return fmt::format("{}", fmt::join(list, ",")); };
   c.add_unless(usual.seed, "--seed", s.seed);
   c.add_unless(usual.algorithm, "--algorithm", s.algorithm);
@@ -106,7 +103,7 @@ void add_evolution(Command& c, const SearchSettings& s) {
   c.add_unless(usual.lag, "--lag", s.lag);
   c.add_unless(usual.crossover_points, "--crossover-points", s.crossover_points);
   c.add_unless(usual.mutation_rate, "--mutation-rate", s.mutation_rate);
-  c.add_unless(depth(usual.min_depth, usual.max_depth), "--depth", depth(s.min_depth, s.max_depth));
+  c.add_unless(depth_text(usual), "--depth", depth_text(s));
   c.add_unless(joined(usual.evolve), "--evolve", joined(s.evolve));
   for (auto& genome : s.start) c.add("--start", genome);
   c.add_unless(joined(usual.objectives), "--objectives", joined(s.objectives));
@@ -138,6 +135,11 @@ void add_candidates(Command& c, const SearchSettings& s) {
 }
 
 }  // namespace
+
+std::string depth_text(const SearchSettings& s) {
+  return s.min_depth == s.max_depth ? fmt::format("{}", s.min_depth)
+                                    : fmt::format("{}-{}", s.min_depth, s.max_depth);
+}
 
 std::string shell_word(const std::string& text) {
   constexpr std::string_view kPlain =

@@ -49,6 +49,9 @@ struct SearchSettings {
   std::string cpu_target, blas_core;
 };
 
+// The depths of the candidates as --depth takes them: "4", "4-8".
+std::string depth_text(const SearchSettings& settings);
+
 std::string settings_to_json(const SearchSettings& settings);
 // Throws `Error` where the text is not what settings_to_json writes.
 SearchSettings settings_from_json(const std::string& text);

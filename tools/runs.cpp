@@ -54,11 +54,6 @@ std::string data_of(const SearchSettings& s) {
   return s.task.empty() ? fs::path(s.data_path).filename().string() : s.task;
 }
 
-std::string depth_of(const SearchSettings& s) {
-  return s.min_depth == s.max_depth ? fmt::to_string(s.max_depth)
-                                    : fmt::format("{}-{}", s.min_depth, s.max_depth);
-}
-
 nlohmann::json json_of(const RunSummary& run) {
   if (!run.failure.empty()) return {{"run", run.path}, {"error", run.failure}};
   const SearchSettings& s = run.settings;
@@ -66,7 +61,7 @@ nlohmann::json json_of(const RunSummary& run) {
           {"data", data_of(s)},
           {"algorithm", s.algorithm},
           {"population", s.population},
-          {"depth", depth_of(s)},
+          {"depth", depth_text(s)},
           {"objectives", s.objectives},
           {"seed", s.seed},
           {"generations", run.generations.size()},
@@ -134,7 +129,7 @@ struct RunsCommand {
       any = true;
       const SearchSettings& s = run.settings;
       const std::string& first = s.objectives.at(0);
-      table.add({data_of(s), fmt::format("{} of {}", s.algorithm, s.population), depth_of(s),
+      table.add({data_of(s), fmt::format("{} of {}", s.algorithm, s.population), depth_text(s),
                  fmt::format("{} of {}", run.generations.size(), s.generations),
                  fmt::to_string(run.evaluated), fmt::to_string(run.failed),
                  fixed(run.hypervolume(), 4), first + " " + metric_text(first, run.best),
@@ -159,9 +154,9 @@ struct RunsCommand {
     line("data", s.data_identity);
     line("search", fmt::format("{} of {}, seed {}", s.algorithm, s.population, s.seed));
     line("objectives", fmt::format("{}", fmt::join(s.objectives, ", ")));
-    line("candidates", fmt::format("depth {}, width {}, {} heads, {} steps of {} x {}", depth_of(s),
-                                   s.sizes.width, s.sizes.heads, s.training.steps, s.training.batch,
-                                   s.sizes.seq));
+    line("candidates", fmt::format("depth {}, width {}, {} heads, {} steps of {} x {}",
+                                   depth_text(s), s.sizes.width, s.sizes.heads, s.training.steps,
+                                   s.training.batch, s.sizes.seq));
     line("generations", fmt::format("{} of {}", run.generations.size(), s.generations));
     line("evaluated", fmt::format("{}, {} failed", run.evaluated, run.failed));
     if (!run.generations.empty()) {
