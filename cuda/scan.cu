@@ -22,28 +22,44 @@ __device__ T gate(T logit) {
 // A recurrence has `args` with batch, length and channels, and of a channel c of sequence b: the
 // state before its first step, its steps in the order in which they are taken, and what becomes of
 // the state after each.
-template <class T>
-struct Forward {
-  Scan<T> args;
+
+// Steps in the order of time, from h0.
+template <class T, template <class> class Args>
+struct WithTime {
+  Args<T> args;
+  __device__ int64_t place(int64_t b, int64_t t, int64_t c) const {
+    return (b * args.length + t) * args.channels + c;
+  }
   __device__ T start(int64_t b, int64_t c) const {
     return args.h0 ? T(global(args.h0)[b * args.channels + c]) : T(0);
   }
-  __device__ Step<T> step(int64_t b, int64_t t, int64_t c) const {
-    int64_t at = (b * args.length + t) * args.channels + c;
-    return {global(args.a)[at], global(args.b)[at]};
-  }
-  __device__ void put(int64_t b, int64_t t, int64_t c, T state) const {
-    global(args.h)[(b * args.length + t) * args.channels + c] = state;
-  }
 };
 
-template <class T>
-struct Backward {
-  Scan<T> args;
+// Steps from the last token to the first, from 0.
+template <class T, template <class> class Args>
+struct AgainstTime {
+  Args<T> args;
   __device__ int64_t place(int64_t b, int64_t step, int64_t c) const {
     return (b * args.length + args.length - 1 - step) * args.channels + c;
   }
   __device__ T start(int64_t, int64_t) const { return 0; }
+};
+
+template <class T>
+struct Forward : WithTime<T, Scan> {
+  using WithTime<T, Scan>::args, WithTime<T, Scan>::place;
+  __device__ Step<T> step(int64_t b, int64_t t, int64_t c) const {
+    int64_t at = place(b, t, c);
+    return {global(args.a)[at], global(args.b)[at]};
+  }
+  __device__ void put(int64_t b, int64_t t, int64_t c, T state) const {
+    global(args.h)[place(b, t, c)] = state;
+  }
+};
+
+template <class T>
+struct Backward : AgainstTime<T, Scan> {
+  using AgainstTime<T, Scan>::args, AgainstTime<T, Scan>::place;
   __device__ Step<T> step(int64_t b, int64_t t, int64_t c) const {
     int64_t at = place(b, t, c);
     return {t == 0 ? T(0) : T(global(args.a)[at + args.channels]), global(args.b)[at]};
@@ -54,29 +70,22 @@ struct Backward {
 };
 
 template <class T>
-struct GatedForward {
-  GatedScan<T> args;
-  __device__ T start(int64_t b, int64_t c) const {
-    return args.h0 ? T(global(args.h0)[b * args.channels + c]) : T(0);
-  }
+struct GatedForward : WithTime<T, GatedScan> {
+  using WithTime<T, GatedScan>::args, WithTime<T, GatedScan>::place;
   __device__ Step<T> step(int64_t b, int64_t t, int64_t c) const {
-    int64_t at = (b * args.length + t) * args.channels + c;
+    int64_t at = place(b, t, c);
     T u = global(args.u)[at];
     return {gate(u), gate(-u) * global(args.v)[at]};
   }
   __device__ void put(int64_t b, int64_t t, int64_t c, T state) const {
-    global(args.h)[(b * args.length + t) * args.channels + c] = state;
+    global(args.h)[place(b, t, c)] = state;
   }
 };
 
 // The state is g, the gradient of h.
 template <class T>
-struct GatedBackward {
-  GatedScanGrad<T> args;
-  __device__ int64_t place(int64_t b, int64_t step, int64_t c) const {
-    return (b * args.length + args.length - 1 - step) * args.channels + c;
-  }
-  __device__ T start(int64_t, int64_t) const { return 0; }
+struct GatedBackward : AgainstTime<T, GatedScanGrad> {
+  using AgainstTime<T, GatedScanGrad>::args, AgainstTime<T, GatedScanGrad>::place;
   __device__ Step<T> step(int64_t b, int64_t t, int64_t c) const {
     int64_t at = place(b, t, c);
     return {t == 0 ? T(0) : gate(T(global(args.u)[at + args.channels])), global(args.dh)[at]};
@@ -210,17 +219,17 @@ __global__ void decay_grad_kernel(DecayGrad<T> args, T* columns) {
 
 template <class T>
 void scan(Exec& exec, const Scan<T>& args) {
-  args.reverse ? run<T>(exec, Backward<T>{args}) : run<T>(exec, Forward<T>{args});
+  args.reverse ? run<T>(exec, Backward<T>{{args}}) : run<T>(exec, Forward<T>{{args}});
 }
 
 template <class T>
 void gated_scan(Exec& exec, const GatedScan<T>& args) {
-  run<T>(exec, GatedForward<T>{args});
+  run<T>(exec, GatedForward<T>{{args}});
 }
 
 template <class T>
 void gated_scan_grad(Exec& exec, const GatedScanGrad<T>& args) {
-  run<T>(exec, GatedBackward<T>{args});
+  run<T>(exec, GatedBackward<T>{{args}});
 }
 
 template <class T>
