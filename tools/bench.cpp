@@ -11,6 +11,7 @@
 #include "tools/bench_dump.h"
 #include "tools/bench_kernels.h"
 #include "tools/command.h"
+#include "tools/output.h"
 
 namespace star {
 namespace {
@@ -92,7 +93,7 @@ struct Bench {
   Common common;
   ModelOptions model;
   std::vector<std::string> genomes, only = {"train", "prefill", "decode"};
-  std::string dump;
+  std::string dump, config;
   int batch = 8;
   double seconds = 0.5;
   bool kernels = false;
@@ -105,6 +106,7 @@ struct Bench {
     auto exec = common.make_exec();
     if (!dump.empty()) {
       require(genomes.size() == 1, "bench: --dump takes one genome, not {}", genomes.size());
+      check_output(dump, {config});
       Subject s(*this, *exec, genomes[0]);
       return dump_step(dump, *exec, s.backbone, s.data.train_batch(0, 0, batch), genomes[0]);
     }
@@ -316,7 +318,10 @@ void declare_bench(CLI::App& app) {
                   "Time nothing, but write the first training step of one genome as safetensors: "
                   "parameters, tokens, targets, loss and gradients");
   sub->add_flag("--kernels", c->kernels, "The kernels also where genomes are given");
-  sub->callback([c] { c->run(); });
+  sub->callback([c, sub] {
+    c->config = config_file(*sub);
+    c->run();
+  });
 }
 
 }  // namespace star

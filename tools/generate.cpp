@@ -7,6 +7,7 @@
 #include "star/checkpoint.h"
 #include "star/generator.h"
 #include "tools/command.h"
+#include "tools/output.h"
 
 namespace star {
 namespace {
@@ -35,10 +36,11 @@ std::vector<int32_t> parse_tokens(const std::string& text, const std::string& wh
 
 struct Logits {
   Common common;
-  std::string checkpoint, tokens, tokens_file, mode = "parallel", out;
+  std::string checkpoint, tokens, tokens_file, mode = "parallel", out, config;
 
   void run() {
     require(tokens.empty() != tokens_file.empty(), "logits: give --tokens or --tokens-file");
+    check_output(out, {checkpoint, tokens_file, config});
     auto exec = common.make_exec();
     LoadedModel loaded = load_checkpoint(checkpoint, *exec);
     std::vector<int32_t> ids = tokens.empty() ? parse_tokens(read_file(tokens_file), tokens_file)
@@ -106,7 +108,10 @@ void declare_logits(CLI::App& app) {
       ->capture_default_str();
   sub->add_option("--out", c->out, "Where [L, V] float32 goes (.npy)")->required();
   c->common.declare(*sub);
-  sub->callback([c] { c->run(); });
+  sub->callback([c, sub] {
+    c->config = config_file(*sub);
+    c->run();
+  });
 }
 
 void declare_generate(CLI::App& app) {

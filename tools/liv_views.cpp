@@ -3,6 +3,7 @@
 #include "liv/random_operator.h"
 #include "liv/verify.h"
 #include "tools/command.h"
+#include "tools/output.h"
 #include "tools/picture.h"
 
 namespace star {
@@ -126,12 +127,14 @@ struct Matrix {
   Common common;
   Sizes sizes;
   int64_t length = 128, panels = 16;
-  std::string name, out, png;
+  std::string name, out, png, config;
 
   Matrix() { sizes.width = 16; }
 
   void run() {
     LivClass liv = class_named(name);
+    check_output(out, {config});
+    if (!png.empty()) check_output(png, {config, out});
     sizes.seq = length;
     auto exec = common.make_exec();
     DenseCore all{0, length, {}};
@@ -191,7 +194,10 @@ void declare_liv_matrix(CLI::App& liv) {
   sub->add_option("--panels", c->panels, "Heads or channels in the picture, evenly chosen")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();
-  sub->callback([c] { c->run(); });
+  sub->callback([c, sub] {
+    c->config = config_file(*sub);
+    c->run();
+  });
 }
 
 }  // namespace star

@@ -99,6 +99,9 @@ int run(int argc, char** argv) {
 int command(int argc, char** argv) {
   try {
     return run(argc, argv);
+  } catch (const WriteError& e) {
+    fmt::print(stderr, "star: {}\n", e.what());
+    return 1;
   } catch (const Error& e) {
     fmt::print(stderr, "star: {}\n", e.what());
     return 2;
