@@ -125,12 +125,13 @@ Offspring Algorithm::make(Rng& rng, int attempt) const {
   return breed(rng);
 }
 
-std::vector<Offspring> Algorithm::ask(int count) {
+std::vector<Offspring> Algorithm::ask(int count, const std::function<bool()>& interrupted) {
   std::vector<Offspring> asked;
   for (int i = 0; i < count; ++i, ++requests_) {
     const bool initial = requests_ < uint64_t(config_.population);
     Rng rng(config_.seed, initial ? "evolution.initial" : "evolution.breed", requests_);
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      if (interrupted && interrupted()) return asked;
       Offspring child = make(rng, attempt);
       if (!seen_.insert(to_text(child.genome)).second) continue;
       genomes_.push_back(child.genome);

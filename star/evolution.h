@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,8 +43,10 @@ class Algorithm {
 
   // The next individuals: the initial population first, the same for every algorithm, then bred
   // from what was told. Duplicates are drawn again a bounded number of times: fewer than `count`,
-  // or none, are returned when the genomes of the pool and depth are used up.
-  std::vector<Offspring> ask(int count);
+  // or none, are returned when the genomes of the pool and depth are used up. To breed many deep
+  // genomes takes long: once `interrupted`, asked for each, says so, what there is is returned, and
+  // nothing more may be asked for.
+  std::vector<Offspring> ask(int count, const std::function<bool()>& interrupted = {});
 
   // The fitness of the next individuals not told yet. Throws Error if there are not so many.
   void tell(std::span<const Fitness> results);

@@ -143,8 +143,9 @@ bool dominates(const Fitness& a, const Fitness& b) {
   return dominates(Graded{0, grade(a), &a}, Graded{0, grade(b), &b});
 }
 
-// In that order, each goes to the first front of which no member dominates it (Zhang et al., "An
-// efficient approach to nondominated sorting for evolutionary multiobjective optimization", 2015).
+// In that order, each goes to the first front of which no member dominates it, found by bisection:
+// who is dominated by a front is so by those before it (Zhang et al., "An efficient approach to
+// nondominated sorting for evolutionary multiobjective optimization", 2015).
 std::vector<std::vector<int>> sort_fronts(std::span<const Fitness> all) {
   std::vector<Graded> order;
   for (const Fitness& f : all) order.push_back({int(order.size()), grade(f), &f});
@@ -152,11 +153,15 @@ std::vector<std::vector<int>> sort_fronts(std::span<const Fitness> all) {
   std::vector<std::vector<Graded>> fronts;
   for (const Graded& one : order) {
     auto dominated = [&](const std::vector<Graded>& front) {
+      // In one or two objectives the latest member is the least in the last: no other dominates
+      // more.
+      const bool flat = one.grade > 0 || one.fitness->objectives.size() <= 2;
+      if (flat && front.back().grade == one.grade) return dominates(front.back(), one);
       // The latest members are the closest, and so dominate most often.
       return std::any_of(front.rbegin(), front.rend(),
                          [&](const Graded& member) { return dominates(member, one); });
     };
-    auto front = std::find_if_not(fronts.begin(), fronts.end(), dominated);
+    auto front = std::partition_point(fronts.begin(), fronts.end(), dominated);
     if (front == fronts.end()) front = fronts.emplace(fronts.end());
     front->push_back(one);
   }

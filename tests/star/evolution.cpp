@@ -223,6 +223,25 @@ TEST_CASE("evolution: failures and missing numbers do not stop it") {
   }
 }
 
+TEST_CASE("evolution: breeding stops when it is told to") {
+  for (const std::string& name : algorithm_names()) {
+    auto algorithm = make_algorithm(name, small_config(33));
+    algorithm->tell(assess(algorithm->ask(12)));
+    int questions = 0;
+    CHECK(algorithm->ask(500, [&] { return ++questions > 10; }).size() <= 10);
+    CHECK(questions == 11);
+  }
+  // Also where all attempts are in vain.
+  EvolutionConfig config = small_config(29);
+  config.variation.min_depth = config.variation.max_depth = 1;
+  auto algorithm = make_algorithm("random", config);
+  while (!algorithm->ask(12).empty()) {
+  }
+  int questions = 0;
+  CHECK(algorithm->ask(1, [&] { return ++questions > 10; }).empty());
+  CHECK(questions == 11);
+}
+
 TEST_CASE("evolution: a space that is used up yields fewer, then none") {
   EvolutionConfig config = small_config(29);
   config.variation.min_depth = config.variation.max_depth = 1;
