@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <exception>
 #include <new>
 #include <numeric>
@@ -27,6 +29,9 @@ enum Verdict : char { kResult = 'R', kException = 'E', kOutOfMemory = 'M' };
 
 constexpr int kPollMilliseconds = 100;
 constexpr int kRestarts = 3;
+// Beyond this, a gap between two looks that this process has not worked is one in which it stood
+// still: it looks ten times a second, and a busy machine lets it wait for less.
+constexpr std::chrono::milliseconds kGap(500);
 
 // What RLIMIT_DATA counts: the memory that this process may write, whether it has or not.
 uint64_t writable_memory() {
@@ -46,6 +51,17 @@ void set_limit(int resource, uint64_t soft, uint64_t hard) {
   ::setrlimit(__rlimit_resource_t(resource), &limit);
 }
 
+// SIGPROF at the limit; should the job survive that, SIGXCPU at the next whole second, and SIGKILL
+// a second later.
+void limit_processor(double seconds) {
+  const double whole = std::floor(seconds), rest = std::ceil((seconds - whole) * 1e6);
+  itimerval timer = {};
+  timer.it_value.tv_sec = time_t(whole) + (rest >= 1e6 ? 1 : 0);
+  timer.it_value.tv_usec = rest >= 1e6 ? 0 : suseconds_t(rest);
+  ::setitimer(ITIMER_PROF, &timer, nullptr);
+  set_limit(RLIMIT_CPU, uint64_t(whole) + 1, uint64_t(whole) + 2);
+}
+
 void prepare_worker(const Limits& limits, pid_t supervisor) {
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
@@ -62,11 +78,7 @@ void prepare_worker(const Limits& limits, pid_t supervisor) {
     uint64_t bytes = writable_memory() + std::min(limits.memory_bytes, uint64_t(1) << 60);
     set_limit(RLIMIT_DATA, bytes, bytes);
   }
-  // SIGXCPU at the limit; SIGKILL a second later should the job survive that.
-  if (limits.cpu_seconds > 0) {
-    uint64_t seconds = uint64_t(std::ceil(std::min(limits.cpu_seconds, 1e9)));
-    set_limit(RLIMIT_CPU, seconds, seconds + 1);
-  }
+  if (limits.cpu_seconds > 0) limit_processor(std::min(limits.cpu_seconds, 1e9));
 }
 
 void send(int pipe, Verdict verdict, std::string_view text) {
@@ -129,7 +141,29 @@ WorkerPool::~WorkerPool() {
 
 void WorkerPool::start(int job, const Work& work) { launch({.job = job, .work = work}); }
 
+uint64_t memory_limit(double mebibytes) {
+  const double bytes = mebibytes * (1 << 20);
+  require(bytes <= double(uint64_t(1) << 60),
+          "a memory limit of {} MiB is more than any machine has", mebibytes);
+  return mebibytes > 0 ? std::max<uint64_t>(1, uint64_t(bytes)) : 0;
+}
+
+// Adds the time since it was called last to the workers that could run.
+void WorkerPool::count_time() {
+  timespec spent = {};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+  const Clock::duration worked = std::chrono::duration_cast<Clock::duration>(
+      std::chrono::seconds(spent.tv_sec) + std::chrono::nanoseconds(spent.tv_nsec));
+  const Clock::time_point now = Clock::now();
+  const Clock::duration passed = std::min<Clock::duration>(now - looked_, worked - worked_ + kGap);
+  for (auto& worker : workers_)
+    if (!worker.paused && !worker.held) worker.ran += passed;
+  looked_ = now;
+  worked_ = worked;
+}
+
 void WorkerPool::launch(Worker worker) {
+  count_time();
   int ends[2];
   require(::pipe2(ends, O_CLOEXEC) == 0, "a worker cannot be started: {}", std::strerror(errno));
   workers_.reserve(workers_.size() + 1);
@@ -150,7 +184,6 @@ void WorkerPool::launch(Worker worker) {
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
   worker.pid = pid;
   worker.pipe = ends[0];
-  worker.start = Clock::now();
   workers_.push_back(std::move(worker));
 }
 
@@ -181,18 +214,22 @@ void WorkerPool::poll_pipes() {
   for (auto& worker : workers_) drain(worker);
 }
 
-// What ends while it is stopped is seen when it goes on.
+// What ends while it is paused is seen when it goes on.
 bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
-  if (worker.stopped) return false;
-  double seconds = std::chrono::duration<double>(Clock::now() - worker.start).count();
+  if (worker.paused) return false;
+  double seconds = std::chrono::duration<double>(worker.ran).count();
   if (limits_.wall_seconds > 0 && seconds > limits_.wall_seconds && !worker.overran) {
     ::kill(worker.pid, SIGKILL);
     worker.overran = true;
   }
   int status = 0;
   rusage usage{};
-  pid_t ended = ::wait4(worker.pid, &status, WNOHANG, &usage);
+  pid_t ended = ::wait4(worker.pid, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage);
   if (ended == 0 || (ended < 0 && errno == EINTR)) return false;
+  if (ended > 0 && (WIFSTOPPED(status) || WIFCONTINUED(status))) {
+    worker.held = WIFSTOPPED(status);
+    return false;
+  }
 
   outcome.seconds = seconds;
   drain(worker);
@@ -205,7 +242,8 @@ bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
   worker.killed = signal == SIGKILL && !overran;
   if (ended < 0) {
     outcome.failure = fmt::format("lost: {}", std::strerror(errno));
-  } else if (signal == SIGXCPU || (signal == SIGKILL && overran)) {
+  } else if (signal == SIGXCPU || (signal == SIGPROF && limits_.cpu_seconds > 0) ||
+             (signal == SIGKILL && overran)) {
     outcome.failure = "time limit";
   } else if (signal) {
     outcome.failure = failure_of_signal(signal);
@@ -219,6 +257,7 @@ bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
 
 WorkerPool::Finished WorkerPool::wait(const std::function<bool()>& interrupted) {
   while (!workers_.empty() && !(interrupted && interrupted())) {
+    count_time();
     for (auto worker = workers_.begin(); worker != workers_.end(); ++worker) {
       Finished finished;
       if (!reap(*worker, finished.outcome)) continue;
@@ -231,28 +270,28 @@ WorkerPool::Finished WorkerPool::wait(const std::function<bool()>& interrupted) 
       finished.job = ended.job;
       return finished;
     }
-    bool some = std::any_of(workers_.begin(), workers_.end(), [](auto& w) { return !w.stopped; });
-    require(some, "all {} workers are stopped: none can end", workers_.size());
+    bool some = std::any_of(workers_.begin(), workers_.end(), [](auto& w) { return !w.paused; });
+    require(some, "all {} workers are paused: none can end", workers_.size());
     poll_pipes();
   }
   return {};
 }
 
 void WorkerPool::pause() {
+  count_time();
   for (auto& worker : workers_) {
-    if (worker.stopped) continue;
-    worker.stopped = true;
-    worker.stopped_since = Clock::now();
+    if (worker.paused) continue;
+    worker.paused = true;
     ::kill(worker.pid, SIGSTOP);
   }
 }
 
 void WorkerPool::resume() {
+  count_time();
   for (auto& worker : workers_) {
-    if (!worker.stopped) continue;
-    worker.stopped = false;
-    worker.start += Clock::now() - worker.stopped_since;
-    ::kill(worker.pid, SIGCONT);
+    if (!worker.paused) continue;
+    worker.paused = false;
+    if (!worker.held) ::kill(worker.pid, SIGCONT);
   }
 }
 

@@ -20,15 +20,19 @@ namespace star {
 
 struct Limits {
   uint64_t memory_bytes = 0;  // memory a job may take beyond what it starts with; 0: any
-  double cpu_seconds = 0;     // processor time of all its threads, in whole seconds; 0: any
-  double wall_seconds = 0;    // time since its start, pauses aside; against jobs that wait for ever
+  double cpu_seconds = 0;     // processor time of all its threads; 0: any
+  double wall_seconds = 0;    // time in which it could run; against jobs that wait for ever
 };
+
+// What `memory_bytes` stands for a limit of so many MiB: 0 for 0, at least one byte for less than
+// that. Error: more than 2^60 bytes.
+uint64_t memory_limit(double mebibytes);
 
 struct Outcome {
   std::string result;   // what the job returned
   std::string failure;  // empty: it succeeded; else "out of memory", "time limit", the signal that
                         // ended it, or the text of its exception
-  double seconds = 0;   // since its start, pauses aside
+  double seconds = 0;   // in which it could run
 
   bool ok() const { return failure.empty(); }
 };
@@ -42,6 +46,10 @@ using Work = std::function<std::string()>;
 // that ends; the destructor kills what still runs. A job whose worker is killed by a SIGKILL from
 // elsewhere (a user, the kernel short of memory) says nothing about itself: it is begun again, up
 // to three times.
+//
+// Nobody's time counts in which he could not run: while he is paused, while somebody else has
+// stopped him (SIGSTOP), and while this process, or the machine, stood still, which shows as a gap
+// between two looks at the workers that this process has not spent working.
 class WorkerPool {
  public:
   explicit WorkerPool(const Limits& limits) : limits_(limits) {}
@@ -75,20 +83,23 @@ class WorkerPool {
     pid_t pid = -1;
     int pipe = -1;  // −1 once it is closed at the other end
     std::string received{};
-    Clock::time_point start{};
+    Clock::duration ran{};
     bool overran = false;  // killed here, for its wall time
     bool killed = false;   // by somebody else
-    bool stopped = false;
-    Clock::time_point stopped_since{};
+    bool paused = false;
+    bool held = false;  // stopped by somebody else
   };
 
   void launch(Worker worker);
+  void count_time();
   void poll_pipes();
   bool reap(Worker& worker, Outcome& outcome);
   static void drain(Worker& worker);
 
   Limits limits_;
   std::vector<Worker> workers_;
+  Clock::time_point looked_{};  // when time was counted last
+  Clock::duration worked_{};    // processor time of this process by then
 };
 
 // Runs jobs 0 … costs.size() − 1, at most `workers` at a time, the dearest first. `work(job)` runs

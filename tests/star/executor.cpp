@@ -11,9 +11,11 @@
 
 #include <atomic>
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <thread>
 
 #include "core/error.h"
 #include "tests/star/shared.h"
@@ -118,12 +120,48 @@ TEST_CASE("executor: processor time is bounded") {
   Limits limits;
   limits.cpu_seconds = 1;
   CHECK(failure_of(spin, limits) == "time limit");
+  // A job that will not hear of it is ended all the same.
   CHECK(failure_of(
             []() -> std::string {
+              signal(SIGPROF, SIG_IGN);
               signal(SIGXCPU, SIG_IGN);
               return spin();
             },
             limits) == "time limit");
+}
+
+// Spins until it has used so much processor time.
+std::string work_for(double seconds) {
+  while (double(clock()) / CLOCKS_PER_SEC < seconds) {
+  }
+  return "done";
+}
+
+TEST_CASE("executor: a limit of processor time is kept to a part of a second") {
+  Limits limits;
+  for (double seconds : {1e-9, 0.05, 0.5}) {
+    limits.cpu_seconds = seconds;
+    CHECK(failure_of([] { return work_for(0.9); }, limits) == "time limit");
+  }
+  CHECK(run_one([] { return work_for(0.2); }, limits).result == "done");
+  limits.cpu_seconds = 1.5;
+  CHECK(run_one([] { return work_for(1.1); }, limits).result == "done");
+  // Of all threads together.
+  limits.cpu_seconds = 0.3;
+  CHECK(failure_of(
+            []() -> std::string {
+              std::thread other([] { spin(); });
+              return spin();
+            },
+            limits) == "time limit");
+}
+
+TEST_CASE("executor: a limit of memory is kept, however small, or refused") {
+  CHECK(memory_limit(0) == 0);
+  CHECK(memory_limit(1e-7) == 1);
+  CHECK(memory_limit(1.5) == 3 << 19);
+  CHECK(memory_limit(4096) == uint64_t(4) << 30);
+  CHECK_THROWS_AS(memory_limit(1e300), Error);
 }
 
 TEST_CASE("executor: a job that waits for ever ends at its wall time") {
@@ -134,6 +172,96 @@ TEST_CASE("executor: a job that waits for ever ends at its wall time") {
               while (true) pause();
             },
             limits) == "time limit");
+}
+
+// As long as the jobs of the next cases may run, and for how long they are stopped.
+constexpr double kRuns = 2, kStopped = 3;
+
+void sleep_for(double seconds) { usleep(useconds_t(seconds * 1e6)); }
+
+TEST_CASE("executor: time in which somebody has stopped a job does not count") {
+  Shared* shared = Shared::make();
+  Limits limits = bounded();
+  limits.wall_seconds = kRuns;
+  WorkerPool pool(limits);
+  auto until_told = [&]() -> std::string {
+    shared->pid = getpid();
+    while (shared->flag == 0) usleep(1000);
+    return "fine";
+  };
+  pool.start(0, until_told);
+  while (shared->pid == 0) {
+  }
+  // The pool goes on looking at its worker meanwhile.
+  kill(shared->pid, SIGSTOP);
+  const time_t begin = time(nullptr);
+  auto over = [&] { return double(time(nullptr) - begin) > kStopped; };
+  CHECK(pool.wait(over).job == -1);
+  shared->flag = 1;
+  kill(shared->pid, SIGCONT);
+  const Outcome outcome = pool.wait().outcome;
+  CHECK(outcome.failure == "");
+  CHECK(outcome.result == "fine");
+  CHECK(outcome.seconds < kRuns);
+  Shared::free(shared);
+}
+
+TEST_CASE("executor: time in which the supervisor stood still does not count") {
+  for (bool group : {false, true}) {
+    Shared* shared = Shared::make();
+    pid_t supervisor = fork();
+    REQUIRE(supervisor >= 0);
+    if (supervisor == 0) {
+      setpgid(0, 0);
+      Limits limits = bounded();
+      limits.wall_seconds = kRuns;
+      WorkerPool pool(limits);
+      pool.start(0, [&]() -> std::string {
+        shared->pid = getpid();
+        while (shared->flag == 0) usleep(1000);
+        return "fine";
+      });
+      const Outcome outcome = pool.wait().outcome;
+      _exit(outcome.result == "fine" && outcome.seconds < kRuns ? 0 : 1);
+    }
+    while (shared->pid == 0) {
+    }
+    kill(group ? -supervisor : supervisor, SIGSTOP);
+    sleep_for(kStopped);
+    kill(group ? -supervisor : supervisor, SIGCONT);
+    sleep_for(0.3);  // in which the supervisor looks, and the job must not be over yet
+    shared->flag = 1;
+    int status = 0;
+    waitpid(supervisor, &status, 0);
+    CHECK(WEXITSTATUS(status) == 0);
+    CHECK(WIFEXITED(status));
+    Shared::free(shared);
+  }
+}
+
+TEST_CASE("executor: pauses of the pool leave alone who was stopped by somebody else") {
+  Shared* shared = Shared::make();
+  WorkerPool pool(bounded());
+  pool.start(0, [&]() -> std::string {
+    shared->pid = getpid();
+    while (shared->flag == 0) ++shared->count;
+    return "fine";
+  });
+  while (shared->pid == 0) {
+  }
+  kill(shared->pid, SIGSTOP);
+  int looks = 5;
+  pool.wait([&] { return looks-- == 0; });
+  pool.pause();
+  pool.resume();
+  const int before = shared->count;
+  looks = 5;
+  pool.wait([&] { return looks-- == 0; });
+  CHECK(shared->count == before);
+  shared->flag = 1;
+  kill(shared->pid, SIGCONT);
+  CHECK(pool.wait().outcome.result == "fine");
+  Shared::free(shared);
 }
 
 TEST_CASE("executor: a job whose worker was killed from outside is begun again") {
@@ -195,13 +323,14 @@ TEST_CASE("executor: all jobs run once, the dearest first, never more than the w
   Shared* shared = Shared::make();
   std::vector<double> costs{1, 5, 3, 5, 2, 0, 4};
   for (int workers : {1, 3, 20}) {
-    shared->flag = 0;   // the most at a time
+    shared->flag = 0;   // so many may end
     shared->count = 0;  // running now
     std::vector<int> finished;
     auto work = [&](int job) {
-      int now = ++shared->count;
-      int most = shared->flag;
-      while (now > most && !shared->flag.compare_exchange_weak(most, now)) {
+      ++shared->count;
+      for (int may = 0; may == 0 || !shared->flag.compare_exchange_weak(may, may - 1);) {
+        usleep(1000);
+        may = shared->flag;
       }
       --shared->count;
       return std::to_string(job * job);
@@ -210,10 +339,18 @@ TEST_CASE("executor: all jobs run once, the dearest first, never more than the w
       CHECK(outcome.result == std::to_string(job * job));
       finished.push_back(job);
     };
-    CHECK(run_jobs(costs, workers, {}, work, done));
+    // Nobody ends until as many run as may, and were more started, they would run now.
+    int most = 0, looks = 0;
+    auto look = [&] {
+      const int now = shared->count, may = std::min(workers, int(costs.size() - finished.size()));
+      most = std::max(most, now);
+      if (shared->flag == 0 && now >= may && ++looks % 4 == 0) shared->flag = 1;
+      return false;
+    };
+    CHECK(run_jobs(costs, workers, {}, work, done, look));
     CHECK(std::set<int>(finished.begin(), finished.end()).size() == costs.size());
     CHECK(finished.size() == costs.size());
-    CHECK(shared->flag <= workers);
+    CHECK(most == std::min(workers, int(costs.size())));
     if (workers == 1) CHECK(finished == std::vector<int>{1, 3, 6, 2, 4, 0, 5});
   }
   CHECK(run_jobs(
