@@ -80,10 +80,14 @@ Metrics static_metrics(const Backbone& model, int64_t cache_context) {
 
 Fitness fitness_of(const Metrics& metrics, const std::vector<std::string>& objectives,
                    const std::map<std::string, double>& bounds) {
+  auto value = [&](const std::string& name) {
+    auto metric = metrics.find(name);
+    require(metric != metrics.end(), "search: a candidate has no value of {}", name);
+    return metric->second;
+  };
   Fitness fitness;
-  for (auto& name : objectives) fitness.objectives.push_back(metrics.at(name));
-  for (auto& [name, bound] : bounds)
-    fitness.violation += std::max(0.0, metrics.at(name) / bound - 1);
+  for (auto& name : objectives) fitness.objectives.push_back(value(name));
+  for (auto& [name, bound] : bounds) fitness.violation += std::max(0.0, value(name) / bound - 1);
   return fitness;
 }
 

@@ -40,6 +40,7 @@ std::pair<std::string, double> parse_value(const std::string& text, const std::s
 Metrics static_metrics(const Backbone& model, int64_t cache_context);
 
 // The objectives in order, and by how much the bounds are exceeded, each as a share of itself.
+// Throws `Error` where a metric is missing.
 Fitness fitness_of(const Metrics& metrics, const std::vector<std::string>& objectives,
                    const std::map<std::string, double>& bounds);
 

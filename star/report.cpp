@@ -34,8 +34,11 @@ std::string mixing_of(const LivClass& liv) {
 // The genomes of a report and the classes that they use, each once.
 class Genomes {
  public:
-  explicit Genomes(const SearchSettings& settings)
-      : settings_(settings), pool_(named_pool(settings.pool)) {}
+  Genomes(const SearchSettings& settings, const std::function<bool()>& interrupted)
+      : settings_(settings), pool_(named_pool(settings.pool)), interrupted_(interrupted) {}
+
+  // Interrupted: what is new since then is not drawn.
+  bool stopped() const { return stopped_; }
 
   // The place of a genome; a new one is waiting for its result.
   size_t place(const std::string& text, const Pool& pool) {
@@ -65,6 +68,8 @@ class Genomes {
  private:
   // What compiles is drawn, and has its static metrics without being trained.
   void draw(json& genome, const std::string& text, const Pool& pool) {
+    stopped_ = stopped_ || (interrupted_ && interrupted_());
+    if (stopped_) return;
     try {
       Backbone backbone(nullptr, compile(parse(text, pool), pool), settings_.sizes);
       json layers = json::array(), links = json::array();
@@ -98,6 +103,8 @@ class Genomes {
 
   const SearchSettings& settings_;
   Pool pool_;
+  const std::function<bool()>& interrupted_;
+  bool stopped_ = false;
   json list_ = json::array(), kinds_ = json::array();
   std::map<std::string, size_t> places_;
 };
@@ -224,7 +231,8 @@ std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& curve, size_t mos
   return points;
 }
 
-json report_data(const RunFile& run, const std::string& name) {
+json report_data(const RunFile& run, const std::string& name,
+                 const std::function<bool()>& interrupted) {
   const std::string settings_text = run.settings();
   const SearchSettings settings = settings_from_json(settings_text);
   require(!settings.objectives.empty(), "{}: the run file names no objective", name);
@@ -232,13 +240,14 @@ json report_data(const RunFile& run, const std::string& name) {
   const std::vector<Generation> generations = run.generations();
   const std::vector<Candidate> candidates = run.candidates();
   const std::vector<Evaluation> evaluations = run.evaluations();
-  Genomes genomes(settings);
+  Genomes genomes(settings, interrupted);
   json report = {{"run", name}, {"settings", json::parse(settings_text)}, {"random", nullptr}};
   report["reference"] = json::object();
   for (auto& [objective, value] : run.reference()) report["reference"][objective] = value;
   report["candidates"] = candidates_of(genomes, candidates);
   report["generations"] = generations_of(genomes, generations);
   report["baselines"] = baselines_of(genomes, settings);
+  if (genomes.stopped()) return nullptr;
   std::set<std::string> whole;
   if (!generations.empty())
     whole.insert(generations.back().front.begin(), generations.back().front.end());

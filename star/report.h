@@ -22,6 +22,7 @@
 //                the hypervolume of all it had found by then; or null
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -30,8 +31,10 @@
 
 namespace star {
 
-// `run` may be growing. Throws Error for settings that cannot be read.
-nlohmann::json report_data(const RunFile& run, const std::string& name);
+// `run` may be growing. Null once `interrupted` says so: to draw many genomes takes long. Throws
+// Error for settings that cannot be read.
+nlohmann::json report_data(const RunFile& run, const std::string& name,
+                           const std::function<bool()>& interrupted = {});
 
 // Adds `random`. Throws Error where the two were not run under the same settings, seed, budget and
 // limits aside, or the other is no random search.

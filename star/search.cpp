@@ -23,9 +23,6 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   config.variation.max_depth = s.max_depth;
   config.variation.rate = s.mutation_rate;
   config.variation.cuts = s.crossover_points;
-  for (auto& level : s.evolve)
-    require(level == "backbone" || level == "operator" || level == "featurizer",
-            "search: the level {} is not one of backbone, operator, featurizer", level);
   config.variation.backbone = evolves(s, "backbone");
   config.variation.operators = evolves(s, "operator");
   config.variation.featurizers = evolves(s, "featurizer");
@@ -48,16 +45,7 @@ std::vector<Genome> random_genomes(const SearchSettings& settings, int count) {
 
 Search::Search(const SearchSettings& settings, const Dataset& data)
     : settings_(settings), data_(data), pool_(named_pool(settings.pool)) {
-  require(settings.population > 1, "search: a population of {} cannot breed", settings.population);
-  require(settings.generations > 0, "search: {} generations", settings.generations);
-  require(settings.lag >= kByGenerations, "search: a lag of {}", settings.lag);
-  require(!settings.objectives.empty(), "search: no objective");
-  measured_names(settings);  // refuses unknown ones
-  for (auto& [name, value] : settings.hv_reference) {
-    auto& all = settings.objectives;
-    require(std::find(all.begin(), all.end(), name) != all.end(),
-            "--hv-ref: `{}` is no objective of this search", name);
-  }
+  check_settings(settings);
   data.check(Split::train);
   data.check(Split::validation);
   // The heads must fit every class of the pool: better said now than in every worker.
@@ -75,11 +63,12 @@ std::unique_ptr<Workers> Search::local_workers(int count) const {
 
 SearchResult Search::run(RunFile& file, Workers& workers,
                          const std::function<void(const SearchProgress&)>& progress,
-                         const Interrupt& interrupted) {
+                         const Interrupt& interrupted, bool retry) {
   file_ = &file;
   workers_ = &workers;
   progress_ = progress;
   interrupted_ = interrupted;
+  retry_ = retry;
   stored_ = file.candidates();
   stored_generations_ = file.generations().size();
   prepare_blas();
@@ -100,7 +89,7 @@ bool Search::search() {
   for (int64_t request = 0; request < total; request += turn) {
     size_t lag = by_generations() ? 0 : size_t(settings_.lag);
     if (!settle(asked_.size() - std::min(lag, asked_.size()))) return false;
-    breed(turn);
+    if (!breed(turn)) return false;
     if ((request + turn) % settings_.population == 0) ends_.push_back(asked_.size());
   }
   return settle(asked_.size());
@@ -145,14 +134,16 @@ bool Search::measure_reference(std::map<std::string, double>& point) {
 }
 
 // Breeds individuals from what was told, and queues those that are not known yet.
-void Search::breed(int count) {
-  std::vector<Offspring> offspring = algorithm_->ask(count);
-  record(offspring);
+bool Search::breed(int count) {
+  std::vector<Offspring> offspring = algorithm_->ask(count, interrupted_);
+  if (stopped() || !record(offspring)) return false;
   for (auto& o : offspring) {
+    if (stopped()) return false;
     std::string text = to_text(o.genome);
     int individual = int(asked_.size());
     asked_.push_back(text);
-    if (auto stored = file_->evaluation(text))
+    auto stored = file_->evaluation(text);
+    if (stored && (stored->ok() || !retry_))
       learn(*stored);
     else
       queue_.push_back({individual, cost_of(settings_, pool_, o.genome)});
@@ -162,23 +153,39 @@ void Search::breed(int count) {
     std::stable_sort(queue_.begin(), queue_.end(),
                      [](const Queued& a, const Queued& b) { return a.cost > b.cost; });
   report();
+  return true;
 }
 
-void Search::record(const std::vector<Offspring>& offspring) {
+bool Search::record(const std::vector<Offspring>& offspring) {
   std::vector<Candidate> candidates;
   size_t begin = ends_.empty() ? 0 : ends_.back();
   for (auto& o : offspring) {
     size_t individual = asked_.size() + candidates.size();
     Candidate c{int(ends_.size()), int(individual - begin), to_text(o.genome), {}, o.origin};
     for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)]);
-    if (individual < stored_.size())
-      require(stored_[individual] == c,
-              "run file: candidate {} of generation {} is {}, this program breeds {}: it was "
-              "written by another version",
-              c.place, c.generation, stored_[individual].genome, c.genome);
+    if (individual < stored_.size() && !(stored_[individual] == c)) {
+      const Candidate& stored = stored_[individual];
+      throw RunFileDamaged(fmt::format(
+          "{}: candidate {} of generation {} is {} by {}, where {} by {} follows from what came "
+          "before: the run file was changed, or written by another version of star",
+          file_->path(), c.place, c.generation, stored.genome, stored.origin.substr(0, 20),
+          c.genome, c.origin));
+    }
     candidates.push_back(std::move(c));
   }
-  if (asked_.size() + candidates.size() > stored_.size()) file_->record(candidates);
+  const size_t asked = asked_.size() + candidates.size();
+  return asked <= stored_.size() || file_->record(candidates, interrupted_);
+}
+
+// Where a candidate that had failed succeeds, only what was asked for without knowing of the
+// failure stands.
+void Search::record(const Evaluation& evaluation) {
+  auto before = retry_ && evaluation.ok() ? file_->evaluation(evaluation.genome) : std::nullopt;
+  if (!before || before->ok()) return file_->record(evaluation);
+  const auto generations = size_t(result_.generations);
+  file_->record_anew(evaluation, asked_.size(), generations);
+  stored_.resize(std::min(stored_.size(), asked_.size()));
+  stored_generations_ = std::min(stored_generations_, generations);
 }
 
 // Waits for the results of the first `count` individuals and tells them: those of a generation
@@ -222,7 +229,7 @@ bool Search::accept(int individual, const Outcome& outcome) {
   e.genome = asked_[size_t(individual)];
   busy_seconds_ += e.seconds;
   if (e.ok() && !measure(e)) return false;
-  file_->record(e);
+  record(e);
   learn(e);
   report();
   return true;
@@ -300,17 +307,9 @@ void Search::report() const {
 void Search::finish() {
   result_.evaluated = int64_t(known_.size());
   result_.failed = failed_;
-  for (auto& genome : last_.front) {
-    const Known& k = known_.at(genome);
-    FrontMember member{genome, {}, k.evaluation.metrics};
-    for (size_t i = 0; i < settings_.objectives.size(); ++i)
-      member.objectives[settings_.objectives[i]] = k.fitness.objectives[i];
-    result_.front.push_back(std::move(member));
-  }
-  const std::string& first = settings_.objectives[0];
-  std::stable_sort(result_.front.begin(), result_.front.end(), [&](auto& a, auto& b) {
-    return a.objectives.at(first) < b.objectives.at(first);
-  });
+  for (auto& genome : last_.front)
+    result_.front.push_back(front_member(settings_, known_.at(genome).evaluation));
+  sort_front(settings_, result_.front);
 }
 
 }  // namespace star

@@ -12,6 +12,7 @@
 
 #include "star/candidate.h"
 #include "star/evolution.h"
+#include "star/front.h"
 #include "star/workers.h"
 
 namespace star {
@@ -26,12 +27,6 @@ struct SearchProgress {
   int64_t failed;
   double best;         // least first objective of a feasible candidate; NaN before there is one
   double hypervolume;  // of the last complete generation's front
-};
-
-struct FrontMember {
-  std::string genome;
-  std::map<std::string, double> objectives;
-  Metrics metrics;
 };
 
 struct SearchResult {
@@ -54,10 +49,15 @@ class Search {
 
   // Runs until the last generation, or until `interrupted`, asked often, says so. What `file`, made
   // with these settings, holds already is taken from there; this process must be its only writer
-  // (RunFile::claim). Called once.
+  // (RunFile::claim). Called once. Throws RunFileDamaged where the file holds other candidates than
+  // the search breeds.
+  //
+  // `retry`: candidates that the file holds as failed are tried again. Where one succeeds now, what
+  // was bred since is forgotten, for it was bred from the failure: the search goes on from there,
+  // and evaluations that it comes upon again are still taken from the file.
   SearchResult run(RunFile& file, Workers& workers,
                    const std::function<void(const SearchProgress&)>& progress = {},
-                   const Interrupt& interrupted = {});
+                   const Interrupt& interrupted = {}, bool retry = false);
 
  private:
   struct Known {
@@ -73,8 +73,10 @@ class Search {
   bool search();
   bool set_reference();
   bool measure_reference(std::map<std::string, double>& point);
-  void breed(int count);
-  void record(const std::vector<Offspring>& offspring);
+  bool breed(int count);
+  bool record(const std::vector<Offspring>& offspring);
+  void record(const Evaluation& evaluation);
+  bool stopped() const { return interrupted_ && interrupted_(); }
   bool settle(size_t count);
   bool known(size_t from, size_t to) const;
   bool step();
@@ -94,6 +96,7 @@ class Search {
   Workers* workers_ = nullptr;
   std::function<void(const SearchProgress&)> progress_;
   Interrupt interrupted_;
+  bool retry_ = false;
 
   std::vector<double> reference_;  // of the hypervolume
   std::vector<Candidate> stored_;  // what the file held at the start

@@ -1,9 +1,14 @@
 #include "star/search_settings.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "core/error.h"
 #include "core/json.h"
+#include "star/evolution.h"
+#include "star/objectives.h"
 
 namespace star {
 namespace {
@@ -134,7 +139,75 @@ void add_candidates(Command& c, const SearchSettings& s) {
     c.add("--memory-limit", fmt::format("{}", double(s.limits.memory_bytes) / (1 << 20)));
 }
 
+template <class T>
+void check_range(const char* name, const T& value, const T& least, const T& most) {
+  // False for NaN.
+  require(value >= least && value <= most, "search: the setting `{}` is {}, must be from {} to {}",
+          name, value, least, most);
+}
+
+void check_evolution(const SearchSettings& s) {
+  auto names = algorithm_names();
+  require(std::find(names.begin(), names.end(), s.algorithm) != names.end(),
+          "search: the algorithm {} is not one of {}", s.algorithm, fmt::join(names, " "));
+  require(s.population > 1, "search: a population of {} cannot breed", s.population);
+  check_range("population", s.population, 2, 1 << 16);
+  check_range("generations", s.generations, 1, 1 << 20);
+  check_range("lag", s.lag, kByGenerations, 1 << 20);
+  check_range("crossover_points", s.crossover_points, 1, 1000);
+  check_range("mutation_rate", s.mutation_rate, 0.0, 1.0);
+  check_range("min_depth", s.min_depth, 1, 1000);
+  check_range("max_depth", s.max_depth, s.min_depth, 1000);
+  require(!s.evolve.empty(), "search: no level of the genome evolves");
+  for (auto& level : s.evolve)
+    require(level == "backbone" || level == "operator" || level == "featurizer",
+            "search: the level {} is not one of backbone, operator, featurizer", level);
+}
+
+void check_objectives(const SearchSettings& s) {
+  require(!s.objectives.empty(), "search: no objective");
+  // As one text, since a name in the list might itself be a list.
+  const std::string text = fmt::format("{}", fmt::join(s.objectives, ","));
+  require(parse_objectives(text) == s.objectives, "search: the objectives `{}` are no list", text);
+  for (auto* values : {&s.bounds, &s.hv_reference})
+    for (auto& [name, value] : *values) {
+      parse_objective(name, values == &s.bounds ? "--max" : "--hv-ref");
+      require(value > 0 && std::isfinite(value), "search: {}={} is not a positive number", name,
+              value);
+    }
+  for (auto& [name, value] : s.hv_reference)
+    require(std::find(s.objectives.begin(), s.objectives.end(), name) != s.objectives.end(),
+            "--hv-ref: `{}` is no objective of this search", name);
+  check_range("cache_context", s.cache_context, int64_t(1), int64_t(1) << 40);
+}
+
+void check_candidates(const SearchSettings& s) {
+  constexpr double kMost = std::numeric_limits<double>::max(),
+                   kLeast = std::numeric_limits<double>::denorm_min();
+  check_sizes(s.sizes);
+  const TrainOptions& t = s.training;
+  check_range("steps", t.steps, int64_t(0), int64_t(1) << 40);
+  check_range("batch", t.batch, 1, 1 << 20);
+  check_range("lr", t.learning_rate, kLeast, kMost);
+  check_range("warmup", t.warmup, 0.0, 1.0);
+  check_range("weight_decay", t.optimizer.weight_decay, 0.0, kMost);
+  check_range("clip", t.optimizer.clip, 0.0, kMost);
+  check_range("beta1", t.optimizer.beta1, 0.0, 1.0);
+  check_range("beta2", t.optimizer.beta2, 0.0, 1.0);
+  check_range("epsilon", t.optimizer.epsilon, kLeast, kMost);
+  check_range("cpu_seconds", s.limits.cpu_seconds, 0.0, kMost);
+  check_range("wall_seconds", s.limits.wall_seconds, 0.0, kMost);
+  require(s.device == "cpu" || s.device == "cuda", "search: the device {} is not cpu or cuda",
+          s.device);
+}
+
 }  // namespace
+
+void check_settings(const SearchSettings& settings) {
+  check_evolution(settings);
+  check_objectives(settings);
+  check_candidates(settings);
+}
 
 std::string depth_text(const SearchSettings& s) {
   return s.min_depth == s.max_depth ? fmt::format("{}", s.min_depth)
@@ -183,6 +256,11 @@ SearchSettings settings_from_json(const std::string& text) {
             name);
     if (known) read_setting(json.at(name), name, field);
   });
+  try {
+    check_settings(settings);
+  } catch (const Error& e) {
+    fail("run file: {}", e.what());
+  }
   return settings;
 }
 

@@ -53,8 +53,13 @@ struct SearchSettings {
 std::string depth_text(const SearchSettings& settings);
 
 std::string settings_to_json(const SearchSettings& settings);
-// Throws `Error` where the text is not what settings_to_json writes.
+// Throws `Error` where the text is not what settings_to_json writes, or the settings are out of
+// range.
 SearchSettings settings_from_json(const std::string& text);
+
+// Throws `Error` for a setting outside the range that the command line takes it from, whoever has
+// made it.
+void check_settings(const SearchSettings& settings);
 
 // A line for a POSIX shell that makes the same run again: "star search" with every option that is
 // not at its default. `run` is the path of a run file with these settings, for the pool where that

@@ -1,7 +1,9 @@
 #include "star/sqlite.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
 
 #include "core/error.h"
 
@@ -26,15 +28,21 @@ void Connection::fail_with(int code) const {
     case SQLITE_BUSY:
       fail("{}: the run file is in use by another process", path_);
     case SQLITE_FULL:
-      fail("{}: no space left on the disk", path_);
+      throw WriteError(fmt::format("{}: no space left on the disk", path_));
     case SQLITE_READONLY:
+      if (handle_ && sqlite3_extended_errcode(handle_.get()) == SQLITE_READONLY_DBMOVED)
+        throw WriteError(
+            fmt::format("{}: the run file is gone: it was deleted or moved meanwhile", path_));
       fail("{}: the run file cannot be written", path_);
     case SQLITE_CANTOPEN:
       fail("{}: neither it nor a journal beside it can be opened for writing", path_);
     case SQLITE_IOERR:
       if (int reason = handle_ ? sqlite3_system_errno(handle_.get()) : 0)
-        fail("{}: {}", path_, std::strerror(reason));
-      [[fallthrough]];
+        throw WriteError(fmt::format("{}: {}", path_, std::strerror(reason)));
+      throw WriteError(fmt::format("{}: it cannot be read or written", path_));
+    case SQLITE_ERROR:  // a table or column that is not there
+      fail("{}: the run file is damaged: {}", path_,
+           handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code));
     default:
       fail("{}: {}", path_, handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code));
   }
@@ -61,17 +69,42 @@ bool Statement::next() {
   return false;
 }
 
+// Other programs may have written the file, and SQLite would turn what is of another type into
+// something.
+int Statement::next_of_type(std::initializer_list<int> types, const char* name) {
+  const int column = column_++, type = sqlite3_column_type(handle_.get(), column);
+  const char* title = sqlite3_column_name(handle_.get(), column);
+  require(std::find(types.begin(), types.end(), type) != types.end(),
+          "{}: the run file is damaged: a `{}` is no {}", connection_.path(),
+          title ? title : "value", name);
+  return column;
+}
+
+int64_t Statement::integer() {
+  return sqlite3_column_int64(handle_.get(), next_of_type({SQLITE_INTEGER}, "whole number"));
+}
+
+int Statement::index() {
+  const int column = column_;
+  const int64_t value = integer();
+  require(value >= 0 && value <= std::numeric_limits<int>::max(),
+          "{}: the run file is damaged: a `{}` is {}", connection_.path(),
+          sqlite3_column_name(handle_.get(), column), value);
+  return int(value);
+}
+
 double Statement::real() {
-  int column = column_++;
+  int column = next_of_type({SQLITE_FLOAT, SQLITE_INTEGER, SQLITE_NULL}, "number");
   bool null = sqlite3_column_type(handle_.get(), column) == SQLITE_NULL;
   return null ? std::numeric_limits<double>::quiet_NaN()
               : sqlite3_column_double(handle_.get(), column);
 }
 
 std::string Statement::text() {
-  int column = column_++;
+  int column = next_of_type({SQLITE_TEXT}, "text");
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(handle_.get(), column));
-  return bytes ? std::string(bytes, size_t(sqlite3_column_bytes(handle_.get(), column))) : "";
+  if (!bytes) throw std::bad_alloc();
+  return std::string(bytes, size_t(sqlite3_column_bytes(handle_.get(), column)));
 }
 
 void Statement::bind_one(int index, int64_t value) {

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -21,7 +22,7 @@ class Connection {
   const std::string& path() const { return path_; }
   sqlite3* handle() const { return handle_.get(); }
 
-  // Throws the Error that the last result of SQLite stands for.
+  // Throws the Error or WriteError that the last result of SQLite stands for.
   [[noreturn]] void fail_with(int code) const;
 
  private:
@@ -50,9 +51,12 @@ class Statement {
     }
   }
 
-  int64_t integer() { return sqlite3_column_int64(handle_.get(), column_++); }
-  double real();       // NULL is NaN
-  std::string text();  // NULL is empty
+  // Error: the column holds something of another type.
+  int64_t integer();
+  int index();    // an integer from 0 that is an int
+  double real();  // an integer or real; NULL is NaN
+  std::string text();
+  void skip() { ++column_; }
 
  private:
   void bind_one(int index, int64_t value);
@@ -62,6 +66,7 @@ class Statement {
   void bind_one(int index, double value);  // SQLite stores NaN as NULL
   void bind_one(int index, const std::string& value);
   void check(int code) const;
+  int next_of_type(std::initializer_list<int> types, const char* name);
 
   struct Finalize {
     void operator()(sqlite3_stmt* handle) const { sqlite3_finalize(handle); }

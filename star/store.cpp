@@ -10,9 +10,11 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <thread>
 
-#include "core/error.h"
+#include "core/file.h"
+#include "star/search_settings.h"
 #include "star/sqlite.h"
 
 namespace star {
@@ -56,25 +58,23 @@ int64_t pragma(const Connection& connection, const char* name) {
   return statement.next() ? statement.integer() : 0;
 }
 
+[[noreturn]] void fail_for_name(const std::string& path) {
+  std::string text = fmt::format("{}: exists already", path);
+  if (is_run_file(path)) text += fmt::format("; --resume {} goes on with it", shell_word(path));
+  throw RunFileExists(text);
+}
+
 // Gives the finished file its name. link() fails where the name is taken, which rename() does not;
 // file systems without hard links are left with the check before.
-void publish(const std::string& temporary, const std::string& path) {
-  bool linked = ::link(temporary.c_str(), path.c_str()) == 0;
-  int reason = linked ? 0 : errno;
-  if (linked) {
-    ::unlink(temporary.c_str());
-  } else if (reason == EPERM || reason == EOPNOTSUPP || reason == ENOSYS) {
-    reason = ::rename(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+void publish(TemporaryFile& temporary, const std::string& path) {
+  int reason = ::link(temporary.name().c_str(), path.c_str()) == 0 ? 0 : errno;
+  if (reason == EPERM || reason == EOPNOTSUPP || reason == ENOSYS) {
+    reason = ::rename(temporary.name().c_str(), path.c_str()) == 0 ? 0 : errno;
+    if (reason == 0) temporary.keep();
   }
-  if (reason) ::unlink(temporary.c_str());
-  require(reason != EEXIST, "{}: exists already; --resume {} goes on with it", path, path);
-  require(reason == 0, "{}: {}", path, std::strerror(reason));
-  auto folder = std::filesystem::path(path).parent_path();
-  int parent = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
-  if (parent >= 0) {
-    ::fsync(parent);
-    ::close(parent);
-  }
+  if (reason == EEXIST) fail_for_name(path);
+  if (reason) fail_writing(path, reason);
+  synchronise_folder(path);
 }
 
 }  // namespace
@@ -121,7 +121,11 @@ class RunFile::Database : public Connection {
     Evaluation evaluation;
     evaluation.genome = row.text();
     evaluation.recipe = row.text();
+    const std::string status = row.text();
     evaluation.failure = row.text();
+    require((status == "ok") == evaluation.ok(),
+            "{}: the run file is damaged: the evaluation of {} is {}, with the failure `{}`",
+            path(), evaluation.genome, status, evaluation.failure);
     evaluation.seconds = row.real();
     Statement metrics(*this, "SELECT name, value FROM metrics WHERE evaluation = ?");
     for (metrics.bind(id); metrics.next();) {
@@ -136,6 +140,90 @@ class RunFile::Database : public Connection {
     return evaluation;
   }
 
+  // All that follow belong into a transaction of the caller.
+  void write(const Evaluation& evaluation) {
+    int64_t genome = genome_id(evaluation.genome);
+    Statement upsert(*this,
+                     "INSERT INTO evaluations (genome, recipe, status, failure, seconds) "
+                     "VALUES (?, ?, ?, ?, ?) ON CONFLICT (genome, recipe) DO UPDATE SET "
+                     "status = excluded.status, failure = excluded.failure, "
+                     "seconds = excluded.seconds RETURNING id");
+    upsert.bind(genome, evaluation.recipe, std::string(evaluation.ok() ? "ok" : "failed"),
+                evaluation.failure, evaluation.seconds);
+    require(upsert.next(), "{}: the evaluation was not stored", path());
+    int64_t id = upsert.integer();
+    upsert.run();
+    Statement(*this, "DELETE FROM metrics WHERE evaluation = ?").bind(id).run();
+    Statement(*this, "DELETE FROM curve WHERE evaluation = ?").bind(id).run();
+    Statement metric(*this, "INSERT INTO metrics VALUES (?, ?, ?)");
+    for (const auto& [name, value] : evaluation.metrics) metric.bind(id, name, value).run();
+    Statement point(*this, "INSERT INTO curve VALUES (?, ?, ?)");
+    for (const auto& [step, loss] : evaluation.curve) point.bind(id, step, loss).run();
+  }
+
+  std::map<std::string, double> reference() {
+    std::map<std::string, double> point;
+    for (Statement row(*this, "SELECT objective, value FROM reference"); row.next();) {
+      auto objective = row.text();
+      point[objective] = row.real();
+    }
+    return point;
+  }
+
+  std::vector<Evaluation> evaluations() {
+    std::vector<Evaluation> all;
+    Statement row(*this,
+                  "SELECT e.id, g.genome, recipe, status, failure, seconds FROM evaluations e "
+                  "JOIN genomes g ON g.id = e.genome ORDER BY e.id");
+    while (row.next()) all.push_back(read_evaluation(row));
+    return all;
+  }
+
+  std::vector<Candidate> candidates() {
+    std::vector<Candidate> all;
+    Statement row(*this,
+                  "SELECT generation, place, g.genome, origin FROM candidates c "
+                  "JOIN genomes g ON g.id = c.genome ORDER BY generation, place");
+    Statement parent(*this,
+                     "SELECT g.genome FROM parents p JOIN genomes g ON g.id = p.genome "
+                     "WHERE generation = ? AND place = ? ORDER BY nth");
+    while (row.next()) {
+      Candidate candidate;
+      candidate.generation = row.index();
+      candidate.place = row.index();
+      candidate.genome = row.text();
+      candidate.origin = row.text();
+      for (parent.bind(candidate.generation, candidate.place); parent.next();)
+        candidate.parents.push_back(parent.text());
+      all.push_back(std::move(candidate));
+    }
+    return all;
+  }
+
+  std::vector<Generation> generations() {
+    std::vector<Generation> all;
+    Statement row(*this,
+                  "SELECT generation, hypervolume, evaluated, failed FROM generations "
+                  "ORDER BY generation");
+    Statement member(*this,
+                     "SELECT g.genome, front FROM members m JOIN genomes g ON g.id = m.genome "
+                     "WHERE generation = ? ORDER BY place");
+    while (row.next()) {
+      Generation generation;
+      generation.generation = row.index();
+      generation.hypervolume = row.real();
+      generation.evaluated = row.integer();
+      generation.failed = row.integer();
+      for (member.bind(generation.generation); member.next();) {
+        auto genome = member.text();
+        if (member.integer()) generation.front.push_back(genome);
+        generation.population.push_back(std::move(genome));
+      }
+      all.push_back(std::move(generation));
+    }
+    return all;
+  }
+
  private:
   int claim_ = -1;
 };
@@ -147,24 +235,25 @@ RunFile::~RunFile() = default;
 
 RunFile RunFile::create(const std::string& path, const std::string& settings) {
   std::error_code ignored;
-  require(!std::filesystem::exists(std::filesystem::symlink_status(path, ignored)),
-          "{}: exists already; --resume {} goes on with it", path, path);
-  auto temporary = fmt::format("{}.new-{}", path, ::getpid());
-  ::unlink(temporary.c_str());
-  try {
-    Database database(temporary, true);
-    Transaction transaction(database);
-    database.execute(kSchema);
-    Statement(database, "INSERT INTO run (settings) VALUES (?)").bind(settings).run();
-    auto marks =
-        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, kVersion);
-    database.execute(marks.c_str());
-    transaction.commit();
-  } catch (const Error& e) {
-    ::unlink(temporary.c_str());
-    fail("{}: the run file cannot be created: {}", path, e.what());
+  if (std::filesystem::exists(std::filesystem::symlink_status(path, ignored))) fail_for_name(path);
+  {
+    TemporaryFile temporary(path);
+    try {
+      Database database(temporary.name(), true);
+      Transaction transaction(database);
+      database.execute(kSchema);
+      Statement(database, "INSERT INTO run (settings) VALUES (?)").bind(settings).run();
+      auto marks = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication,
+                               kVersion);
+      database.execute(marks.c_str());
+      transaction.commit();
+    } catch (const WriteError& e) {
+      throw WriteError(fmt::format("{}: the run file cannot be created: {}", path, e.what()));
+    } catch (const Error& e) {
+      fail("{}: the run file cannot be created: {}", path, e.what());
+    }
+    publish(temporary, path);
   }
-  publish(temporary, path);
   return open(path);
 }
 
@@ -184,17 +273,28 @@ RunFile RunFile::open(const std::string& path) {
   Statement check(*database, "PRAGMA quick_check(1)");
   require(check.next() && check.text() == "ok", "{}: the run file is damaged", path);
   check.run();
+  Statement lost(*database, "PRAGMA foreign_key_check");
+  if (lost.next()) {
+    const std::string table = lost.text();
+    lost.skip();
+    fail("{}: the run file is damaged: a row of `{}` refers to one of `{}` that is missing", path,
+         table, lost.text());
+  }
   RunFile file(std::move(database));
   file.settings();
   return file;
 }
+
+const std::string& RunFile::path() const { return database_->path(); }
 
 void RunFile::claim() { database_->claim(); }
 
 std::string RunFile::settings() const {
   Statement row(*database_, "SELECT settings FROM run");
   require(row.next(), "{}: the run file is damaged: it has no settings", database_->path());
-  return row.text();
+  std::string settings = row.text();
+  require(!row.next(), "{}: the run file is damaged: it has settings twice", database_->path());
+  return settings;
 }
 
 void RunFile::record_reference(const std::map<std::string, double>& point) {
@@ -205,58 +305,56 @@ void RunFile::record_reference(const std::map<std::string, double>& point) {
   transaction.commit();
 }
 
-std::map<std::string, double> RunFile::reference() const {
-  std::map<std::string, double> point;
-  for (Statement row(*database_, "SELECT objective, value FROM reference"); row.next();) {
-    auto objective = row.text();
-    point[objective] = row.real();
-  }
-  return point;
-}
-
 void RunFile::record(const Evaluation& evaluation) {
   Transaction transaction(*database_);
-  int64_t genome = database_->genome_id(evaluation.genome);
-  Statement upsert(*database_,
-                   "INSERT INTO evaluations (genome, recipe, status, failure, seconds) "
-                   "VALUES (?, ?, ?, ?, ?) ON CONFLICT (genome, recipe) DO UPDATE SET "
-                   "status = excluded.status, failure = excluded.failure, "
-                   "seconds = excluded.seconds RETURNING id");
-  upsert.bind(genome, evaluation.recipe, std::string(evaluation.ok() ? "ok" : "failed"),
-              evaluation.failure, evaluation.seconds);
-  require(upsert.next(), "{}: the evaluation was not stored", database_->path());
-  int64_t id = upsert.integer();
-  upsert.run();
-  Statement(*database_, "DELETE FROM metrics WHERE evaluation = ?").bind(id).run();
-  Statement(*database_, "DELETE FROM curve WHERE evaluation = ?").bind(id).run();
-  Statement metric(*database_, "INSERT INTO metrics VALUES (?, ?, ?)");
-  for (const auto& [name, value] : evaluation.metrics) metric.bind(id, name, value).run();
-  Statement point(*database_, "INSERT INTO curve VALUES (?, ?, ?)");
-  for (const auto& [step, loss] : evaluation.curve) point.bind(id, step, loss).run();
+  database_->write(evaluation);
   transaction.commit();
 }
 
-void RunFile::record(const std::vector<Candidate>& candidates) {
+void RunFile::record_anew(const Evaluation& evaluation, size_t candidates, size_t generations) {
+  Transaction transaction(*database_);
+  database_->write(evaluation);
+  Statement first(*database_,
+                  "SELECT generation, place FROM candidates ORDER BY generation, place "
+                  "LIMIT 1 OFFSET ?");
+  if (first.bind(candidates).next()) {
+    const int generation = first.index(), place = first.index();
+    for (const char* table : {"parents", "candidates"})
+      Statement(*database_,
+                fmt::format("DELETE FROM {} WHERE (generation, place) >= (?, ?)", table))
+          .bind(generation, place)
+          .run();
+  }
+  for (const char* table : {"members", "generations"})
+    Statement(*database_, fmt::format("DELETE FROM {} WHERE generation >= ?", table))
+        .bind(generations)
+        .run();
+  transaction.commit();
+}
+
+bool RunFile::record(const std::vector<Candidate>& candidates,
+                     const std::function<bool()>& interrupted) {
   Transaction transaction(*database_);
   Statement insert(*database_, "INSERT OR REPLACE INTO candidates VALUES (?, ?, ?, ?)");
   Statement clear(*database_, "DELETE FROM parents WHERE generation = ? AND place = ?");
   Statement parent(*database_, "INSERT INTO parents VALUES (?, ?, ?, ?)");
   for (const auto& c : candidates) {
+    if (interrupted && interrupted()) return false;
     insert.bind(c.generation, c.place, database_->genome_id(c.genome), c.origin).run();
     clear.bind(c.generation, c.place).run();
     for (size_t i = 0; i < c.parents.size(); ++i)
       parent.bind(c.generation, c.place, i, database_->genome_id(c.parents[i])).run();
   }
   transaction.commit();
+  return true;
 }
 
 void RunFile::record(const Generation& generation) {
-  const auto &population = generation.population, &front = generation.front;
-  auto in = [](const auto& list, const auto& genome) {
-    return std::find(list.begin(), list.end(), genome) != list.end();
-  };
+  const auto& population = generation.population;
+  const std::set<std::string> members(population.begin(), population.end());
+  const std::set<std::string> front(generation.front.begin(), generation.front.end());
   for (const auto& genome : front)
-    require(in(population, genome), "generation {}: '{}' of the front is not in the population",
+    require(members.count(genome), "generation {}: '{}' of the front is not in the population",
             generation.generation, genome);
   Transaction transaction(*database_);
   Statement(*database_, "DELETE FROM members WHERE generation = ?")
@@ -269,7 +367,7 @@ void RunFile::record(const Generation& generation) {
   for (size_t i = 0; i < population.size(); ++i)
     member
         .bind(generation.generation, i, database_->genome_id(population[i]),
-              in(front, population[i]))
+              front.count(population[i]) > 0)
         .run();
   transaction.commit();
 }
@@ -278,67 +376,36 @@ std::optional<Evaluation> RunFile::evaluation(const std::string& genome,
                                               const std::string& recipe) const {
   Transaction reading(*database_, false);
   Statement row(*database_,
-                "SELECT e.id, g.genome, recipe, failure, seconds FROM evaluations e "
+                "SELECT e.id, g.genome, recipe, status, failure, seconds FROM evaluations e "
                 "JOIN genomes g ON g.id = e.genome WHERE g.genome = ? AND recipe = ?");
   if (!row.bind(genome, recipe).next()) return std::nullopt;
   return database_->read_evaluation(row);
 }
 
+std::map<std::string, double> RunFile::reference() const {
+  Transaction reading(*database_, false);
+  return database_->reference();
+}
+
 std::vector<Evaluation> RunFile::evaluations() const {
   Transaction reading(*database_, false);
-  std::vector<Evaluation> all;
-  Statement row(*database_,
-                "SELECT e.id, g.genome, recipe, failure, seconds FROM evaluations e "
-                "JOIN genomes g ON g.id = e.genome ORDER BY e.id");
-  while (row.next()) all.push_back(database_->read_evaluation(row));
-  return all;
+  return database_->evaluations();
 }
 
 std::vector<Candidate> RunFile::candidates() const {
   Transaction reading(*database_, false);
-  std::vector<Candidate> all;
-  Statement row(*database_,
-                "SELECT generation, place, g.genome, origin FROM candidates c "
-                "JOIN genomes g ON g.id = c.genome ORDER BY generation, place");
-  Statement parent(*database_,
-                   "SELECT g.genome FROM parents p JOIN genomes g ON g.id = p.genome "
-                   "WHERE generation = ? AND place = ? ORDER BY nth");
-  while (row.next()) {
-    Candidate candidate;
-    candidate.generation = int(row.integer());
-    candidate.place = int(row.integer());
-    candidate.genome = row.text();
-    candidate.origin = row.text();
-    for (parent.bind(candidate.generation, candidate.place); parent.next();)
-      candidate.parents.push_back(parent.text());
-    all.push_back(std::move(candidate));
-  }
-  return all;
+  return database_->candidates();
 }
 
 std::vector<Generation> RunFile::generations() const {
   Transaction reading(*database_, false);
-  std::vector<Generation> all;
-  Statement row(*database_,
-                "SELECT generation, hypervolume, evaluated, failed FROM generations "
-                "ORDER BY generation");
-  Statement member(*database_,
-                   "SELECT g.genome, front FROM members m JOIN genomes g ON g.id = m.genome "
-                   "WHERE generation = ? ORDER BY place");
-  while (row.next()) {
-    Generation generation;
-    generation.generation = int(row.integer());
-    generation.hypervolume = row.real();
-    generation.evaluated = row.integer();
-    generation.failed = row.integer();
-    for (member.bind(generation.generation); member.next();) {
-      auto genome = member.text();
-      if (member.integer()) generation.front.push_back(genome);
-      generation.population.push_back(std::move(genome));
-    }
-    all.push_back(std::move(generation));
-  }
-  return all;
+  return database_->generations();
+}
+
+RunContents RunFile::contents() const {
+  Transaction reading(*database_, false);
+  return {database_->reference(), database_->generations(), database_->candidates(),
+          database_->evaluations()};
 }
 
 // SQLite's header: its name in the first 16 bytes, the application id, big-endian, at byte 68

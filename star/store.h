@@ -23,12 +23,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "star/curve.h"
 
 namespace star {
@@ -62,14 +64,41 @@ struct Generation {
   int64_t failed = 0;
 };
 
+// All of it at one moment.
+struct RunContents {
+  std::map<std::string, double> reference;
+  std::vector<Generation> generations;
+  std::vector<Candidate> candidates;
+  std::vector<Evaluation> evaluations;
+};
+
+// The name of a new run file is taken.
+class RunFileExists : public Error {
+ public:
+  using Error::Error;
+};
+
+// A run file that says what cannot be: to go on with it is no use.
+class RunFileDamaged : public Error {
+ public:
+  using Error::Error;
+};
+
 // Not for several threads at once. Other processes may read while a search writes. Every method
-// throws Error when the file is damaged, full, or locked for half a minute.
+// throws Error when the file is damaged or locked for half a minute, WriteError when the disk is
+// full or the file has been deleted.
+//
+// What is read is of the type that it should have, and rows refer to rows that exist; whether it
+// makes sense is checked by open_run_file (star/run_check.h).
 class RunFile {
  public:
-  // Error: the file exists (the text names --resume). It appears complete or not at all.
+  // RunFileExists: there is such a file (the text names --resume). It appears complete or not at
+  // all.
   static RunFile create(const std::string& path, const std::string& settings);
   // Errors: missing, not a run file, damaged, written by a newer version.
   static RunFile open(const std::string& path);
+
+  const std::string& path() const;
 
   // Makes this process the only one that goes on with the run, as long as this object lives. Other
   // processes may read. Error: another one does already, or the file cannot be written.
@@ -86,15 +115,22 @@ class RunFile {
 
   // What is recorded again replaces what was there: a resumed search may repeat its last steps.
   void record(const Evaluation& evaluation);
-  void record(const std::vector<Candidate>& candidates);
+  // False, and nothing is recorded, once `interrupted` says so.
+  bool record(const std::vector<Candidate>& candidates,
+              const std::function<bool()>& interrupted = {});
   // Error: a front that is no part of the population.
   void record(const Generation& generation);
+  // What a candidate has come to that was tried again; and forgets what may follow from what it had
+  // come to before: all candidates but the first `candidates`, all generations but the first
+  // `generations`. Evaluations stay.
+  void record_anew(const Evaluation& evaluation, size_t candidates, size_t generations);
 
   std::optional<Evaluation> evaluation(const std::string& genome,
                                        const std::string& recipe = "search") const;
   std::vector<Evaluation> evaluations() const;  // in the order in which they were first recorded
   std::vector<Candidate> candidates() const;    // by generation and place
   std::vector<Generation> generations() const;  // by number
+  RunContents contents() const;
 
  private:
   class Database;

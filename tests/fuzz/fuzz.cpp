@@ -1,7 +1,9 @@
 // Feeds the targets with mutations of their seeds, the same ones in every run; any exception but
 // Error, any broken promise and any report of a sanitizer ends it with the input.
 //
-//     fuzz [COUNT [TARGET [SEED]]]      inputs for each target (default 20000); one target only
+//     fuzz [COUNT [TARGET [SEED]]]      inputs for each target (default 20000), fewer for those
+//     that
+//                                       are dear; one target only
 //
 // Under clang, `-fsanitize=fuzzer -DSTAR_LIBFUZZER` makes it a fuzzer that is guided by coverage;
 // the first byte of its inputs chooses the target.
@@ -142,7 +144,8 @@ int main(int argc, char** argv) {
 #endif
   bool fine = true;
   for (const FuzzTarget& target : fuzz_targets())
-    if (only.empty() || only == target.name) fine &= fuzz(target, seed, count);
+    if (only.empty() || only == target.name)
+      fine &= fuzz(target, seed, (count + target.cost - 1) / target.cost);
   return fine ? 0 : 1;
 }
 

@@ -1,5 +1,4 @@
 #include <cstring>
-#include <stdexcept>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -19,22 +18,6 @@ namespace star {
 namespace {
 
 const Sizes kSizes{8, 2, 7, 6, 3};
-
-void promise(bool kept, const char* what) {
-  if (!kept) throw std::logic_error(what);
-}
-
-// Whether `f` ran to its end; an Error is a line of text.
-template <class F>
-bool accepted(const F& f) {
-  try {
-    f();
-    return true;
-  } catch (const Error& e) {
-    promise(*e.what() && !std::strpbrk(e.what(), "\n\r\x1b"), "an error that is no line");
-    return false;
-  }
-}
 
 void check_genome(const Genome& genome, const Pool& pool) {
   const std::string text = to_text(genome);
@@ -220,6 +203,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"npy", run_npy, npy_seeds},
       {"task", run_task, task_seeds},
       {"settings", run_settings, settings_seeds},
+      {"run", run_run_file, run_file_seeds, 10},
   };
   return targets;
 }

@@ -149,6 +149,15 @@ TEST_CASE("report: a run that has just begun, and genomes that are none") {
   CHECK(genome_of(read, "z")["metrics"]["params"].is_null());
 }
 
+TEST_CASE("report: an interrupt ends the drawing, and there is no report") {
+  TemporaryFolder folder;
+  RunFile run = make_run(folder.file("a.run"), small_settings());
+  int asked = 0;
+  CHECK(report_data(run, "a.run", [&] { return ++asked > 1; }).is_null());
+  CHECK(asked == 2);
+  CHECK_FALSE(report_data(run, "a.run", [] { return false; }).is_null());
+}
+
 TEST_CASE("report: curves are thinned to means over steps") {
   std::vector<CurvePoint> curve;
   for (int i = 1; i <= 10; ++i) curve.push_back({i, double(i)});

@@ -33,7 +33,10 @@ const Dataset& small_data() {
 
 class InstantWorkers : public Workers {
  public:
-  InstantWorkers(int count, uint64_t seed) : count_(count), rng_(seed, "test.workers") {}
+  // `answers`: after so many it wants to stop; −1: never.
+  InstantWorkers(int count, uint64_t seed, int answers = -1)
+      : count_(count), left_(answers), rng_(seed, "test.workers") {}
+  bool tired() const { return tired_; }
   int count() const override { return count_; }
   int running() const override { return int(jobs_.size()); }
 
@@ -45,6 +48,7 @@ class InstantWorkers : public Workers {
   }
 
   WorkerPool::Finished wait(const Interrupt& interrupted) override {
+    tired_ |= left_-- == 0;
     if ((interrupted && interrupted()) || jobs_.empty()) return {};
     const auto one = jobs_.begin() + rng_.below(uint32_t(jobs_.size()));
     const auto [job, request] = *one;
@@ -62,15 +66,16 @@ class InstantWorkers : public Workers {
     return Outcome{to_text(e), "", 1};
   }
 
+  bool forgiving = false;  // nothing fails
   std::set<std::string> asked;
   int measured = 0, most_ahead = 0;
   double noise = 0;
 
  private:
   // A loss that depends on the genome; some fail.
-  static Outcome answer_to(const std::string& request) {
+  Outcome answer_to(const std::string& request) const {
     const uint64_t hash = hash_text(request);
-    if (hash % 7 == 0) return {"", "time limit", 1};
+    if (hash % 7 == 0 && !forgiving) return {"", "time limit", 1};
     Evaluation e;
     e.metrics = {{"quality", 1 + double(hash % 1000) / 1000},
                  {"params", double(hash / 1000 % 1000)},
@@ -79,19 +84,29 @@ class InstantWorkers : public Workers {
     return {to_text(e), "", double(hash % 3)};
   }
 
-  int count_;
+  int count_, left_;
+  bool tired_ = false;
   Rng rng_;
   std::vector<std::pair<int, std::string>> jobs_;
   std::set<int> done_;
   int last_in_order_ = 0;  // the first individual that is not done
 };
 
-// All that a run file holds, times aside.
-std::string contents(const RunFile& file) {
+// What was bred and kept.
+std::string story(const RunFile& file) {
   std::string text;
   for (auto& c : file.candidates())
     text += fmt::format("{} {} {} {} {}\n", c.generation, c.place, c.genome, c.origin,
                         fmt::join(c.parents, " "));
+  for (auto& g : file.generations())
+    text += fmt::format("{} {} {} {} {} {}\n", g.generation, g.hypervolume, g.evaluated, g.failed,
+                        fmt::join(g.population, " "), fmt::join(g.front, " "));
+  return text;
+}
+
+// All that a run file holds, times aside.
+std::string contents(const RunFile& file) {
+  std::string text = story(file);
   std::map<std::string, std::string> evaluations;
   for (auto& e : file.evaluations()) {
     std::string& line = evaluations[e.genome];
@@ -99,9 +114,6 @@ std::string contents(const RunFile& file) {
     for (auto& [name, value] : e.metrics) line += fmt::format(" {}={}", name, value);
   }
   for (auto& [genome, line] : evaluations) text += genome + line + "\n";
-  for (auto& g : file.generations())
-    text += fmt::format("{} {} {} {} {} {}\n", g.generation, g.hypervolume, g.evaluated, g.failed,
-                        fmt::join(g.population, " "), fmt::join(g.front, " "));
   return text;
 }
 
@@ -111,11 +123,11 @@ struct Run {
 };
 
 Run run(const SearchSettings& settings, Workers& workers, const std::string& path,
-        const Interrupt& interrupted = {}) {
+        const Interrupt& interrupted = {}, bool retry = false) {
   const bool begun = std::filesystem::exists(path);
   RunFile file = begun ? RunFile::open(path) : RunFile::create(path, settings_to_json(settings));
   Search search(settings, small_data());
-  SearchResult result = search.run(file, workers, {}, interrupted);
+  SearchResult result = search.run(file, workers, {}, interrupted, retry);
   return {result, contents(file)};
 }
 
@@ -158,9 +170,8 @@ TEST_CASE("search: stopped and gone on with, at every moment, it comes to the sa
       Run now;
       int starts = 0;
       do {
-        InstantWorkers two(2, uint64_t(starts++));
-        int left = patience;
-        now = run(settings, two, path, [&] { return left-- == 0; });
+        InstantWorkers two(2, uint64_t(starts++), patience);
+        now = run(settings, two, path, [&] { return two.tired(); });
         CHECK(int(two.asked.size()) <= patience + 2);
       } while (now.result.interrupted);
       CHECK(starts == (24 + patience - 1) / patience);
@@ -172,6 +183,70 @@ TEST_CASE("search: stopped and gone on with, at every moment, it comes to the sa
       CHECK(idle.asked.empty());
       CHECK(std::isnan(run(settings, idle, path).result.busy));
     }
+  }
+}
+
+TEST_CASE("search: failures tried again lead where a search without them leads") {
+  TemporaryFolder folder;
+  for (int lag : {kByGenerations, 3}) {
+    SearchSettings settings = small_settings();
+    settings.lag = lag;
+    const std::string calm = folder.file(fmt::format("calm{}", lag));
+    InstantWorkers forgiving(1, 1);
+    forgiving.forgiving = true;
+    CHECK(run(settings, forgiving, calm).result.failed == 0);
+    const std::string expected = story(RunFile::open(calm));
+    for (int patience : {-1, 1, 5}) {
+      const std::string path = folder.file(fmt::format("{}-{}", lag, patience));
+      InstantWorkers harsh(2, 2);
+      const Run failed = run(settings, harsh, path);
+      REQUIRE(failed.result.failed > 1);
+      REQUIRE(story(RunFile::open(path)) != expected);
+      // What fails again changes nothing, and nothing else is trained again.
+      InstantWorkers again(2, 3);
+      CHECK(run(settings, again, path, {}, true).contents == failed.contents);
+      CHECK(int64_t(again.asked.size()) == failed.result.failed);
+      // Without being asked for, nothing is tried again.
+      InstantWorkers idle(2, 0);
+      CHECK(run(settings, idle, path).contents == failed.contents);
+      CHECK(idle.asked.empty());
+
+      Run now;
+      std::set<std::string> trained;
+      do {
+        InstantWorkers two(2, 4, patience);
+        two.forgiving = true;
+        now = run(
+            settings, two, path, [&] { return two.tired(); }, true);
+        for (auto& request : two.asked) {
+          // What was started when it was interrupted is begun twice.
+          if (patience < 0) CHECK(trained.insert(request).second);
+        }
+        // At every moment the file makes sense.
+        check_run(RunFile::open(path).contents(), settings, path);
+      } while (now.result.interrupted);
+      CHECK(story(RunFile::open(path)) == expected);
+      CHECK(now.result.failed == 0);
+      CHECK(now.result.evaluated == 24);
+    }
+  }
+}
+
+TEST_CASE("search: an interrupt is heeded while genomes are bred, and nothing half is kept") {
+  TemporaryFolder folder;
+  SearchSettings settings = small_settings();
+  settings.population = 1000;
+  settings.max_depth = 50;
+  RunFile file = RunFile::create(folder.file("a.run"), settings_to_json(settings));
+  for (int most : {1, 20, 1100}) {  // 1100: while what was bred is recorded
+    int asked = 0;
+    InstantWorkers workers(1, 1);
+    Search search(settings, small_data());
+    const SearchResult result = search.run(file, workers, {}, [&] { return ++asked > most; });
+    CHECK(result.interrupted);
+    CHECK(asked < most + 5);
+    CHECK(workers.asked.empty());
+    CHECK(file.candidates().empty());
   }
 }
 
@@ -246,7 +321,8 @@ TEST_CASE("search: a run of a program that breeds otherwise is not gone on with"
     file.record(std::vector<Candidate>{{0, 0, "11111-11111", {}, "initial"}});
   }
   InstantWorkers workers(1, 1);
-  CHECK_THROWS_WITH_AS(run(settings, workers, path), doctest::Contains("another version"), Error);
+  CHECK_THROWS_WITH_AS(run(settings, workers, path), doctest::Contains("another version"),
+                       RunFileDamaged);
   CHECK(RunFile::open(path).candidates().size() == 1);
 }
 

@@ -177,11 +177,14 @@ TEST_CASE("store: a run file is never overwritten") {
   Folder folder;
   RunFile::create(folder.file("run.db"), "{}");
   CHECK(has(fault_of([&] { RunFile::create(folder.file("run.db"), "{}"); }), "--resume"));
+  CHECK_THROWS_AS(RunFile::create(folder.file("run.db"), "{}"), RunFileExists);
   put(folder.file("text"), "mine");
-  CHECK(has(fault_of([&] { RunFile::create(folder.file("text"), "{}"); }), "--resume"));
+  const std::string fault = fault_of([&] { RunFile::create(folder.file("text"), "{}"); });
+  CHECK(has(fault, "exists already"));
+  CHECK_FALSE(has(fault, "--resume"));
   CHECK(read_file(folder.file("text")) == "mine");
-  CHECK(
-      has(fault_of([&] { RunFile::create("/nonexistent/run.db", "{}"); }), "/nonexistent/run.db"));
+  CHECK(fault_of([&] { RunFile::create("/nonexistent/run.db", "{}"); }) ==
+        "/nonexistent/run.db: there is no folder /nonexistent");
   CHECK(folder.count() == 2);
 }
 
@@ -203,6 +206,78 @@ TEST_CASE("store: what is no run file is refused with its reason") {
   CHECK(has(fault(folder.file("run.db")), "newer version"));
   run_sql(folder.file("run.db"), "PRAGMA user_version = 1; DELETE FROM run");
   CHECK(has(fault(folder.file("run.db")), "damaged"));
+}
+
+TEST_CASE("store: a value of another type, or a row that refers to none, is damage") {
+  Folder folder;
+  const std::string path = folder.file("run.db");
+  auto fault_after = [&](const char* sql) {
+    fs::remove(path);
+    auto run = RunFile::create(path, "{}");
+    Evaluation e;
+    e.genome = "a";
+    e.metrics = {{"m", 1}};
+    e.curve = {{1, 2}};
+    run.record(e);
+    run.record_reference({{"m", 1}});
+    run.record(std::vector<Candidate>{{0, 0, "a", {}, "random"}});
+    run.record(Generation{0, {"a"}, {"a"}, 0.5, 1, 0});
+    run_sql(path, sql);
+    return fault_of([&] { RunFile::open(path).contents(); });
+  };
+  CHECK(fault_after("SELECT 1") == "");
+  CHECK(has(fault_after("UPDATE metrics SET value = 'x'"), "a `value` is no number"));
+  CHECK(has(fault_after("UPDATE reference SET value = x'00'"), "a `value` is no number"));
+  CHECK(has(fault_after("UPDATE curve SET loss = 'x'"), "a `loss` is no number"));
+  CHECK(has(fault_after("UPDATE evaluations SET seconds = 'x'"), "a `seconds` is no number"));
+  CHECK(has(fault_after("UPDATE generations SET hypervolume = 'x'"), "`hypervolume` is no number"));
+  CHECK(has(fault_after("UPDATE candidates SET generation = -1"), "a `generation` is -1"));
+  CHECK(has(fault_after("UPDATE candidates SET place = 4294967296"), "a `place` is 4294967296"));
+  CHECK(has(fault_after("UPDATE evaluations SET status = 'failed'"),
+            "the evaluation of a is failed"));
+  CHECK(has(fault_after("UPDATE evaluations SET failure = 'x'"), "the evaluation of a is ok"));
+  CHECK(has(fault_after("DELETE FROM genomes"), "refers to one of `genomes` that is missing"));
+  CHECK(has(fault_after("DELETE FROM evaluations"), "one of `evaluations` that is missing"));
+  CHECK(has(fault_after("DELETE FROM generations"), "one of `generations` that is missing"));
+  CHECK(has(fault_after("INSERT INTO run VALUES ('{}')"), "settings twice"));
+  CHECK(has(fault_after("DROP TABLE parents"), "damaged: no such table: parents"));
+  CHECK(has(fault_after("DROP TABLE run; CREATE TABLE run (settings); "
+                        "INSERT INTO run VALUES (x'7b7d')"),
+            "a `settings` is no text"));
+}
+
+TEST_CASE("store: what is recorded anew takes with it what followed from what it was") {
+  Folder folder;
+  auto run = RunFile::create(folder.file("run.db"), "{}");
+  Evaluation e;
+  e.genome = "b";
+  e.failure = "killed";
+  run.record(e);
+  const std::vector<Candidate> all{{0, 0, "a", {}, "x"},
+                                   {0, 1, "b", {}, "x"},
+                                   {1, 0, "c", {"a"}, "x"},
+                                   {1, 1, "d", {"a", "b"}, "x"},
+                                   {2, 0, "e", {"d"}, "x"}};
+  run.record(all);
+  for (int g = 0; g < 3; ++g) run.record(Generation{g, {"a"}, {}, 0, 1, 0});
+  e.failure = "";
+  run.record_anew(e, 3, 1);
+  CHECK(run.candidates() == std::vector<Candidate>(all.begin(), all.begin() + 3));
+  CHECK(run.generations().size() == 1);
+  CHECK(run.evaluation("b")->ok());
+  run.record_anew(e, 3, 1);
+  CHECK(run.candidates().size() == 3);
+  // What is bred in their place has no parents left over.
+  run.record(std::vector<Candidate>{{1, 1, "f", {}, "x"}});
+  CHECK(run.candidates().back().parents.empty());
+}
+
+TEST_CASE("store: a file that is deleted under way is said to be gone") {
+  Folder folder;
+  auto run = RunFile::create(folder.file("run.db"), "{}");
+  fs::remove(folder.file("run.db"));
+  CHECK_THROWS_WITH_AS(run.record_reference({{"m", 1}}), doctest::Contains("is gone"), WriteError);
+  CHECK(folder.count() == 0);
 }
 
 TEST_CASE("store: damage is an error, never a crash") {

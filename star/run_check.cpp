@@ -1,0 +1,177 @@
+#include "star/run_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.h"
+#include "star/genome.h"
+#include "star/objectives.h"
+
+namespace star {
+namespace {
+
+class RunCheck {
+ public:
+  RunCheck(const RunContents& run, const SearchSettings& settings, const std::string& name)
+      : run_(run),
+        settings_(settings),
+        name_(name),
+        own_(named_pool(settings.pool)),
+        extended_(extended_pool()) {}
+
+  void all() {
+    reference();
+    evaluations();
+    candidates();
+    for (size_t g = 0; g < run_.generations.size(); ++g) generation(g);
+  }
+
+ private:
+  template <class... Args>
+  void need(bool ok, fmt::format_string<Args...> format, Args&&... args) const {
+    if (ok) return;
+    fail("{}: the run file is damaged: {}", name_,
+         fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  void reference() const {
+    const auto& names = settings_.objectives;
+    if (run_.reference.empty())
+      return need(run_.generations.empty(), "it has generations and no reference point");
+    for (auto& name : names) need(run_.reference.count(name), "the reference point lacks {}", name);
+    for (auto& [name, value] : run_.reference) {
+      need(std::find(names.begin(), names.end(), name) != names.end(),
+           "it has a reference value of {}, which is no objective", name);
+      need(value > 0 && std::isfinite(value), "the reference value of {} is {}", name, value);
+    }
+  }
+
+  // What is trained after the search, under other recipes, may be of the extended pool.
+  void genome(const std::string& text, bool searched) {
+    if (!(searched ? genomes_ : others_).insert(text).second) return;
+    const GenomeCheck own = check(text, own_);
+    if (!searched && !own.valid() && check(text, extended_).valid()) return;
+    need(own.valid(), "`{}` is no genome: {}", shown(text), own.valid() ? "" : own.errors[0]);
+    const size_t depth = parse(text, own_).segments.size();
+    need(
+        !searched || (depth >= size_t(settings_.min_depth) && depth <= size_t(settings_.max_depth)),
+        "{} has {} LIVs, in a search of {}", shown(text), depth, depth_text(settings_));
+  }
+
+  void evaluations() {
+    for (auto& e : run_.evaluations) {
+      const bool searched = e.recipe == "search";
+      genome(e.genome, searched);
+      if (searched) results_[e.genome] = &e;
+      if (!e.ok()) continue;
+      std::vector<std::string> names;
+      if (searched) {
+        names = settings_.objectives;
+        names.push_back("quality");
+        for (auto& [bounded, most] : settings_.bounds) names.push_back(bounded);
+      }
+      for (auto& name : names)
+        need(e.metrics.count(name), "the evaluation of {} lacks {}", e.genome, name);
+      // Without a step of training there is no training loss.
+      for (auto& [name, value] : e.metrics)
+        need(!std::isnan(value) || name == "train_loss",
+             "the evaluation of {} has no number for {}", e.genome, shown(name));
+    }
+  }
+
+  // A generation has no candidates only where the genomes of the pool and depth are used up.
+  void candidates() {
+    std::set<std::string> bred;
+    int generation = 0, place = 0;
+    for (auto& c : run_.candidates) {
+      if (c.generation != generation) place = 0;
+      generation = c.generation;
+      need(c.place == place, "candidate {} of generation {} is missing", place, generation);
+      need(generation < settings_.generations && place < settings_.population,
+           "it has a candidate {} of generation {}, in a search of {} generations of {}", place,
+           generation, settings_.generations, settings_.population);
+      genome(c.genome, true);
+      for (auto& parent : c.parents)
+        need(bred.count(parent),
+             "candidate {} of generation {} was bred from {}, which was not bred", place,
+             generation, shown(parent));
+      need(bred.insert(c.genome).second, "{} was bred twice", c.genome);
+      ++place;
+    }
+  }
+
+  void generation(size_t number) {
+    const Generation& g = run_.generations[number];
+    need(g.generation == int(number), "generation {} is missing", number);
+    need(g.generation < settings_.generations, "it has a generation {}, of {} that were asked for",
+         number, settings_.generations);
+    for (; told_ < run_.candidates.size() && run_.candidates[told_].generation <= g.generation;
+         ++told_) {
+      const std::string& text = run_.candidates[told_].genome;
+      need(results_.count(text), "{} of generation {} has no evaluation", text,
+           run_.candidates[told_].generation);
+      complete_.insert(text);
+    }
+    need(g.evaluated == int64_t(told_),
+         "generation {} was complete with {} candidates, there are {}", number, g.evaluated, told_);
+    need(g.failed >= 0 && g.failed <= g.evaluated,
+         "of the {} candidates of generation {}, {} failed", g.evaluated, number, g.failed);
+    members(g);
+  }
+
+  void members(const Generation& g) const {
+    const size_t expected = std::min(size_t(settings_.population), told_);
+    need(g.population.size() == expected, "generation {} has {} members, it should have {}",
+         g.generation, g.population.size(), expected);
+    bool some = false;
+    for (auto& text : g.population) {
+      need(complete_.count(text), "{} is a member of generation {} and no candidate of it",
+           shown(text), g.generation);
+      some |= results_.at(text)->ok();
+    }
+    for (auto& text : g.front)
+      need(results_.at(text)->ok(), "{} stands in the front of generation {}, and has failed", text,
+           g.generation);
+    need(!some || !g.front.empty(), "generation {} has no front", g.generation);
+  }
+
+  // Of what may be any text, enough to know it by.
+  static std::string shown(const std::string& text) {
+    constexpr size_t kMost = 60;
+    return text.size() <= kMost ? text : text.substr(0, kMost) + "…";
+  }
+
+  const RunContents& run_;
+  const SearchSettings& settings_;
+  const std::string& name_;
+  const Pool own_, extended_;
+  std::set<std::string> genomes_, others_;  // found to be genomes
+  std::map<std::string, const Evaluation*> results_;
+  std::set<std::string> complete_;  // candidates of the generations so far
+  size_t told_ = 0;                 // their number
+};
+
+}  // namespace
+
+void check_run(const RunContents& contents, const SearchSettings& settings,
+               const std::string& name) {
+  RunCheck(contents, settings, name).all();
+}
+
+CheckedRun open_run_file(const std::string& path, bool claim) {
+  RunFile file = RunFile::open(path);
+  if (claim) file.claim();
+  SearchSettings settings;
+  try {
+    settings = settings_from_json(file.settings());
+    named_pool(settings.pool);
+  } catch (const Error& e) {
+    fail("{}: {}", path, e.what());
+  }
+  RunContents contents = file.contents();
+  check_run(contents, settings, path);
+  return {std::move(file), std::move(settings), std::move(contents)};
+}
+
+}  // namespace star
