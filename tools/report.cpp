@@ -4,18 +4,24 @@
 #include <filesystem>
 
 #include "core/file.h"
-#include "tools/command.h"
+#include "tools/output.h"
 #include "tools/report.h"
 #include "tools/report_page.h"
+#include "tools/run_command.h"
 
 namespace star {
 namespace {
 
-// A page that this program wrote may be written anew; any other file is somebody's.
-void require_own_or_absent(const std::string& path) {
+// A page that this program wrote may be written anew; any other file is somebody's. Under the name
+// that follows from that of the run file, so is the page on another run.
+void require_own_or_absent(const std::string& path, const std::string& run_path, bool chosen) {
   if (!std::filesystem::exists(path)) return;
-  require(read_file(path).find("<meta name=\"generator\" content=\"star report\">") < 1000,
-          "{}: exists and is no report; --out gives another name", path);
+  const PageOrigin origin = page_origin(read_file(path));
+  require(origin.report, "{}: exists and is no report; --out gives another name", path);
+  // Pages that name no run are older than that.
+  const std::string run = std::filesystem::path(run_path).filename();
+  require(chosen || origin.run.empty() || origin.run == run,
+          "{}: is the report on another run, {}; --out gives another name", path, origin.run);
 }
 
 std::string name_of(const std::string& path) { return std::filesystem::path(path).filename(); }
@@ -28,13 +34,17 @@ void write_page(const nlohmann::json& document, const std::string& out) {
 
 struct ReportCommand {
   Common common;
-  std::string run_path, out, against;
+  std::string run_path, out, against, config;
 
   void run() const {
     const std::string path = out.empty() ? report_path(run_path) : out;
-    require_own_or_absent(path);
-    nlohmann::json document = report_data(RunFile::open(run_path), name_of(run_path));
-    if (!against.empty()) add_random_search(document, RunFile::open(against), name_of(against));
+    const CheckedRun run = open_run_file(run_path);
+    check_output(path, {run_path, against, config});
+    require_own_or_absent(path, run_path, !out.empty());
+    warn_of_bounds(run_path, run.settings, run.contents);
+    nlohmann::json document = report_data(run.file, name_of(run_path));
+    if (!against.empty())
+      add_random_search(document, open_run_file(against).file, name_of(against));
     write_page(document, path);
     if (common.json)
       print_json({{"report", path}});
@@ -46,12 +56,21 @@ struct ReportCommand {
 }  // namespace
 
 std::string report_path(const std::string& run) {
-  return std::filesystem::path(run).replace_extension(".html");
+  constexpr std::string_view kSuffix = ".run";
+  const std::string name = name_of(run);
+  const bool usual = name.ends_with(kSuffix) && name.size() > kSuffix.size();
+  return (usual ? run.substr(0, run.size() - kSuffix.size()) : run) + ".html";
 }
 
-void write_report(const RunFile& run, const std::string& run_path) {
-  require_own_or_absent(report_path(run_path));
-  write_page(report_data(run, name_of(run_path)), report_path(run_path));
+bool write_report(const RunFile& run, const std::string& run_path,
+                  const std::function<bool()>& interrupted) {
+  const std::string path = report_path(run_path);
+  check_output(path, {run_path});
+  require_own_or_absent(path, run_path, false);
+  const nlohmann::json document = report_data(run, name_of(run_path), interrupted);
+  if (document.is_null()) return false;
+  write_page(document, path);
+  return true;
 }
 
 void declare_report(CLI::App& app) {
@@ -59,11 +78,16 @@ void declare_report(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("report", "Writes one page on a search, finished or running");
   sub->add_option("run", c->run_path, "The run file")->required();
   sub->add_option("--out", c->out,
-                  "The page (default: beside the run file, star.html of star.run)");
+                  "The page (default: beside the run file, star.html of star.run, exp.1.html of "
+                  "exp.1). Another file is never replaced, the report on another run only under a "
+                  "name that is given here");
   sub->add_option("--against", c->against,
                   "The run file of a random search under the same settings, to compare with");
   c->common.declare(*sub);
-  sub->callback([c] { c->run(); });
+  sub->callback([c, sub] {
+    c->config = config_file(*sub);
+    c->run();
+  });
 }
 
 }  // namespace star

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace star {
 
@@ -10,5 +11,12 @@ namespace star {
 // document stands as text in its own. Text of the document cannot end that place early or become
 // markup.
 std::string report_page(const nlohmann::json& document);
+
+// What a file says of itself in the head of a report.
+struct PageOrigin {
+  bool report = false;  // it is one
+  std::string run;      // the name of the run file; empty where none is said
+};
+PageOrigin page_origin(std::string_view page);
 
 }  // namespace star

@@ -9,9 +9,7 @@
 namespace star {
 
 Run open_run(const std::string& path, bool write) {
-  RunFile file = RunFile::open(path);
-  if (write) file.claim();
-  SearchSettings settings = settings_from_json(file.settings());
+  auto [file, settings, contents] = open_run_file(path, write);
   DataOptions source{settings.data_path, settings.task};
   auto data = source.open(settings.sizes.seq, settings.seed);
   require(data->identity() == settings.data_identity,
@@ -23,7 +21,17 @@ Run open_run(const std::string& path, bool write) {
                "star: warning: the search began with {} and OpenBLAS {}, here they are {} and {}: "
                "losses will differ in their last digits\n",
                settings.cpu_target, settings.blas_core, target, blas);
-  return {path, std::move(file), std::move(settings), std::move(data)};
+  return {path, std::move(file), std::move(settings), std::move(contents), std::move(data)};
+}
+
+void warn_of_bounds(const std::string& path, const SearchSettings& settings,
+                    const RunContents& contents) {
+  const std::string broken = broken_bounds(settings, last_front(settings, contents));
+  if (!broken.empty()) fmt::print(stderr, "star: warning: {}: {}\n", path, broken);
+}
+
+nlohmann::json feasible_json(const std::vector<FrontMember>& front) {
+  return front.empty() ? nlohmann::json() : nlohmann::json(nearest_to_bounds(front) == nullptr);
 }
 
 void RunCommand::declare(CLI::App& app) {
@@ -48,6 +56,7 @@ void RunCommand::declare_trainings(CLI::App& app) {
 
 void RunCommand::open() {
   run.emplace(open_run(path, trains));
+  warn_of_bounds(path, settings(), run->contents);
   if (seed_option_->count() == 0) common.seed = settings().seed;
   if (device_option_->count() > 0) run->settings.device = common.device;
   check_device(settings().device);
@@ -62,8 +71,8 @@ std::vector<Subject> RunCommand::subjects(const std::vector<std::string>& genome
   std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) {
     return metric_of(*a.searched, first) < metric_of(*b.searched, first);
   });
-  require(!all.empty(), "{}: the search has no front yet; {}", path,
-          "star search --resume goes on with it");
+  require(!all.empty(), "{}: the search has no front yet; star search --resume {} goes on with it",
+          path, shell_word(path));
   return all;
 }
 
@@ -134,7 +143,7 @@ std::vector<Evaluation> RunCommand::work_on(const std::vector<Trial>& trials,
   options.workers = count;
   // Of memory alone: how long it takes is what was asked for.
   options.limits.memory_bytes =
-      memory_mib ? uint64_t(*memory_mib * (1 << 20)) : settings().limits.memory_bytes;
+      memory_mib ? memory_limit(*memory_mib) : settings().limits.memory_bytes;
   options.retry = retry;
   options.progress = [&](int64_t done, int64_t total) {
     if (!bar) bar.emplace(common.quiet, what, total);

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "star/front.h"
 #include "star/statistics.h"
 #include "star/trial.h"
 #include "tools/command.h"
@@ -14,12 +15,20 @@ struct Run {
   std::string path;
   RunFile file;
   SearchSettings settings;
+  RunContents contents;  // when it was opened
   std::unique_ptr<Dataset> data;
 };
 
-// Error: no run file, or its data is no longer what the search began with. Warns where the
-// processor is another one. `write`: as this run's only writer (RunFile::claim).
+// Error: no run file, a damaged one, or its data is no longer what the search began with. Warns
+// where the processor is another one. `write`: as this run's only writer (RunFile::claim).
 Run open_run(const std::string& path, bool write);
+
+// A line on standard error where no member of the last front keeps the bounds of the search.
+void warn_of_bounds(const std::string& path, const SearchSettings& settings,
+                    const RunContents& contents);
+
+// Whether a member of a front keeps the bounds; null where nothing is in it.
+nlohmann::json feasible_json(const std::vector<FrontMember>& front);
 
 // A genome to compare.
 struct Subject {
@@ -41,7 +50,7 @@ struct RunCommand {
 
   void declare(CLI::App& app);
   void declare_trainings(CLI::App& app);  // for those that train
-  // What is left open on the command line is as in the run.
+  // What is left open on the command line is as in the run. Warns of a front that keeps no bounds.
   void open();
   const SearchSettings& settings() const { return run->settings; }
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
-#include "star/search_settings.h"
-#include "star/store.h"
+#include "star/front.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
 
@@ -20,10 +20,13 @@ struct RunSummary {
   SearchSettings settings;
   std::vector<Generation> generations;
   int64_t evaluated = 0, failed = 0;
-  double best = std::nan("");  // least first objective in the last front
-  std::map<std::string, Evaluation> front;
+  std::vector<FrontMember> front;  // of the last generation, by the first objective
 
   bool complete() const { return int(generations.size()) >= settings.generations; }
+  double best() const {
+    return front.empty() ? std::nan("") : front[0].objectives.at(settings.objectives[0]);
+  }
+  bool feasible() const { return !nearest_to_bounds(front); }
   double hypervolume() const {
     return generations.empty() ? std::nan("") : generations.back().hypervolume;
   }
@@ -32,20 +35,17 @@ struct RunSummary {
 RunSummary summary_of(const std::string& path) {
   RunSummary run;
   run.path = path;
-  const RunFile file = RunFile::open(path);
-  run.settings = settings_from_json(file.settings());
-  require(!run.settings.objectives.empty(), "{}: the run file names no objective", path);
-  run.generations = file.generations();
-  for (auto& e : file.evaluations()) {
-    if (e.recipe != "search") continue;
+  CheckedRun checked = open_run_file(path);
+  run.settings = std::move(checked.settings);
+  run.front = last_front(run.settings, checked.contents);
+  run.generations = std::move(checked.contents.generations);
+  // What candidates were bred and forgotten again before (search --retry) is none of the search.
+  std::set<std::string> bred;
+  for (auto& c : checked.contents.candidates) bred.insert(c.genome);
+  for (auto& e : checked.contents.evaluations) {
+    if (e.recipe != "search" || !bred.count(e.genome)) continue;
     ++run.evaluated;
     run.failed += !e.ok();
-    if (run.generations.empty()) continue;
-    auto& front = run.generations.back().front;
-    if (std::find(front.begin(), front.end(), e.genome) == front.end()) continue;
-    auto value = e.metrics.find(run.settings.objectives.at(0));
-    if (value != e.metrics.end() && !(value->second >= run.best)) run.best = value->second;
-    run.front[e.genome] = e;
   }
   return run;
 }
@@ -70,7 +70,8 @@ nlohmann::json json_of(const RunSummary& run) {
           {"evaluated", run.evaluated},
           {"failed", run.failed},
           {"hypervolume", run.hypervolume()},
-          {"best", run.best}};
+          {"best", run.best()},
+          {"feasible", feasible_json(run.front)}};
 }
 
 struct RunsCommand {
@@ -132,8 +133,8 @@ struct RunsCommand {
       table.add({data_of(s), fmt::format("{} of {}", s.algorithm, s.population), depth_text(s),
                  fmt::format("{} of {}", run.generations.size(), s.generations),
                  fmt::to_string(run.evaluated), fmt::to_string(run.failed),
-                 fixed(run.hypervolume(), 4), first + " " + metric_text(first, run.best),
-                 run.path});
+                 fixed(run.hypervolume(), 4), first + " " + metric_text(first, run.best()),
+                 run.feasible() ? run.path : run.path + "  (no candidate keeps the bounds)"});
     }
     if (any) fmt::print("{}", table.text());
     for (auto& run : runs)
@@ -141,7 +142,9 @@ struct RunsCommand {
   }
 
   std::string how_to_go_on(const RunSummary& run) const {
-    return run.complete() ? "" : fmt::format("{} search --resume {}", program, run.path);
+    return run.complete()
+               ? ""
+               : fmt::format("{} search --resume {}", shell_word(program), shell_word(run.path));
   }
 
   void show(const RunSummary& run) const {
@@ -167,44 +170,33 @@ struct RunsCommand {
       print_front(run);
     }
     if (!run.complete()) fmt::print("\ngo on     {}\n", how_to_go_on(run));
-    fmt::print("{}report    {} report {}\n", run.complete() ? "\n" : "", program, run.path);
-  }
-
-  static std::vector<const Evaluation*> sorted_front(const RunSummary& run) {
-    std::vector<const Evaluation*> front;
-    for (auto& [genome, e] : run.front) front.push_back(&e);
-    auto first = [&](const Evaluation* e) { return objective(*e, run.settings.objectives.at(0)); };
-    std::stable_sort(front.begin(), front.end(),
-                     [&](auto* a, auto* b) { return first(a) < first(b); });
-    return front;
-  }
-
-  static double objective(const Evaluation& e, const std::string& name) {
-    auto value = e.metrics.find(name);
-    return value == e.metrics.end() || std::isnan(value->second) ? HUGE_VAL : value->second;
+    fmt::print("{}report    {} report {}\n", run.complete() ? "\n" : "", shell_word(program),
+               shell_word(run.path));
   }
 
   static void print_front(const RunSummary& run) {
     std::vector<std::string> head = run.settings.objectives;
     head.push_back("genome");
     Table table(head);
-    for (const Evaluation* e : sorted_front(run)) {
+    for (auto& member : run.front) {
       std::vector<std::string> cells;
       for (auto& name : run.settings.objectives)
-        cells.push_back(metric_text(name, objective(*e, name)));
-      cells.push_back(e->genome);
+        cells.push_back(metric_text(name, member.objectives.at(name)));
+      cells.push_back(member.genome + (member.violation > 0 ? "  breaks the bounds" : ""));
       table.add(std::move(cells));
     }
     fmt::print("{}", table.text());
+    const std::string broken = broken_bounds(run.settings, run.front);
+    if (!broken.empty()) fmt::print("\n{}\n", broken);
   }
 
   void show_json(const RunSummary& run) const {
     nlohmann::json json = json_of(run), front = nlohmann::json::array();
-    for (const Evaluation* e : sorted_front(run)) {
-      nlohmann::json objectives;
-      for (auto& name : run.settings.objectives) objectives[name] = objective(*e, name);
-      front.push_back({{"genome", e->genome}, {"objectives", objectives}, {"metrics", e->metrics}});
-    }
+    for (auto& m : run.front)
+      front.push_back({{"genome", m.genome},
+                       {"objectives", m.objectives},
+                       {"metrics", m.metrics},
+                       {"violation", m.violation}});
     json["hypervolume"] = nlohmann::json::array();
     for (auto& g : run.generations) json["hypervolume"].push_back(g.hypervolume);
     json["front"] = front;

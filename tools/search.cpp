@@ -1,6 +1,7 @@
 // star search: the main job.
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "star/device.h"
 #include "star/search.h"
@@ -20,7 +21,7 @@ struct SearchCommand {
   std::string out, resume, depth = "8", objectives = "quality,params", preset;
   std::vector<std::string> bounds, hv_reference;
   int lag = 0, workers = 0;
-  bool steady = false;
+  bool steady = false, retry = false;
   double memory_mib = double(SearchSettings().limits.memory_bytes) / (1 << 20);
 
   void run() {
@@ -29,10 +30,15 @@ struct SearchCommand {
   }
 
  private:
-  static std::string free_path() {
+  // Another search may begin at the same moment and take the name first.
+  RunFile create_under_free_name(std::string& path) const {
     for (int i = 1;; ++i) {
-      std::string path = i == 1 ? "star.run" : fmt::format("star-{}.run", i);
-      if (!std::filesystem::exists(path)) return path;
+      path = i == 1 ? "star.run" : fmt::format("star-{}.run", i);
+      try {
+        return RunFile::create(path, settings_to_json(settings));
+      } catch (const RunFileExists&) {
+        // The next one.
+      }
     }
   }
 
@@ -41,8 +47,9 @@ struct SearchCommand {
     std::unique_ptr<Dataset> dataset = data.open(model.length, common.seed, "source");
     fill(*dataset);
     Search search(settings, *dataset);  // refuses bad settings before a file appears
-    std::string path = out.empty() ? free_path() : out;
-    RunFile file = RunFile::create(path, settings_to_json(settings));
+    std::string path = out;
+    RunFile file = out.empty() ? create_under_free_name(path)
+                               : RunFile::create(path, settings_to_json(settings));
     go(search, file, path);
   }
 
@@ -78,9 +85,9 @@ struct SearchCommand {
     settings.device = common.device;
     settings.cpu_target = cpu_backend().target;
     settings.blas_core = blas_core();
-    settings.limits.memory_bytes = uint64_t(memory_mib * (1 << 20));
+    settings.limits.memory_bytes = memory_limit(memory_mib);
     settings.limits.wall_seconds =
-        settings.limits.cpu_seconds > 0 ? 10 * settings.limits.cpu_seconds : 0;
+        std::min(10 * settings.limits.cpu_seconds, std::numeric_limits<double>::max());
   }
 
   std::pair<int, int> parse_depth() const {
@@ -103,16 +110,28 @@ struct SearchCommand {
     if (!common.quiet)
       fmt::print(stderr, "star: {} generations of {}, {} worker{}, run file {}\n",
                  settings.generations, settings.population, count, count == 1 ? "" : "s", path);
-    std::string onward = fmt::format("{} search --resume {}", program, shell_word(path));
+    std::string onward =
+        fmt::format("{} search --resume {}", shell_word(program), shell_word(path));
     SearchResult result;
     try {
       result = search_with(search, file, *crew);
+    } catch (const RunFileDamaged&) {
+      throw;
     } catch (const Error& e) {  // the disk is full, no process can be had
+      if (!is_run_file(path)) throw Failure(fmt::format("{}; what was found is lost", e.what()));
       throw Failure(fmt::format("{}; what was found is kept, go on with: {}", e.what(), onward));
     }
-    if (result.interrupted) throw Interrupted(fmt::format("interrupted; go on with: {}", onward));
-    const std::string report = report_on(file, path);
+    const bool kept = is_run_file(path);
+    if (result.interrupted)
+      throw Interrupted(kept
+                            ? fmt::format("interrupted; go on with: {}", onward)
+                            : fmt::format("interrupted; {} is gone, what was found is lost", path));
+    const std::string report = report_on(file, path, onward);
     common.json ? print_result_json(result, path, report) : print_text(result, path, report);
+    if (!kept)
+      throw Failure(fmt::format("{}: the run file is gone: it was deleted or moved", path));
+    const std::string broken = broken_bounds(settings, result.front);
+    if (!broken.empty()) throw Failure(broken);
     if (!result.front.empty()) return;
     for (auto& e : file.evaluations())
       if (!e.ok())
@@ -129,14 +148,17 @@ struct SearchCommand {
                              std::isnan(p.best) ? "-" : fmt::format("{:.4f}", p.best),
                              p.hypervolume, p.failed ? fmt::format("  {} failed", p.failed) : ""));
     };
-    return search.run(file, crew, show, [] { return interrupted(); });
+    return search.run(
+        file, crew, show, [] { return interrupted(); }, retry);
   }
 
   // The name of the page; empty, after a warning, where it could not be written: the run is safe.
-  static std::string report_on(const RunFile& file, const std::string& path) {
+  static std::string report_on(const RunFile& file, const std::string& path,
+                               const std::string& onward) {
     try {
-      write_report(file, path);
-      return report_path(path);
+      if (write_report(file, path, [] { return interrupted(); })) return report_path(path);
+      throw Interrupted(
+          fmt::format("interrupted when the search was complete; its result, again: {}", onward));
     } catch (const Error& e) {
       fmt::print(stderr, "star: warning: no report: {}\n", e.what());
       return "";
@@ -147,7 +169,10 @@ struct SearchCommand {
                          const std::string& report) const {
     nlohmann::json front = nlohmann::json::array();
     for (auto& m : r.front)
-      front.push_back({{"genome", m.genome}, {"objectives", m.objectives}, {"metrics", m.metrics}});
+      front.push_back({{"genome", m.genome},
+                       {"objectives", m.objectives},
+                       {"metrics", m.metrics},
+                       {"violation", m.violation}});
     print_json({{"run", path},
                 {"report", report},
                 {"generations", r.generations},
@@ -156,6 +181,7 @@ struct SearchCommand {
                 {"hypervolume", r.hypervolume},
                 {"busy", r.busy},
                 {"command", reproducing_command(settings, path, program)},
+                {"feasible", feasible_json(r.front)},
                 {"front", front}});
   }
 
@@ -177,14 +203,15 @@ struct SearchCommand {
     for (auto& m : r.front) {
       for (auto& name : settings.objectives)
         fmt::print("{:{}.{}f}", m.objectives.at(name), width(name), places(name));
-      fmt::print("  {}\n", m.genome);
+      fmt::print("  {}{}\n", m.genome, m.violation > 0 ? "  breaks the bounds" : "");
     }
     if (r.front.empty()) return;
-    std::string run = shell_word(path);
-    fmt::print("\nrun file    {}\ntrain one   {} train {} --out best.safetensors\n", run, program,
-               run);
+    const std::string run = shell_word(path), star = shell_word(program);
+    fmt::print("\nrun file    {}\n", run);
+    if (!nearest_to_bounds(r.front))
+      fmt::print("train one   {} train {} --out best.safetensors\n", star, run);
     bool named = settings.pool == "paper" || settings.pool == "extended";
-    fmt::print("read one    {} genome show '{}' --pool {}\n", program, r.front[0].genome,
+    fmt::print("read one    {} genome show '{}' --pool {}\n", star, r.front[0].genome,
                named ? settings.pool : run);
     fmt::print("run again   {}\n", reproducing_command(settings, path, program));
     if (!report.empty()) fmt::print("report      {}\n", report);
@@ -202,6 +229,10 @@ void declare_search(CLI::App& app) {
   sub->add_option("--out", c->out, "The run file (default star.run, or the first free star-N.run)");
   sub->add_option("--resume", c->resume, "Goes on with a run file, under the settings it holds")
       ->excludes("--out");
+  sub->add_flag("--retry", c->retry,
+                "With --resume: tries failed candidates again; where one succeeds, what was bred "
+                "since is bred anew, and only what the run file has no result of is trained")
+      ->needs("--resume");
   c->data.declare(*sub);
   c->model.declare(*sub);
   sub->add_option("--depth", c->depth, "LIVs of a genome, or a range such as 6-10")

@@ -2,13 +2,11 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 
 #include "core/file.h"
 #include "star/checkpoint.h"
 #include "star/compiler.h"
-#include "star/search_settings.h"
-#include "star/store.h"
+#include "star/front.h"
 #include "tools/command.h"
 
 namespace star {
@@ -23,19 +21,15 @@ struct Train {
 
   // A run file stands for the front's genome of the best quality, trained on the run's data.
   void take_from_run() {
-    RunFile run = RunFile::open(genome);
-    SearchSettings settings = settings_from_json(run.settings());
-    std::vector<Generation> generations = run.generations();
-    double best = std::numeric_limits<double>::infinity();
-    std::string path = genome;
-    if (!generations.empty())
-      for (auto& member : generations.back().front) {
-        double quality = run.evaluation(member)->metrics.at("quality");
-        if (quality >= best) continue;
-        best = quality;
-        genome = member;
-      }
-    require(std::isfinite(best), "{}: the search has no front yet", path);
+    const CheckedRun run = open_run_file(genome);
+    const SearchSettings& settings = run.settings;
+    const std::vector<FrontMember> front = last_front(settings, run.contents);
+    require(!front.empty(), "{}: the search has no front yet", genome);
+    const std::string broken = broken_bounds(settings, front);
+    require(broken.empty(), "{}: {}", genome, broken);
+    genome = std::min_element(front.begin(), front.end(), [](auto& a, auto& b) {
+               return a.metrics.at("quality") < b.metrics.at("quality");
+             })->genome;
     model.pool = settings.pool;
     if (data.path.empty() && data.task.empty()) data = {settings.data_path, settings.task};
   }

@@ -239,12 +239,12 @@ def changed(tmp, name, *statements):
 def check_hostile(browser, tmp):
     """Text of the file is text of the page, whatever it says; what is missing is a dash."""
     path = changed(tmp, "hostile",
-                   ("UPDATE genomes SET genome = ? WHERE id = 2", HOSTILE),
                    ("UPDATE evaluations SET status = 'failed', failure = ? WHERE genome = 2", HOSTILE),
                    ("UPDATE candidates SET origin = ? WHERE generation = 1", HOSTILE),
-                   ("UPDATE metrics SET value = NULL WHERE evaluation = 1",),
+                   ("UPDATE metrics SET value = NULL WHERE evaluation = 1 AND name = 'train_loss'",),
+                   ("DELETE FROM metrics WHERE evaluation = 1 AND name = 'flops'",),
                    ("DELETE FROM curve WHERE evaluation = 3",),
-                   ("UPDATE members SET front = 1",),
+                   ("UPDATE members SET front = (genome != 2)",),
                    ("UPDATE generations SET hypervolume = NULL WHERE generation = 1",))
     page = open_report(browser, path)
     assert page.evaluate("document.title").startswith("hostile.run")
@@ -267,6 +267,22 @@ def check_unfinished(browser, tmp):
     more = [(f"DELETE FROM {table}",) for table in ("curve", "metrics", "evaluations", "parents", "candidates", "reference")]
     page = open_report(browser, changed(tmp, "empty", *tables, *more))
     assert "0 of 3" in page.evaluate("document.getElementById('summary').innerText")
+
+
+def check_bounds(browser, tmp):
+    """A front in which nothing keeps the bounds is marked; one in which something does is not."""
+    for most, broken in ((10, True), (10**9, False)):
+        path = changed(tmp, f"bound-{most}", (
+            "UPDATE run SET settings = replace(settings, '\"bounds\": {}', '\"bounds\": {\"params\": ' || ? || '}')", most))
+        done = subprocess.run([STAR, "report", path], capture_output=True, text=True)
+        assert done.returncode == 0 and ("keeps the bounds" in done.stderr) == broken, done
+        page = browser.open(done.stdout.strip())
+        assert page.complaints() == [], page.complaints()
+        assert page.evaluate("byId('warning').hidden") != broken
+        assert ("No candidate keeps the bounds" in page.evaluate("document.body.innerText")) == broken
+        marks = page.evaluate("document.querySelectorAll('#genomes-table .failure').length")
+        assert marks == (page.evaluate("frontOf(lastGeneration).length") if broken else 0), marks
+        assert page.evaluate("byId('genome-body').textContent").count("Breaks the bounds: parameters at most 10.") == broken
 
 
 def check_objectives(browser, tmp):
@@ -310,6 +326,7 @@ def main():
         check("against random search", lambda: check_against(browser, tmp, objectives))
         check("hostile text", lambda: check_hostile(browser, tmp))
         check("unfinished runs", lambda: check_unfinished(browser, tmp))
+        check("bounds", lambda: check_bounds(browser, tmp))
         check("one and four objectives", lambda: check_objectives(browser, tmp))
         check("network", lambda: check_network(page))
     return 1 if failures else 0

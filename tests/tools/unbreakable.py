@@ -170,14 +170,14 @@ def check_full_disk(tmp, expected):
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         running = start(*args, "--out", path, preexec_fn=limited)
         _, err = running.communicate(timeout=600)
-        assert running.returncode in (1, 2) and len(err.strip().splitlines()) == 1, (limit, running.returncode, err)
+        assert running.returncode == 1 and len(err.strip().splitlines()) == 1, (limit, running.returncode, err)
         assert path in err, err
         stages.add(os.path.exists(path))
         if os.path.exists(path):
             assert f"go on with: {STAR} search --resume {path}" in err, err
             found = json.loads(star("search", "--resume", path, "--json", "--quiet"))
             assert found["front"] == result["front"] and contents(path) == whole, limit
-        assert not [f for f in os.listdir(tmp) if f.startswith(os.path.basename(path) + ".new")], os.listdir(tmp)
+        assert not [f for f in os.listdir(tmp) if f.startswith(os.path.basename(path) + ".tmp")], os.listdir(tmp)
     assert stages == {True, False}, stages
     check_small_disk(tmp, args, size, whole)
 
@@ -270,6 +270,97 @@ def check_strange_files(tmp, expected):
     assert contents(tmp + "/whole-0.run") == whole
 
 
+def changed(tmp, name, *statements):
+    """A copy of a good run, changed by SQL with SQLite's defaults: foreign keys are not looked at."""
+    path = f"{tmp}/{name}.run"
+    shutil.copy(tmp + "/whole-0.run", path)
+    db = sqlite3.connect(path)
+    for statement in statements:
+        db.execute(statement)
+    db.commit()
+    db.close()
+    return path
+
+
+def check_retry(tmp, expected):
+    """A failure that was none of the candidate's is tried again, and the search comes to where it would have come."""
+    _, _, result, whole = expected["by generations"]
+    path = changed(tmp, "retry", "UPDATE evaluations SET status = 'failed', failure = 'killed by SIGKILL (Killed)' "
+                   "WHERE genome = (SELECT genome FROM candidates WHERE generation = 1 AND place = 2)",
+                   "DELETE FROM metrics WHERE evaluation IN (SELECT id FROM evaluations WHERE status = 'failed')",
+                   "DELETE FROM members WHERE generation > 0", "DELETE FROM generations WHERE generation > 0",
+                   "DELETE FROM parents WHERE generation > 1", "DELETE FROM candidates WHERE generation > 1")
+    kept = path + ".copy"
+    shutil.copy(path, kept)
+    found = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+    assert found["failed"] == 1 and contents(path) != whole, found
+    for again in (path, kept):  # after the search has gone on from the failure, and at once
+        found = json.loads(star("search", "--resume", again, "--retry", "--json", "--quiet"))
+        assert found["failed"] == 0 and found["front"] == result["front"], found
+        now = contents(again)
+        for table in ("candidates", "parents", "generations", "members", "reference"):
+            assert now[table] == whole[table], table
+        assert set(now["evaluations"]) >= set(whole["evaluations"])
+        assert json.loads(star("runs", again, "--json"))["evaluated"] == 24
+    assert contents(kept) == whole
+    assert "--resume" in star("search", "--retry", status=2)
+
+
+def check_standing_still(tmp):
+    """Time in which a worker, or all of the search, was stopped is not its own."""
+    for whom in ("worker", "group"):
+        path = f"{tmp}/still-{whom}.run"
+        # Half a second of processor time, hence five of the clock.
+        args = SEARCH + ["--steps", "150", "--timeout", "0.5", "--workers", "1", "--population", "2", "--generations", "1"]
+        running = start(*args, "--out", path)
+        stopped = False
+        while not stopped:
+            assert running.poll() is None, running.communicate()
+            for pid in workers_of(running.pid):
+                try:
+                    if whom == "group":
+                        os.killpg(running.pid, signal.SIGSTOP)
+                    else:
+                        os.kill(pid, signal.SIGSTOP)
+                    time.sleep(0.05)
+                    with open(f"/proc/{pid}/stat") as f:
+                        stopped = f.read().rsplit(")", 1)[1].split()[0] == "T"
+                except OSError:
+                    pass
+                if not stopped and whom == "group":
+                    os.killpg(running.pid, signal.SIGCONT)
+        time.sleep(7)
+        os.killpg(running.pid, signal.SIGCONT)
+        out, err = running.communicate(timeout=600)
+        assert running.returncode == 0 and json.loads(out)["failed"] == 0, (whom, out, err)
+
+
+def check_breeding(tmp):
+    """A signal is heeded while a large population is bred, also when it is bred again."""
+    path = tmp + "/large.run"
+    running = start(*SEARCH, "--population", "65536", "--depth", "1000", "--out", path)
+    while not os.path.exists(path):
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(signal.SIGTERM)
+    _, err = running.communicate(timeout=600)
+    assert running.returncode == 130 and f"go on with: {STAR} search --resume {path}" in err, (running.returncode, err)
+    with sqlite3.connect(path) as run:
+        assert run.execute("SELECT count(*) FROM candidates").fetchall() == [(0,)]
+
+
+def check_gone(tmp):
+    """A run file that is deleted under way is not said to be kept."""
+    path = tmp + "/gone.run"
+    running = start(*SEARCH, "--generations", "999", "--out", path)
+    while not workers_of(running.pid):
+        assert running.poll() is None
+    os.remove(path)
+    _, err = running.communicate(timeout=600)
+    assert running.returncode == 1 and "is gone" in err and "kept" not in err and "lost" in err, (running.returncode, err)
+    assert len(err.strip().splitlines()) == 1 and not os.path.exists(path), err
+
+
 def check_interrupt(tmp, expected):
     """What the last line says to type can be typed."""
     args, seconds, result, whole = expected["with a lag"]
@@ -314,7 +405,11 @@ def main():
                   ("full disk", lambda: check_full_disk(tmp, expected)),
                   ("read only", lambda: check_read_only(tmp, expected)),
                   ("second supervisor", lambda: check_second_supervisor(tmp, expected)),
-                  ("strange files", lambda: check_strange_files(tmp, expected))]
+                  ("strange files", lambda: check_strange_files(tmp, expected)),
+                  ("retry", lambda: check_retry(tmp, expected)),
+                  ("standing still", lambda: check_standing_still(tmp)),
+                  ("breeding", lambda: check_breeding(tmp)),
+                  ("gone", lambda: check_gone(tmp))]
         for name, check in checks:
             try:
                 check()

@@ -19,11 +19,13 @@ function showGenome() {
     [element("dt", {}, quantity(name).title), element("dd", {}, valueText(genome, name))]);
   if (typeof seconds === "number")
     figures.push([element("dt", {}, "Evaluated in"), element("dd", {}, `${fixed(1)(seconds)} s`)]);
+  const broken = brokenBounds(genome);
   byId("genome-body").replaceChildren(
     element("p", {}, baselineName.has(genome) ? element("strong", {}, baselineName.get(genome)) : "",
       element("code", { class: "text" }, text)),
     element("p", { class: "quiet" }, bornText(genome), placeText(genome)),
     ...(status === "failed" ? [element("p", { class: "failure" }, `Failed: ${failure}`)] : []),
+    ...(broken.length > 0 ? [element("p", { class: "failure" }, `Breaks the bounds: ${broken.join(", ")}.`)] : []),
     ...(status === "waiting" ? [element("p", { class: "quiet" }, "Not evaluated yet.")] : []),
     backbone(genome),
     element("dl", { class: "figures" }, figures));

@@ -37,7 +37,8 @@ const columns = [
   { name: "origin", head: "By", value: (genome) => candidateOf.get(genome)?.origin ?? "",
     cell: (genome) => candidateOf.get(genome)?.origin ?? "baseline" },
   { name: "genome", head: "Genome", value: nameOf,
-    cell: (genome) => element("span", { class: "named" }, strip(genome), element("code", {}, nameOf(genome))) },
+    cell: (genome) => element("span", { class: "named" }, strip(genome), element("code", {}, nameOf(genome)),
+      brokenBounds(genome).length > 0 ? element("span", { class: "failure" }, "breaks the bounds") : "") },
 ];
 
 function drawGenomes() {

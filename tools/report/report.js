@@ -27,6 +27,13 @@ function evaluatedBy(g) {
   return found;
 }
 
+// What a genome breaks of the bounds of the search: "params at most 10,000".
+function brokenBounds(genome) {
+  return Object.entries(report.settings.bounds)
+    .filter(([name, most]) => (metric(genome, name) ?? -Infinity) > most)
+    .map(([name, most]) => `${quantity(name).title.toLowerCase()} at most ${quantity(name).text(most)}`);
+}
+
 const frontOf = (g) => report.generations[g]?.front ?? [];
 const populationOf = (g) => report.generations[g]?.population ?? [];
 

@@ -14,6 +14,9 @@ function startSummary() {
   byId("title").textContent = title;
   byId("subtitle").textContent = [`${s.algorithm} on ${dataName(s)}`, depthText(s), `width ${s.width}`,
     count(s.steps, "training step"), `seed ${s.seed}`].join(" · ");
+  const front = frontOf(lastGeneration);
+  byId("warning").hidden = front.length === 0 || front.some((genome) => brokenBounds(genome).length === 0);
+  byId("warning").textContent = "No candidate keeps the bounds of this search: its front is of those that come nearest.";
   byId("summary").replaceChildren(...tiles().map(([label, value, note]) =>
     element("div", {}, element("span", { class: "quiet" }, label), element("strong", {}, value),
       element("span", { class: "quiet" }, note))));
