@@ -1,6 +1,7 @@
 #include "star/sqlite.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <limits>
 #include <new>
@@ -35,6 +36,9 @@ void Connection::fail_with(int code) const {
             fmt::format("{}: the run file is gone: it was deleted or moved meanwhile", path_));
       fail("{}: the run file cannot be written", path_);
     case SQLITE_CANTOPEN:
+      if (int reason = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
+          reason == ENOSPC || reason == EDQUOT || reason == EMFILE || reason == ENFILE)
+        throw WriteError(fmt::format("{}: {}", path_, std::strerror(reason)));
       fail("{}: neither it nor a journal beside it can be opened for writing", path_);
     case SQLITE_IOERR:
       if (int reason = handle_ ? sqlite3_system_errno(handle_.get()) : 0)
