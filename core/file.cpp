@@ -61,10 +61,11 @@ std::string read_file(const std::string& path) {
   require(::fstat(file.fd, &info) == 0, "{}: {}", path, std::strerror(errno));
   require(S_ISREG(info.st_mode), "{}: not a regular file", path);
 
-  std::string text(size_t(info.st_size), '\0');
+  // One byte beyond the expected end tells a file that grows from one that is complete, without
+  // taking its size twice.
+  std::string text(size_t(info.st_size) + 1, '\0');
   size_t used = 0;
   while (true) {
-    // One byte beyond the expected end tells a file that grows from one that is complete.
     if (used == text.size()) text.resize(used + std::max<size_t>(used / 2, 1));
     ssize_t n = ::read(file.fd, text.data() + used, text.size() - used);
     if (n < 0 && errno == EINTR) continue;

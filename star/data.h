@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,9 @@ class Dataset {
   // began.
   virtual std::string identity() const = 0;
 
+  // The files that it was read from, which nothing must be written over.
+  virtual std::vector<std::string> files() const { return {}; }
+
   // Names of what is reported apart; one name where there is nothing to tell apart.
   virtual std::vector<std::string> parts() const = 0;
 
@@ -42,8 +46,15 @@ class Dataset {
   // The batch of a training step: it depends on the arguments only.
   virtual Batch train_batch(uint64_t seed, int64_t step, int sequences) const = 0;
 
-  // What a split is judged by, at most `batches` batches of full length: the same for every model.
-  virtual std::vector<Batch> evaluation(Split split, int sequences, int batches = 64) const = 0;
+  // Whether a token is a byte of text, so that a loss in bits is one in bits a byte.
+  virtual bool tokens_are_bytes() const = 0;
+
+  // A split as sequences that models are judged by, the same for every model: numbers of some that
+  // stand for the whole of it and hold about so many tokens, or of all; 0: all.
+  virtual std::vector<int64_t> sample(Split split, int64_t tokens) const = 0;
+
+  // The sequences of these numbers.
+  virtual Batch evaluation(Split split, std::span<const int64_t> numbers) const = 0;
 };
 
 }  // namespace star

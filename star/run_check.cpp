@@ -11,6 +11,11 @@
 namespace star {
 namespace {
 
+// Without a step of training there is no training loss, and no standard error of one sequence.
+bool may_be_unknown(const std::string& metric) {
+  return metric == "train_loss" || metric.ends_with("standard_error");
+}
+
 class RunCheck {
  public:
   RunCheck(const RunContents& run, const SearchSettings& settings, const std::string& name)
@@ -73,9 +78,8 @@ class RunCheck {
       }
       for (auto& name : names)
         need(e.metrics.count(name), "the evaluation of {} lacks {}", e.genome, name);
-      // Without a step of training there is no training loss.
       for (auto& [name, value] : e.metrics)
-        need(!std::isnan(value) || name == "train_loss",
+        need(!std::isnan(value) || may_be_unknown(name),
              "the evaluation of {} has no number for {}", e.genome, shown(name));
     }
   }

@@ -47,6 +47,7 @@ void for_each_setting(Settings& s, const F& f) {
   f("beta1", s.training.optimizer.beta1);
   f("beta2", s.training.optimizer.beta2);
   f("epsilon", s.training.optimizer.epsilon);
+  f("validation_tokens", s.validation_tokens);
   f("memory_bytes", s.limits.memory_bytes);
   f("cpu_seconds", s.limits.cpu_seconds);
   f("wall_seconds", s.limits.wall_seconds);
@@ -133,6 +134,7 @@ void add_candidates(Command& c, const SearchSettings& s) {
   c.add_unless(u.optimizer.beta1, "--beta1", t.optimizer.beta1);
   c.add_unless(u.optimizer.beta2, "--beta2", t.optimizer.beta2);
   c.add_unless(u.optimizer.epsilon, "--epsilon", t.optimizer.epsilon);
+  c.add_unless(usual.validation_tokens, "--validation-tokens", s.validation_tokens);
   c.add_unless(usual.limits.cpu_seconds, "--timeout", s.limits.cpu_seconds);
   c.add_unless(usual.device, "--device", s.device);
   if (s.limits.memory_bytes != usual.limits.memory_bytes)
@@ -195,6 +197,7 @@ void check_candidates(const SearchSettings& s) {
   check_range("beta1", t.optimizer.beta1, 0.0, 1.0);
   check_range("beta2", t.optimizer.beta2, 0.0, 1.0);
   check_range("epsilon", t.optimizer.epsilon, kLeast, kMost);
+  check_range("validation_tokens", s.validation_tokens, kUnknownSample, int64_t(1) << 40);
   check_range("cpu_seconds", s.limits.cpu_seconds, 0.0, kMost);
   check_range("wall_seconds", s.limits.wall_seconds, 0.0, kMost);
   require(s.device == "cpu" || s.device == "cuda", "search: the device {} is not cpu or cuda",
@@ -249,11 +252,13 @@ SearchSettings settings_from_json(const std::string& text) {
   const nlohmann::json json = parse_json(text, "run file: the settings");
   require(json.is_object(), "run file: the settings are not a JSON object");
   SearchSettings settings;
+  settings.validation_tokens = kUnknownSample;
   for_each_setting(settings, [&](const char* name, auto& field) {
     const bool known = json.contains(name);
-    // A run file that names no device is older than the choice: its device was the CPU.
-    require(known || name == std::string_view("device"), "run file: the setting `{}` is missing",
-            name);
+    // What a run file is older than: its device was the CPU, its losses were judged otherwise.
+    const bool newer =
+        name == std::string_view("device") || name == std::string_view("validation_tokens");
+    require(known || newer, "run file: the setting `{}` is missing", name);
     if (known) read_setting(json.at(name), name, field);
   });
   try {

@@ -14,6 +14,9 @@
 namespace star {
 
 inline constexpr int kByGenerations = -1;
+// Validation tokens of a run file from before they were a setting: it can be read, not gone on
+// with.
+inline constexpr int64_t kUnknownSample = -1;
 
 struct SearchSettings {
   // What is searched, and how. The defaults are sizes at which a search ends within ten minutes on
@@ -40,6 +43,7 @@ struct SearchSettings {
   // The rate was chosen by measurement: of 2e-3, 5e-3 and 1e-2 it gave the least mean loss over
   // attention, gated convolution with attention, and the selective state space.
   TrainOptions training = {.steps = 150, .batch = 8, .learning_rate = 1e-2};
+  int64_t validation_tokens = kValidationTokens;  // judged; 0: all
   Limits limits = {.memory_bytes = uint64_t(4) << 30};
   // What they are trained on.
   std::string data_path, task;  // one of them; the path is absolute

@@ -106,6 +106,26 @@ Spread spread_of(std::span<const double> x) {
   return {mean, x.size() < 2 ? kNaN : std::sqrt(squares / (n - 1))};
 }
 
+void ClusterMean::add(double sum, int64_t count) {
+  if (count == 0) return;
+  ++clusters_;
+  count_ += count;
+  sum_ += sum;
+  squares_ += sum * sum;
+  products_ += sum * double(count);
+  counts_squared_ += double(count) * double(count);
+}
+
+double ClusterMean::mean() const { return count_ ? sum_ / double(count_) : std::nan(""); }
+
+double ClusterMean::standard_error() const {
+  if (clusters_ < 2) return std::nan("");
+  // Σ (sum − mean · count)², which rounding may leave just below 0.
+  const double m = mean(), n = double(clusters_);
+  const double residuals = squares_ - 2 * m * products_ + m * m * counts_squared_;
+  return std::sqrt(n / (n - 1) * std::max(residuals, 0.0)) / double(count_);
+}
+
 std::vector<double> ranks(std::span<const double> x) {
   check_numbers(x);
   std::vector<size_t> order(x.size());

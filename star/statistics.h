@@ -17,6 +17,22 @@ struct Spread {
 };
 Spread spread_of(std::span<const double> x);
 
+// The mean of values that come in clusters of any size, such as the losses of the targets of a
+// sequence, and its standard error where clusters are drawn independently and the values in one
+// hang together: that of a ratio of sums (Cochran, "Sampling techniques", 1977, section 6.3).
+class ClusterMean {
+ public:
+  void add(double sum, int64_t count);  // of a cluster; one without values adds nothing
+
+  int64_t count() const { return count_; }  // of values
+  double mean() const;                      // NaN without values
+  double standard_error() const;            // NaN for fewer than two clusters
+
+ private:
+  int64_t clusters_ = 0, count_ = 0;
+  double sum_ = 0, squares_ = 0, products_ = 0, counts_squared_ = 0;
+};
+
 // The places of the values, from 1 in ascending order; equal ones share the mean of theirs.
 std::vector<double> ranks(std::span<const double> x);
 

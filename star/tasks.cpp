@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 #include <set>
 #include <span>
 
@@ -14,6 +15,9 @@ namespace star {
 namespace {
 
 constexpr int kMaxVocab = 1 << 20, kMaxLength = 1 << 20;
+constexpr int64_t kSplitSequences = 2048;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct TaskInfo {
   Task task;
@@ -187,6 +191,7 @@ TaskOptions parse_task(std::string_view text) {
             fmt::join(info.options, ", "));
     auto place = fmt::format("{}: option {}", info.name, name);
     require(seen.insert(name).second, "{} is given twice", place);
+    options.sets_length = options.sets_length || name == "L";
     bool flag = name == "noise" && options.task == Task::mqar && item == name;
     require(flag || item != name, "{} has no value", place);
     set_option(options, name, flag ? "1" : item.substr(name.size() + 1), place);
@@ -224,25 +229,36 @@ std::string TaskData::identity() const {
 }
 
 Batch TaskData::train_batch(uint64_t seed, int64_t step, int sequences) const {
-  return draw(seed, Split::train, uint64_t(step) * uint64_t(sequences), sequences);
+  std::vector<int64_t> indices(size_t(std::max(sequences, 0)));
+  std::iota(indices.begin(), indices.end(), step * sequences);
+  return draw(seed, Split::train, indices);
 }
 
-std::vector<Batch> TaskData::evaluation(Split split, int sequences, int batches) const {
-  std::vector<Batch> result;
-  for (int b = 0; b < batches; ++b)
-    result.push_back(draw(seed_, split, uint64_t(b) * uint64_t(sequences), sequences));
-  return result;
+std::vector<int64_t> TaskData::sample(Split, int64_t tokens) const {
+  require(tokens >= 0, "{}: a sample of {} tokens", info_of(options_.task).name, tokens);
+  const int64_t parts = int64_t(generators_.size()), length = options_.length;
+  int64_t count = kSplitSequences;
+  // Of every part of a mixture as many.
+  if (tokens > 0 && tokens < count * length)
+    count = std::min(count, ceil_div(ceil_div(tokens, length), parts) * parts);
+  std::vector<int64_t> numbers(static_cast<size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
 }
 
-Batch TaskData::draw(uint64_t seed, Split split, uint64_t first, int sequences) const {
-  require(sequences >= 1, "{}: a batch of {} sequences", info_of(options_.task).name, sequences);
+Batch TaskData::evaluation(Split split, std::span<const int64_t> numbers) const {
+  return draw(seed_, split, numbers);
+}
+
+Batch TaskData::draw(uint64_t seed, Split split, std::span<const int64_t> indices) const {
+  require(!indices.empty(), "{}: a batch of no sequences", info_of(options_.task).name);
   const char* splits[] = {"train", "validation", "test"};
   const size_t length = size_t(options_.length);
-  Batch batch{sequences, options_.length, {}, {}, {}};
-  batch.tokens.assign(size_t(sequences) * length, 0);
-  batch.targets.assign(size_t(sequences) * length, kIgnored);
-  for (size_t s = 0; s < size_t(sequences); ++s) {
-    uint64_t index = first + s;
+  Batch batch{int(indices.size()), options_.length, {}, {}, {}};
+  batch.tokens.assign(indices.size() * length, 0);
+  batch.targets.assign(indices.size() * length, kIgnored);
+  for (size_t s = 0; s < indices.size(); ++s) {
+    const uint64_t index = uint64_t(indices[s]);
     size_t part = index % generators_.size();
     Rng rng(seed, fmt::format("task/{}/{}", names_[part], splits[int(split)]), index);
     generators_[part]->fill(split == Split::train, rng,

@@ -29,15 +29,16 @@ enum class Task { recall, noisy_recall, fuzzy_recall, copy, memorize, mqar, mix 
 
 struct TaskOptions {
   Task task = Task::recall;
-  int vocab = 16;        // V
-  int length = 128;      // L
-  int noise_tokens = 0;  // noise: tokens that carry nothing
-  double share = 0.2;    // share: probability that a pair of recall is noise
-  int motif = 3;         // m: longest motif of fuzzy recall
-  int content = 16;      // n: tokens to copy
-  int pairs = 4;         // D: key-value pairs of mqar
-  double power = 0.01;   // a: the smaller, the more the queries of mqar crowd at the start
-  bool filler = false;   // noise of mqar: random tokens rather than 0 at unlabelled places
+  int vocab = 16;            // V
+  int length = 128;          // L
+  int noise_tokens = 0;      // noise: tokens that carry nothing
+  double share = 0.2;        // share: probability that a pair of recall is noise
+  int motif = 3;             // m: longest motif of fuzzy recall
+  int content = 16;          // n: tokens to copy
+  int pairs = 4;             // D: key-value pairs of mqar
+  double power = 0.01;       // a: the smaller, the more the queries of mqar crowd at the start
+  bool filler = false;       // noise of mqar: random tokens rather than 0 at unlabelled places
+  bool sets_length = false;  // L was written, and is not the default
 };
 
 // Names of the tasks, as written.
@@ -58,6 +59,7 @@ class TaskGenerator;
 // Validation and test sequences are labelled as the task says for tests, training sequences as for
 // training; sequence `index` of a split is the same whatever the batch it stands in. In `mix`,
 // sequence i is of part i mod 4: equal parts in every batch whose size is a multiple of four.
+// Sequences without end could be drawn: a split to judge by has 2048, and a sample, its first ones.
 class TaskData : public Dataset {
  public:
   // `seed` fixes what is the same in every split: evaluation sequences and the map of memorize.
@@ -69,11 +71,13 @@ class TaskData : public Dataset {
   int length() const override { return options_.length; }
   std::string identity() const override;
   std::vector<std::string> parts() const override { return names_; }
+  bool tokens_are_bytes() const override { return false; }
   Batch train_batch(uint64_t seed, int64_t step, int sequences) const override;
-  std::vector<Batch> evaluation(Split split, int sequences, int batches = 64) const override;
+  std::vector<int64_t> sample(Split split, int64_t tokens) const override;
+  Batch evaluation(Split split, std::span<const int64_t> numbers) const override;
 
  private:
-  Batch draw(uint64_t seed, Split split, uint64_t first, int sequences) const;
+  Batch draw(uint64_t seed, Split split, std::span<const int64_t> indices) const;
 
   TaskOptions options_;
   uint64_t seed_;

@@ -1,70 +1,53 @@
 #include "star/text.h"
 
 #include <algorithm>
-#include <filesystem>
+#include <cmath>
 
 #include "core/error.h"
-#include "core/file.h"
 #include "core/rng.h"
 
 namespace star {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::vector<std::string> files_under(const std::string& folder) {
-  std::vector<std::string> paths;
-  try {
-    for (const auto& entry : fs::recursive_directory_iterator(folder))
-      if (entry.is_regular_file()) paths.push_back(entry.path().string());
-  } catch (const fs::filesystem_error& e) {
-    fail("{}: {}", e.path1().empty() ? folder : e.path1().string(), e.code().message());
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
+constexpr int32_t kBetweenFiles = 0;  // no byte of what people write
 
 const char* name_of(Split split) {
   return split == Split::train ? "training" : split == Split::validation ? "validation" : "test";
 }
 
-// Adds the row whose first token is text[begin], with up to `targets` targets.
-void add_window(Batch& batch, std::string_view text, size_t begin, size_t targets) {
+// Of which number `at` is, in counts that begin with 0 and end with the total.
+size_t holder_of(const std::vector<uint64_t>& begins, uint64_t at) {
+  return size_t(std::upper_bound(begins.begin(), begins.end(), at) - begins.begin()) - 1;
+}
+
+uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
+
+// Adds the row whose first token is text[begin], with up to L targets, padded to L.
+void add_window(Batch& batch, std::string_view text, size_t begin) {
+  const size_t targets = std::min(size_t(batch.length), text.size() - 1 - begin);
   for (size_t i = 0; i < size_t(batch.length); ++i) {
     bool inside = i < targets;
     batch.tokens.push_back(inside ? uint8_t(text[begin + i]) : 0);
     batch.targets.push_back(inside ? uint8_t(text[begin + i + 1]) : kIgnored);
   }
-  batch.parts.push_back(0);
-  ++batch.sequences;
 }
 
 }  // namespace
-
-std::vector<TextFile> read_text(const std::string& path) {
-  std::error_code error;
-  auto status = fs::status(path, error);
-  require(fs::exists(status), "{}: {}", path, error ? error.message() : "no such file or folder");
-  std::vector<TextFile> files;
-  if (fs::is_directory(status)) {
-    for (const auto& name : files_under(path)) files.push_back({name, read_file(name)});
-    require(!files.empty(), "{}: the folder holds no file", path);
-  } else {
-    files.push_back({path, read_file(path)});
-  }
-  std::erase_if(files, [](const auto& file) { return file.text.empty(); });
-  require(!files.empty(), "{}: no text, only empty files", path);
-  return files;
-}
 
 TextData::TextData(std::vector<TextFile> files, int length, std::string name)
     : files_(std::move(files)), length_(length), name_(std::move(name)) {
   require(length_ >= 1, "{}: sequences of {} tokens; at least 1 is needed", name_, length_);
   require(!files_.empty(), "{}: no text", name_);
-  first_window_.push_back(0);
   for (const auto& file : files_) {
-    size_t bytes = part_of(file, Split::train).size(), window = size_t(length_) + 1;
-    first_window_.push_back(first_window_.back() + (bytes < window ? 0 : bytes - window + 1));
+    for (Split split : {Split::train, Split::validation, Split::test}) {
+      const size_t bytes = part_of(file, split).size();
+      const uint64_t targets = bytes > 1 ? bytes - 1 : 0;
+      Places& p = places_[size_t(split)];
+      p.targets.push_back(p.targets.back() + targets);
+      p.windows.push_back(p.windows.back() + ceil_div(targets, uint64_t(length_)));
+    }
+    const size_t bytes = part_of(file, Split::train).size();
+    joined_.push_back(joined_.back() + (bytes ? bytes + 1 : 0));
   }
 }
 
@@ -84,16 +67,21 @@ std::string TextData::identity() const {
   return fmt::format("text of {} bytes in {} files, {:016x}", bytes, files_.size(), hash);
 }
 
+std::vector<std::string> TextData::files() const {
+  std::vector<std::string> paths;
+  for (const auto& file : files_) paths.push_back(file.name);
+  return paths;
+}
+
 void TextData::check(Split split) const {
-  if (split == Split::train) {
-    require(first_window_.back() > 0,
-            "{}: too short: no file has {} bytes of training text (90 %), one window of {} tokens",
+  if (split == Split::train)
+    require(joined_.back() > uint64_t(length_) + 1,
+            "{}: too short: there are not {} bytes of training text (90 % of each file), one "
+            "window of {} tokens",
             name_, length_ + 1, length_);
-  } else {
-    bool some = std::any_of(files_.begin(), files_.end(),
-                            [&](const auto& file) { return part_of(file, split).size() > 1; });
-    require(some, "{}: too short: no file has two bytes of {} text (5 %)", name_, name_of(split));
-  }
+  else
+    require(places(split).targets.back() > 0,
+            "{}: too short: no file has two bytes of {} text (5 %)", name_, name_of(split));
 }
 
 Batch TextData::train_batch(uint64_t seed, int64_t step, int sequences) const {
@@ -101,36 +89,60 @@ Batch TextData::train_batch(uint64_t seed, int64_t step, int sequences) const {
   Rng rng(seed, "text", uint64_t(step));
   Batch batch;
   batch.length = length_;
+  const uint64_t windows = joined_.back() - 1 - uint64_t(length_);
   for (int s = 0; s < sequences; ++s) {
-    uint64_t total = first_window_.back();
-    uint64_t window = std::min(uint64_t(rng.uniform() * double(total)), total - 1);
-    auto next = std::upper_bound(first_window_.begin(), first_window_.end(), window);
-    size_t file = size_t(next - first_window_.begin()) - 1;
-    add_window(batch, part_of(files_[file], Split::train), window - first_window_[file],
-               size_t(length_));
+    uint64_t begin = uint64_t(rng.uniform() * double(windows));
+    add_training_window(batch, std::min(begin, windows - 1));
   }
+  batch.sequences = sequences;
+  batch.parts.assign(size_t(sequences), 0);
   return batch;
 }
 
-std::vector<Batch> TextData::evaluation(Split split, int sequences, int batches) const {
-  require(sequences >= 1 && batches >= 1, "{}: evaluation on {} batches of {} sequences", name_,
-          batches, sequences);
-  check(split);
-  size_t left = size_t(length_) * size_t(sequences) * size_t(batches);
-  std::vector<Batch> result;
-  for (const auto& file : files_) {
-    auto text = part_of(file, split);
-    for (size_t begin = 0; begin + 1 < text.size() && left > 0; begin += size_t(length_)) {
-      if (result.empty() || result.back().sequences == sequences) {
-        result.emplace_back();
-        result.back().length = length_;
-      }
-      size_t targets = std::min({size_t(length_), text.size() - 1 - begin, left});
-      add_window(result.back(), text, begin, targets);
-      left -= targets;
+void TextData::add_training_window(Batch& batch, uint64_t begin) const {
+  size_t file = holder_of(joined_, begin), at = begin - joined_[file];
+  std::string_view text = part_of(files_[file], Split::train);
+  for (int i = 0; i <= length_; ++i, ++at) {
+    if (at > text.size()) {
+      do text = part_of(files_[++file], Split::train);
+      while (text.empty());
+      at = 0;
     }
+    const bool inside = at < text.size();
+    const int32_t token = inside ? uint8_t(text[at]) : kBetweenFiles;
+    if (i < length_) batch.tokens.push_back(token);
+    if (i > 0) batch.targets.push_back(inside ? token : kIgnored);
   }
-  return result;
+}
+
+std::vector<int64_t> TextData::sample(Split split, int64_t tokens) const {
+  require(tokens >= 0, "{}: a sample of {} tokens", name_, tokens);
+  check(split);
+  const uint64_t targets = places(split).targets.back(), all = places(split).windows.back();
+  uint64_t count = all;
+  // Windows are cut short by the ends of files: so many hold as many targets on average.
+  if (tokens > 0 && uint64_t(tokens) < targets)
+    count = uint64_t(std::ceil(double(tokens) / double(targets) * double(all)));
+  std::vector<int64_t> numbers(std::clamp<uint64_t>(count, 1, all));
+  for (size_t i = 0; i < numbers.size(); ++i)  // the middle of the i-th of so many equal stretches
+    numbers[i] = int64_t((double(i) + 0.5) * double(all) / double(numbers.size()));
+  return numbers;
+}
+
+Batch TextData::evaluation(Split split, std::span<const int64_t> numbers) const {
+  const std::vector<uint64_t>& windows = places(split).windows;
+  Batch batch;
+  batch.length = length_;
+  batch.sequences = int(numbers.size());
+  batch.parts.assign(numbers.size(), 0);
+  for (int64_t number : numbers) {
+    require(number >= 0 && uint64_t(number) < windows.back(), "{}: no window {} of {} in {} text",
+            name_, number, windows.back(), name_of(split));
+    const size_t file = holder_of(windows, uint64_t(number));
+    add_window(batch, part_of(files_[file], split),
+               (uint64_t(number) - windows[file]) * uint64_t(length_));
+  }
+  return batch;
 }
 
 }  // namespace star

@@ -4,16 +4,27 @@
 
 #include "autograd/rows.h"
 #include "core/clock.h"
+#include "star/statistics.h"
 #include "star/training_step.h"
 
 namespace star {
 namespace {
 
 constexpr int64_t kCurvePoints = 100;
+constexpr int kJudgedTogether = 2048;  // tokens
 
 void check_vocab(const Backbone& model, const Dataset& data) {
   require(data.vocab() <= model.sizes().vocab, "the data has {} tokens, the model {}", data.vocab(),
           model.sizes().vocab);
+}
+
+int64_t counted(const Batch& batch) {
+  return std::count_if(batch.targets.begin(), batch.targets.end(), [](int t) { return t >= 0; });
+}
+
+bool all_finite(const Tensor& values) {
+  const std::vector<double> x = values.to_doubles();
+  return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
 }
 
 }  // namespace
@@ -28,8 +39,9 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
   int64_t tail_begin = options.steps - std::max<int64_t>(1, options.steps / 10);
   TrainResult result;
   TrainingStep gradient(exec, model);
-  double start = seconds_now(), tail = 0, since_point = 0;
-  int64_t tail_steps = 0, points_since = 0;
+  double start = seconds_now(), since_point = 0;
+  int64_t points_since = 0;
+  ClusterMean tail;
   for (int64_t step = 0; step < options.steps; ++step) {
     Batch batch = data.train_batch(options.seed, step, options.batch);
     double value = gradient.run(batch);
@@ -48,16 +60,18 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
       since_point = 0;
       points_since = 0;
     }
-    if (step >= tail_begin) {
-      tail += value;
-      ++tail_steps;
-    }
+    if (step >= tail_begin) tail.add(value * double(counted(batch)), counted(batch));
     if (after_step && !after_step(result.steps, value)) {
       if (result.steps < options.steps) result.failure = "interrupted";
       break;
     }
   }
-  result.train_loss = tail_steps ? tail / double(tail_steps) : std::nan("");
+  // The last update is followed by no loss that would tell.
+  if (result.failure.empty() && !all_finite(model.flat_values()))
+    result.failure = fmt::format("diverged at step {}", result.steps);
+  result.train_loss = tail.mean();
+  result.train_targets = tail.count();
+  result.train_standard_error = tail.standard_error();
   result.peak_bytes = gradient.peak_bytes();
   result.seconds = seconds_now() - start;
   return result;
@@ -65,68 +79,93 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
 
 namespace {
 
-// Counts of one group of sequences while they are judged.
-struct Tally {
-  double loss = 0;
-  int64_t targets = 0, right = 0;
-  std::vector<int64_t> seen, hit;  // by target class
-  explicit Tally(size_t classes) : seen(classes), hit(classes) {}
+// What is counted over sequences while they are judged.
+class Tally {
+ public:
+  explicit Tally(size_t classes) : seen_(classes), hit_(classes) {}
 
-  void add(int32_t target, double row_loss, bool is_right) {
-    loss += row_loss;
-    ++targets;
-    right += is_right;
-    ++seen[size_t(target)];
-    hit[size_t(target)] += is_right;
+  void add(int32_t target, double loss, bool right) {
+    sequence_loss_ += loss;
+    ++sequence_targets_;
+    ++seen_[size_t(target)];
+    hit_[size_t(target)] += right;
+  }
+  void end_sequence() {
+    loss_.add(sequence_loss_, sequence_targets_);
+    sequence_loss_ = 0;
+    sequence_targets_ = 0;
   }
 
   Judgement judgement() const {
     Judgement j;
-    j.targets = targets;
-    if (!targets) return j;
-    j.loss = loss / double(targets);
-    j.accuracy = double(right) / double(targets);
-    int64_t classes = 0;
-    for (size_t c = 0; c < seen.size(); ++c) {
-      if (!seen[c]) continue;
+    j.targets = loss_.count();
+    j.standard_error = loss_.standard_error();
+    if (!j.targets) return j;
+    j.loss = loss_.mean();
+    int64_t classes = 0, right = 0;
+    for (size_t c = 0; c < seen_.size(); ++c) {
+      if (!seen_[c]) continue;
       ++classes;
-      j.macro_accuracy += double(hit[c]) / double(seen[c]);
+      right += hit_[c];
+      j.macro_accuracy += double(hit_[c]) / double(seen_[c]);
     }
+    j.accuracy = double(right) / double(j.targets);
     j.macro_accuracy /= double(classes);
     return j;
   }
+
+ private:
+  ClusterMean loss_;
+  double sequence_loss_ = 0;
+  int64_t sequence_targets_ = 0;
+  std::vector<int64_t> seen_, hit_;  // by target class
 };
 
 int64_t argmax(const float* x, int64_t n) { return std::max_element(x, x + n) - x; }
 int64_t argmax(const double* x, int64_t n) { return std::max_element(x, x + n) - x; }
 
+void judge_batch(Exec& exec, const Backbone& model, Tape& tape, const Batch& batch, Tally& total,
+                 std::vector<Tally>& parts) {
+  Tensor losses;
+  Var logits = model.forward(tape, tokens_of(exec, batch));
+  cross_entropy(logits, targets_of(exec, batch), &losses);
+  dispatch(losses.dtype(), [&]<class T>() {
+    HostView<T> scores(exec.contiguous(logits.value())), loss_of(losses);
+    const int64_t classes = model.sizes().vocab;
+    int64_t row = 0;
+    for (int s = 0; s < batch.sequences; ++s) {
+      Tally& part = parts[size_t(batch.parts[size_t(s)])];
+      for (int i = 0; i < batch.length; ++i, ++row) {
+        const int32_t target = batch.targets[size_t(row)];
+        if (target < 0) continue;
+        const bool right = argmax(scores.data() + row * classes, classes) == target;
+        for (Tally* tally : {&total, &part}) tally->add(target, double(loss_of[row]), right);
+      }
+      for (Tally* tally : {&total, &part}) tally->end_sequence();
+    }
+  });
+}
+
 }  // namespace
 
-Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split split, int batch_size,
-                std::vector<Judgement>* by_part) {
+Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split split,
+                const JudgeOptions& options, std::vector<Judgement>* by_part) {
   check_vocab(model, data);
-  size_t classes = size_t(model.sizes().vocab);
+  const size_t classes = size_t(model.sizes().vocab);
   Tally total(classes);
   std::vector<Tally> parts(data.parts().size(), Tally(classes));
+  const std::vector<int64_t> sample = data.sample(split, options.tokens);
+  const std::span<const int64_t> numbers(sample);
+  const size_t together =
+      size_t(options.batch > 0 ? options.batch : std::max(1, kJudgedTogether / data.length()));
   Tape tape(exec, false);
-  for (const Batch& batch : data.evaluation(split, batch_size)) {
-    Tensor losses;
-    Var logits = model.forward(tape, tokens_of(exec, batch));
-    cross_entropy(logits, targets_of(exec, batch), &losses);
-    dispatch(losses.dtype(), [&]<class T>() {
-      HostView<T> scores(exec.contiguous(logits.value())), loss_of(losses);
-      for (size_t row = 0; row < batch.targets.size(); ++row) {
-        int32_t target = batch.targets[row];
-        if (target < 0) continue;
-        const T* x = scores.data() + int64_t(row) * int64_t(classes);
-        bool right = argmax(x, int64_t(classes)) == target;
-        double loss = double(loss_of[int64_t(row)]);
-        total.add(target, loss, right);
-        size_t part = batch.parts.empty() ? 0 : size_t(batch.parts[row / size_t(batch.length)]);
-        parts[part].add(target, loss, right);
-      }
-    });
+  for (size_t done = 0; done < numbers.size(); done += together) {
+    if (options.progress) options.progress(int64_t(done), int64_t(numbers.size()));
+    const Batch batch =
+        data.evaluation(split, numbers.subspan(done, std::min(together, numbers.size() - done)));
+    judge_batch(exec, model, tape, batch, total, parts);
   }
+  if (options.progress) options.progress(int64_t(numbers.size()), int64_t(numbers.size()));
   if (by_part) {
     by_part->clear();
     for (auto& tally : parts) by_part->push_back(tally.judgement());

@@ -17,16 +17,18 @@ double number(const nlohmann::json& json) {
 
 // Judges on a split; a loss that is not finite is a failure.
 void add_judgement(Evaluation& e, Exec& exec, const Backbone& model, const Dataset& data,
-                   Split split, int batch) {
+                   Split split, int64_t tokens) {
   const bool test = split == Split::test;
-  Judgement j = judge(exec, model, data, split, batch);
+  Judgement j = judge(exec, model, data, split, {.tokens = tokens});
   if (!std::isfinite(j.loss)) {
     e.failure = test ? "test loss is not finite" : "validation loss is not finite";
     return;
   }
   const std::string prefix = test ? "test_" : "";
   e.metrics[prefix + "quality"] = j.loss;
-  e.metrics[prefix + "bpb"] = j.loss / std::log(2.0);
+  e.metrics[prefix + "targets"] = double(j.targets);
+  e.metrics[prefix + "standard_error"] = j.standard_error;
+  if (data.tokens_are_bytes()) e.metrics[prefix + "bpb"] = j.loss / std::log(2.0);
   e.metrics[prefix + "perplexity"] = std::exp(j.loss);
   e.metrics[prefix + "accuracy"] = j.accuracy;
   e.metrics[prefix + "macro_accuracy"] = j.macro_accuracy;
@@ -41,6 +43,7 @@ Trial candidate_trial(const SearchSettings& s, const std::string& genome) {
           .sizes = s.sizes,
           .seed = s.seed,
           .training = s.training,
+          .validation_tokens = s.validation_tokens,
           .cache_context = s.cache_context,
           .device = s.device};
 }
@@ -69,8 +72,10 @@ Evaluation evaluate(const Trial& trial, const Dataset& data) {
   e.failure = trained.failure;
   if (!e.ok()) return e;
   e.metrics["train_loss"] = trained.train_loss;
-  add_judgement(e, exec, model, data, Split::validation, trial.training.batch);
-  if (e.ok() && trial.test) add_judgement(e, exec, model, data, Split::test, trial.training.batch);
+  e.metrics["train_targets"] = double(trained.train_targets);
+  e.metrics["train_standard_error"] = trained.train_standard_error;
+  add_judgement(e, exec, model, data, Split::validation, trial.validation_tokens);
+  if (e.ok() && trial.test) add_judgement(e, exec, model, data, Split::test, 0);
   return e;
 }
 

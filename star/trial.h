@@ -20,9 +20,10 @@ struct Trial {
   std::string recipe;  // under which the run file keeps the result
   std::string pool = "paper";
   Sizes sizes;
-  int repeat = 1;         // how often the backbone stands in the model
-  uint64_t seed = 0;      // draws the starting weights
-  TrainOptions training;  // its seed draws the batches
+  int repeat = 1;                 // how often the backbone stands in the model
+  uint64_t seed = 0;              // draws the starting weights
+  TrainOptions training;          // its seed draws the batches
+  int64_t validation_tokens = 0;  // judged of the validation part; 0: all of it
   int64_t cache_context = 4096;
   std::string device = "cpu";
   bool test = false;  // judged on the test part too
@@ -39,9 +40,10 @@ std::string recipe_of(const Trial& trial);
 // fit the sizes.
 Backbone model_of(const Trial& trial, Exec* exec);
 
-// Trains and judges, or says why that failed. One thread. The metrics: quality, bpb, perplexity,
-// accuracy and macro_accuracy on the validation part, with a prefix "test_" on the test part,
-// train_loss, and the static ones.
+// Trains and judges, or says why that failed. One thread. The metrics: quality with its targets
+// (how many) and standard_error, perplexity, accuracy and macro_accuracy on a sample of the
+// validation part, and bpb where tokens are bytes; with a prefix "test_" on the whole test part;
+// train_loss, train_targets, train_standard_error; and the static ones.
 Evaluation evaluate(const Trial& trial, const Dataset& data);
 
 // FLOPs of the training; 0 for a trial that cannot even begin.

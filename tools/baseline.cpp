@@ -123,7 +123,10 @@ struct Baseline : RunCommand {
     };
     for (size_t i = 0; i < baselines.size(); ++i) add(baselines[i], trained[i]);
     for (auto& member : members) add(member, *member.searched);
-    fmt::print("{}", table.text());
+    std::vector<const Metrics*> judged;
+    for (auto& e : trained) judged.push_back(&e.metrics);
+    for (auto& member : members) judged.push_back(&member.searched->metrics);
+    fmt::print("{}\n{}", table.text(), judged_text(judged));
     for (size_t i = 0; i < baselines.size(); ++i)
       if (trained[i].ok()) print_gains(baselines[i], dominating(members, trained[i]));
   }

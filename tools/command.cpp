@@ -14,10 +14,7 @@
 #include "liv/pool_file.h"
 #include "star/device.h"
 #include "star/search_settings.h"
-#include "star/source_text.h"
 #include "star/store.h"
-#include "star/tasks.h"
-#include "star/text.h"
 
 namespace star {
 namespace {
@@ -116,28 +113,6 @@ std::unique_ptr<Exec> Common::make_exec() const {
   return std::make_unique<Exec>(backend_named(device), cores());
 }
 
-void DataOptions::declare(CLI::App& app) {
-  auto* by_path =
-      app.add_option("--data", path, "A text file, or a folder of them: bytes are tokens");
-  app.add_option("--task", task,
-                 "source, " + fmt::format("{}", fmt::join(task_names(), ", ")) +
-                     "; options as in mqar:D=8,L=128")
-      ->excludes(by_path);
-}
-
-std::unique_ptr<Dataset> DataOptions::open(int64_t length, uint64_t seed,
-                                           const std::string& fallback) const {
-  constexpr int kTextLength = 128;
-  int text_length = int(length > 0 ? length : kTextLength);
-  if (!path.empty()) return std::make_unique<TextData>(read_text(path), text_length, path);
-  std::string name = task.empty() ? fallback : task;
-  require(!name.empty(), "data: give --data PATH or --task NAME");
-  if (name == "source") return std::make_unique<TextData>(source_text(), text_length, name);
-  TaskOptions options = parse_task(name);
-  if (length > 0) options.length = int(length);
-  return std::make_unique<TaskData>(options, seed);
-}
-
 void declare_pool(CLI::App& app, std::string& pool) {
   app.add_option("--pool", pool, "LIV classes: paper (17), extended (25), a pool file or a run's")
       ->transform(pool_given)
@@ -152,8 +127,7 @@ void ModelOptions::declare(CLI::App& app) {
   app.add_option("--heads", sizes.heads, "Heads H; they divide the width")
       ->check(positive)
       ->capture_default_str();
-  app.add_option("--seq", length, "Tokens a sequence (default 128 for text, the task's otherwise)")
-      ->check(positive);
+  declare_length(app, length, "128 for text, the task's otherwise");
   app.add_option("--window", sizes.window, "Positions that banded operators see")
       ->check(positive)
       ->capture_default_str();
@@ -273,17 +247,6 @@ void Progress::finish() {
 
 void print_json(const nlohmann::json& document) {
   fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-}
-
-double nats_to_bits(double nats) { return nats / std::log(2.0); }
-
-nlohmann::json judgement_json(const Judgement& j) {
-  return {{"loss", j.loss},
-          {"bpb", nats_to_bits(j.loss)},
-          {"perplexity", std::exp(j.loss)},
-          {"accuracy", j.accuracy},
-          {"macro_accuracy", j.macro_accuracy},
-          {"tokens", j.targets}};
 }
 
 }  // namespace star

@@ -12,6 +12,7 @@
 #include "liv/layout.h"
 #include "star/data.h"
 #include "star/genome.h"
+#include "star/objectives.h"
 #include "star/trainer.h"
 
 namespace star {
@@ -47,13 +48,24 @@ struct Common {
 // Where training data comes from.
 struct DataOptions {
   std::string path, task;
+  bool silent = false;  // without warnings
 
   void declare(CLI::App& app);
-  // `length` is the number of tokens a sequence; 0 leaves it to the task, or 128 for text.
-  // `fallback` is the task where neither --data nor --task is given; empty: that is an error.
-  std::unique_ptr<Dataset> open(int64_t length, uint64_t seed,
-                                const std::string& fallback = "") const;
+  bool given() const { return !path.empty() || !task.empty(); }
+  // `length` is the number of tokens a sequence that --seq says; 0: none. Where neither it nor the
+  // task says one, `usual` holds; 0: the task's own, or 128 for text. Error where they differ.
+  // `seed` fixes what a generated task asks for. Warns of what a folder holds and is not read.
+  std::unique_ptr<Dataset> open(int64_t length, int64_t usual, uint64_t seed) const;
 };
+
+// The path from the root, without "." and "..".
+std::string absolute_path(const std::string& path);
+
+// --seq.
+void declare_length(CLI::App& app, int64_t& length, const std::string& otherwise);
+
+// --validation-tokens.
+void declare_validation(CLI::App& app, int64_t& tokens);
 
 struct ModelOptions {
   Sizes sizes;
@@ -103,8 +115,15 @@ void print_json(const nlohmann::json& document);
 
 double nats_to_bits(double nats);
 
-// {"loss", "bpb", "perplexity", "accuracy", "macro_accuracy", "tokens"}
-nlohmann::json judgement_json(const Judgement& j);
+// {"loss", "standard_error", "tokens", "bits", "bpb", "perplexity", "accuracy", "macro_accuracy"}:
+// `tokens` are the targets that count, `bits` those of the loss, and bpb null unless each is a
+// byte.
+nlohmann::json judgement_json(const Judgement& j, const Dataset& data);
+
+// "1.2345 ± 0.0067 nats, 1.7810 bits a byte", and for a table of losses: "quality: nats a target
+// over 16384 targets of the validation part, standard error up to 0.0123".
+std::string loss_text(double loss, double standard_error, const Dataset& data);
+std::string judged_text(const std::vector<const Metrics*>& judged);
 
 void declare_search(CLI::App& app);
 void declare_baseline(CLI::App& app);

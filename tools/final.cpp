@@ -79,8 +79,11 @@ struct Final : RunCommand {
   }
 
   static void summarise(Row& row) {
-    for (const char* name : {"test_quality", "test_bpb", "test_perplexity", "test_accuracy",
-                             "test_macro_accuracy", "quality", "train_loss"}) {
+    for (const char* name :
+         {"test_quality", "test_standard_error", "test_targets", "test_bpb", "test_perplexity",
+          "test_accuracy", "test_macro_accuracy", "quality", "standard_error", "targets",
+          "train_loss", "train_standard_error", "train_targets"}) {
+      if (!row.trained.empty() && !row.trained[0].metrics.count(name)) continue;
       std::vector<double> values;
       for (auto& e : row.trained) values.push_back(metric_of(e, name));
       row.spread[name] = spread_of(values);
@@ -120,17 +123,25 @@ struct Final : RunCommand {
     print_json(document);
   }
 
+  static std::string in_bits(const Spread& nats) {
+    return plus_minus(nats_to_bits(nats.mean), nats_to_bits(nats.deviation), 4);
+  }
+
   static double relative_of(const Row& row, const Row& reference, const char* name) {
     return relative(metric_of(row.trained[0], name), metric_of(reference.trained[0], name));
   }
 
   void print_text(const std::vector<const Row*>& order, const Row* reference) const {
-    fmt::print("{} steps (the search had {}), mean ± standard deviation over {} seed{}, test part",
+    fmt::print("{} steps (the search had {}), mean ± standard deviation over {} seed{}; test part",
                steps, settings().training.steps, seeds, seeds == 1 ? "" : "s");
+    if (const Row* any = order[0]; !any->trained.empty())
+      fmt::print(", {:.0f} targets, standard error of a loss {:.4f}", any->mean("test_targets"),
+                 any->mean("test_standard_error"));
     if (reference) fmt::print("; in brackets against {}", reference->subject.label());
     fmt::print("\n\n");
-    Table table(
-        {"params", "", "cache", "", "test loss", "", "bpb", "perplexity", "accuracy", "genome"});
+    const bool bytes = run->data->tokens_are_bytes();
+    Table table({"params", "", "cache", "", "test loss", "", bytes ? "bpb" : "bits a token",
+                 "perplexity", "accuracy", "genome"});
     for (const Row* row : order) {
       std::string label = row->subject.label();
       if (!row->failure.empty()) label += ": " + row->failure;
@@ -151,8 +162,8 @@ struct Final : RunCommand {
       table.add({count("params"), compared(relative_of(*row, other, "params")), count("cache"),
                  compared(relative_of(*row, other, "cache")), spread("test_quality", 4),
                  compared(relative(row->mean("test_quality"), other.mean("test_quality"))),
-                 spread("test_bpb", 4), spread("test_perplexity", 3), spread("test_accuracy", 4),
-                 label});
+                 in_bits(row->spread.at("test_quality")), spread("test_perplexity", 3),
+                 spread("test_accuracy", 4), label});
     }
     fmt::print("{}", table.text());
   }

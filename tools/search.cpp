@@ -5,6 +5,7 @@
 
 #include "star/device.h"
 #include "star/search.h"
+#include "star/training_record.h"
 #include "tools/ranks/ranks.h"
 #include "tools/report.h"
 #include "tools/run_command.h"
@@ -44,7 +45,8 @@ struct SearchCommand {
 
   void begin() {
     check_device(common.device);
-    std::unique_ptr<Dataset> dataset = data.open(model.length, common.seed, "source");
+    if (!data.given()) data.task = "source";
+    std::unique_ptr<Dataset> dataset = data.open(model.length, 0, common.seed);
     fill(*dataset);
     Search search(settings, *dataset);  // refuses bad settings before a file appears
     std::string path = out;
@@ -78,9 +80,8 @@ struct SearchCommand {
     for (auto& text : bounds) settings.bounds.insert(parse_value(text, "--max"));
     for (auto& text : hv_reference) settings.hv_reference.insert(parse_value(text, "--hv-ref"));
     settings.sizes = model.for_data(dataset);
-    if (!data.path.empty())
-      settings.data_path = std::filesystem::absolute(data.path).lexically_normal();
-    settings.task = !data.path.empty() ? "" : data.task.empty() ? "source" : data.task;
+    if (!data.path.empty()) settings.data_path = absolute_path(data.path);
+    settings.task = data.task;
     settings.data_identity = dataset.identity();
     settings.device = common.device;
     settings.cpu_target = cpu_backend().target;
@@ -206,6 +207,9 @@ struct SearchCommand {
       fmt::print("  {}{}\n", m.genome, m.violation > 0 ? "  breaks the bounds" : "");
     }
     if (r.front.empty()) return;
+    std::vector<const Metrics*> judged;
+    for (auto& m : r.front) judged.push_back(&m.metrics);
+    fmt::print("\n{}", judged_text(judged));
     const std::string run = shell_word(path), star = shell_word(program);
     fmt::print("\nrun file    {}\n", run);
     if (!nearest_to_bounds(r.front))
@@ -238,6 +242,7 @@ void declare_search(CLI::App& app) {
   sub->add_option("--depth", c->depth, "LIVs of a genome, or a range such as 6-10")
       ->capture_default_str();
   declare_training(*sub, s.training);
+  declare_validation(*sub, s.validation_tokens);
   sub->add_option("--population", s.population, "Genomes a generation")
       ->check(CLI::Range(2, 1 << 16))
       ->capture_default_str();

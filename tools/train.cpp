@@ -1,54 +1,130 @@
-// star train, star eval.
+// star train.
 #include <cmath>
-#include <cstdio>
 #include <filesystem>
 
-#include "core/file.h"
 #include "star/checkpoint.h"
 #include "star/compiler.h"
 #include "star/front.h"
+#include "star/training_record.h"
 #include "tools/command.h"
+#include "tools/output.h"
 
 namespace star {
 namespace {
+
+// The genome of the best quality in the front that a search has come to.
+std::string best_of_front(const CheckedRun& run, const std::string& path) {
+  const std::vector<FrontMember> front = last_front(run.settings, run.contents);
+  require(!front.empty(), "{}: the search has no front yet", path);
+  const std::string broken = broken_bounds(run.settings, front);
+  require(broken.empty(), "{}: {}", path, broken);
+  return std::min_element(
+             front.begin(), front.end(),
+             [](auto& a, auto& b) { return a.metrics.at("quality") < b.metrics.at("quality"); })
+      ->genome;
+}
 
 struct Train {
   Common common;
   DataOptions data;
   ModelOptions model;
   TrainOptions training;
+  int64_t validation_tokens = kValidationTokens;
   std::string genome, out;
-
-  // A run file stands for the front's genome of the best quality, trained on the run's data.
-  void take_from_run() {
-    const CheckedRun run = open_run_file(genome);
-    const SearchSettings& settings = run.settings;
-    const std::vector<FrontMember> front = last_front(settings, run.contents);
-    require(!front.empty(), "{}: the search has no front yet", genome);
-    const std::string broken = broken_bounds(settings, front);
-    require(broken.empty(), "{}: {}", genome, broken);
-    genome = std::min_element(front.begin(), front.end(), [](auto& a, auto& b) {
-               return a.metrics.at("quality") < b.metrics.at("quality");
-             })->genome;
-    model.pool = settings.pool;
-    if (data.path.empty() && data.task.empty()) data = {settings.data_path, settings.task};
-  }
+  CLI::App* app = nullptr;
 
   void run() {
-    if (std::filesystem::is_regular_file(genome)) take_from_run();
-    auto dataset = data.open(model.length, common.seed);
+    std::unique_ptr<Dataset> dataset = open();
     dataset->check(Split::train);
     dataset->check(Split::validation);
     Pool pool;
     Genome g = model.genome(genome, pool);
     Sizes sizes = model.for_data(*dataset);
-    if (!out.empty()) require_writable(out);
+    if (!out.empty()) check_output(out, inputs(*dataset));
     auto exec = common.make_exec();
     Backbone backbone(exec.get(), compile(g, pool), sizes, DType::f32, common.seed);
     training.seed = common.seed;
 
+    TrainResult result = train_model(*exec, backbone, *dataset);
+    Judgement val =
+        judge(*exec, backbone, *dataset, Split::validation, {.tokens = validation_tokens});
+    if (!std::isfinite(val.loss)) throw Failure("training diverged: the validation loss is none");
+    record.identity = dataset->identity();
+    record.options = training;
+    record.steps = result.steps;
+    record.validation = val;
+    if (!out.empty())
+      save_checkpoint(out, *exec, backbone, checkpoint_of(g, pool, to_text(record)));
+    const std::string text = to_text(canonical(g, pool));
+    common.json ? print_document(text, *dataset, backbone, result, val)
+                : print_text(text, *dataset, backbone, result, val);
+  }
+
+ private:
+  TrainingRecord record;
+  std::string run_path;  // that the genome is from
+
+  bool given(const char* option) const { return app->get_option(option)->count() > 0; }
+
+  std::unique_ptr<Dataset> open() {
+    record.data_seed = common.seed;
+    int64_t usual = 0;
+    std::string identity;  // what the data has to be, if that is known
+    std::error_code none;
+    if (std::filesystem::is_regular_file(genome, none)) usual = take_from_run(identity);
+    auto dataset = data.open(model.length, usual, record.data_seed);
+    require(identity.empty() || dataset->identity() == identity,
+            "the data is no longer what the search began with ({}, then {}); --data or --task says "
+            "what to train on",
+            dataset->identity(), identity);
+    record.data_path = data.path.empty() ? "" : absolute_path(data.path);
+    record.task = data.task;
+    return dataset;
+  }
+
+  std::vector<std::string> inputs(const Dataset& dataset) const {
+    std::vector<std::string> paths = dataset.files();
+    paths.push_back(run_path);
+    paths.push_back(config_file(*app));
+    return paths;
+  }
+
+  // A run file stands for the best genome of its front, in the model, on the data and by the recipe
+  // of the search, but for the steps and what is given. Returns the length of its sequences.
+  int64_t take_from_run(std::string& identity) {
+    const CheckedRun run = open_run_file(genome);
+    const SearchSettings& s = run.settings;
+    run_path = genome;
+    genome = best_of_front(run, run_path);
+    auto take = [&](const char* option, auto& field, const auto& value) {
+      if (!given(option)) field = value;
+    };
+    take("--pool", model.pool, s.pool);
+    take("--width", model.sizes.width, s.sizes.width);
+    take("--heads", model.sizes.heads, s.sizes.heads);
+    take("--window", model.sizes.window, s.sizes.window);
+    take("--device", common.device, s.device);
+    take("--seed", common.seed, s.seed);
+    take("--batch", training.batch, s.training.batch);
+    take("--lr", training.learning_rate, s.training.learning_rate);
+    take("--warmup", training.warmup, s.training.warmup);
+    take("--weight-decay", training.optimizer.weight_decay, s.training.optimizer.weight_decay);
+    take("--beta1", training.optimizer.beta1, s.training.optimizer.beta1);
+    take("--beta2", training.optimizer.beta2, s.training.optimizer.beta2);
+    take("--epsilon", training.optimizer.epsilon, s.training.optimizer.epsilon);
+    take("--clip", training.optimizer.clip, s.training.optimizer.clip);
+    if (s.validation_tokens != kUnknownSample)
+      take("--validation-tokens", validation_tokens, s.validation_tokens);
+    if (data.given()) return s.sizes.seq;
+    data = {s.data_path, s.task};
+    record.data_seed = s.seed;
+    if (!given("--seq")) identity = s.data_identity;
+    return s.sizes.seq;
+  }
+
+  TrainResult train_model(Exec& exec, Backbone& backbone, const Dataset& dataset) const {
     Progress progress(common.quiet, "step", training.steps);
-    TrainResult result = train(*exec, backbone, *dataset, training, [&](int64_t step, double loss) {
+    TrainResult result = train(exec, backbone, dataset, training, [&](int64_t step, double loss) {
       progress.update(step, fmt::format("loss {:.4f}", loss));
       return !interrupted();
     });
@@ -56,82 +132,39 @@ struct Train {
     if (result.failure == "interrupted")
       throw Interrupted(fmt::format("interrupted at step {}; nothing was written", result.steps));
     if (!result.failure.empty()) throw Failure("training " + result.failure);
-
-    Judgement val = judge(*exec, backbone, *dataset, Split::validation, training.batch);
-    std::string text = to_text(canonical(g, pool));
-    nlohmann::json how = {{"data", dataset->identity()},
-                          {"steps", result.steps},
-                          {"batch", training.batch},
-                          {"lr", training.learning_rate},
-                          {"warmup", training.warmup},
-                          {"weight_decay", training.optimizer.weight_decay},
-                          {"clip", training.optimizer.clip},
-                          {"seed", common.seed},
-                          {"val_loss", val.loss}};
-    if (!out.empty()) save_checkpoint(out, *exec, backbone, checkpoint_of(g, pool, how.dump()));
-    report(text, backbone, result, val);
+    return result;
   }
 
-  void report(const std::string& text, const Backbone& backbone, const TrainResult& result,
-              const Judgement& val) const {
-    double rate = double(result.tokens) / std::max(result.seconds, 1e-9);
-    if (common.json) {
-      nlohmann::json j = {{"genome", text},
-                          {"params", backbone.parameter_count()},
-                          {"steps", result.steps},
-                          {"train_loss", result.train_loss},
-                          {"val_loss", val.loss},
-                          {"val_bpb", nats_to_bits(val.loss)},
-                          {"val_accuracy", val.accuracy},
-                          {"val_macro_accuracy", val.macro_accuracy},
-                          {"tokens_per_s", rate}};
-      if (!out.empty()) j["checkpoint"] = out;
-      print_json(j);
-      return;
-    }
+  static double rate_of(const TrainResult& result) {
+    return double(result.tokens) / std::max(result.seconds, 1e-9);
+  }
+
+  void print_document(const std::string& text, const Dataset& dataset, const Backbone& backbone,
+                      const TrainResult& result, const Judgement& val) const {
+    nlohmann::json j = {{"genome", text},
+                        {"params", backbone.parameter_count()},
+                        {"steps", result.steps},
+                        {"train_loss", result.train_loss},
+                        {"train_standard_error", result.train_standard_error},
+                        {"train_tokens", result.train_targets},
+                        {"tokens_per_s", rate_of(result)}};
+    const nlohmann::json validation = judgement_json(val, dataset);
+    for (auto& [name, value] : validation.items()) j["val_" + name] = value;
+    if (!out.empty()) j["checkpoint"] = out;
+    print_json(j);
+  }
+
+  void print_text(const std::string& text, const Dataset& dataset, const Backbone& backbone,
+                  const TrainResult& result, const Judgement& val) const {
     fmt::print("genome      {}\nparameters  {}\nsteps       {}  ({:.0f} tokens/s)\n", text,
-               backbone.parameter_count(), result.steps, rate);
-    if (result.steps > 0) fmt::print("training    {:.4f} nats\n", result.train_loss);
-    fmt::print("validation  {:.4f} nats, {:.4f} bits a byte, accuracy {:.4f}\n", val.loss,
-               nats_to_bits(val.loss), val.accuracy);
+               backbone.parameter_count(), result.steps, rate_of(result));
+    if (result.steps > 0)
+      fmt::print("training    {}, over {} targets\n",
+                 loss_text(result.train_loss, result.train_standard_error, dataset),
+                 result.train_targets);
+    fmt::print("validation  {}, accuracy {:.4f}, over {} targets\n",
+               loss_text(val.loss, val.standard_error, dataset), val.accuracy, val.targets);
     if (!out.empty()) fmt::print("written     {}\n", out);
-  }
-};
-
-struct Eval {
-  Common common;
-  DataOptions data;
-  std::string checkpoint, split = "validation";
-  int batch = 32;
-
-  void run() {
-    auto exec = common.make_exec();
-    LoadedModel loaded = load_checkpoint(checkpoint, *exec);
-    auto dataset = data.open(loaded.model->sizes().seq, common.seed);
-    Split which = split == "test"    ? Split::test
-                  : split == "train" ? Split::train
-                                     : Split::validation;
-    dataset->check(which);
-    std::vector<Judgement> parts;
-    Judgement j = judge(*exec, *loaded.model, *dataset, which, batch, &parts);
-    if (!std::isfinite(j.loss)) throw Failure(checkpoint + ": the loss is not a number");
-    std::vector<std::string> names = dataset->parts();
-    if (common.json) {
-      nlohmann::json doc = judgement_json(j);
-      doc["genome"] = loaded.about.genome;
-      doc["split"] = split;
-      if (names.size() > 1)
-        for (size_t i = 0; i < names.size(); ++i) doc["parts"][names[i]] = judgement_json(parts[i]);
-      print_json(doc);
-      return;
-    }
-    auto line = [](const std::string& name, const Judgement& x) {
-      fmt::print("{:14} {:.4f} nats  {:.4f} bits  accuracy {:.4f}  macro {:.4f}  over {} targets\n",
-                 name, x.loss, nats_to_bits(x.loss), x.accuracy, x.macro_accuracy, x.targets);
-    };
-    if (names.size() > 1)
-      for (size_t i = 0; i < names.size(); ++i) line(names[i], parts[i]);
-    line(split, j);
   }
 };
 
@@ -140,29 +173,17 @@ struct Eval {
 void declare_train(CLI::App& app) {
   auto c = std::make_shared<Train>();
   CLI::App* sub = app.add_subcommand("train", "Trains one genome");
+  c->app = sub;
   sub->add_option(
          "genome", c->genome,
-         "A genome, a name such as @hybrid:8, or a run file: the best of its front, on its data")
+         "A genome, a name such as @hybrid:8, or a run file: the best of its front, with the "
+         "sizes, the data, the recipe and the seed of the search, but for --steps")
       ->required();
   sub->add_option("--out", c->out, "Where the checkpoint goes (safetensors)");
   c->data.declare(*sub);
   c->model.declare(*sub);
   declare_training(*sub, c->training);
-  c->common.declare(*sub);
-  sub->callback([c] { c->run(); });
-}
-
-void declare_eval(CLI::App& app) {
-  auto c = std::make_shared<Eval>();
-  CLI::App* sub = app.add_subcommand("eval", "Loss of a checkpoint");
-  sub->add_option("checkpoint", c->checkpoint, "A checkpoint made by star train")->required();
-  sub->add_option("--split", c->split, "Which part of the data")
-      ->check(CLI::IsMember({"train", "validation", "test"}))
-      ->capture_default_str();
-  sub->add_option("--batch", c->batch, "Sequences at a time")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  c->data.declare(*sub);
+  declare_validation(*sub, c->validation_tokens);
   c->common.declare(*sub);
   sub->callback([c] { c->run(); });
 }

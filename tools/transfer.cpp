@@ -155,7 +155,10 @@ struct Transfer : RunCommand {
       cells.push_back(row.subject.label());
       table.add(cells);
     }
-    fmt::print("{}\n(of: at the size of the search)\n\n{}", table.text(),
+    std::vector<const Metrics*> judged;
+    for (auto& row : rows)
+      for (auto* e : {&row.large, &row.small}) judged.push_back(&e->metrics);
+    fmt::print("{}\n(of: at the size of the search)\n{}\n{}", table.text(), judged_text(judged),
                agreements_text(agreements));
   }
 };

@@ -108,7 +108,7 @@ TEST_CASE("cuda: the losses of a training are the CPU's within 1e-4 over 100 ste
       return true;
     });
     CHECK(result.failure == "");
-    all.push_back(judge(exec, model, data, Split::validation, 16).loss);
+    all.push_back(judge(exec, model, data, Split::validation, {.tokens = 4096}).loss);
     return all;
   };
   std::vector<double> cpu = losses(cpu_backend()), cuda = losses(cuda_backend());

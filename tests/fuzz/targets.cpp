@@ -154,7 +154,8 @@ bool run_task(std::string_view input) {
     promise(task_text(parse_task(text)) == text, "the text of the options is another task");
     if (options.length > 1000 || options.vocab > 1000) return;
     const TaskData data(options, 1);
-    for (const Batch& batch : {data.train_batch(1, 0, 2), data.evaluation(Split::test, 2, 1)[0]})
+    constexpr int64_t kTwo[] = {0, 1};
+    for (const Batch& batch : {data.train_batch(1, 0, 2), data.evaluation(Split::test, kTwo)})
       for (int32_t token : batch.tokens)
         promise(token >= 0 && token < data.vocab(), "a token outside the vocabulary");
   });

@@ -105,6 +105,42 @@ TEST_CASE("statistics: mean and sample deviation") {
   CHECK(std::isnan(spread_of(Values{}).mean));
 }
 
+TEST_CASE("statistics: a mean of clusters, and the spread of such means over many draws") {
+  // Clusters of sizes 1 to 4 whose values share an offset.
+  Rng rng(3, "clusters");
+  auto draw = [&](int clusters) {
+    ClusterMean mean;
+    for (int c = 0; c < clusters; ++c) {
+      const double offset = rng.normal();
+      const int64_t size = 1 + rng.below(4);
+      double sum = 0;
+      for (int64_t i = 0; i < size; ++i) sum += 2 + offset + 0.3 * rng.normal();
+      mean.add(sum, size);
+      mean.add(123, 0);  // a cluster without values is none
+    }
+    return mean;
+  };
+  Values means, errors;
+  for (int i = 0; i < 4000; ++i) {
+    const ClusterMean mean = draw(60);
+    means.push_back(mean.mean());
+    errors.push_back(mean.standard_error());
+  }
+  const double truth = spread_of(means).deviation;  // known to 1.1 %
+  CHECK(std::abs(spread_of(means).mean - 2) < 5 * truth / std::sqrt(4000.0));
+  CHECK(std::abs(spread_of(errors).mean / truth - 1) < 0.05);
+
+  ClusterMean none, one;
+  CHECK(std::isnan(none.mean()));
+  CHECK(none.count() == 0);
+  one.add(6, 3);
+  CHECK(one.mean() == 2);
+  CHECK(one.count() == 3);
+  CHECK(std::isnan(one.standard_error()));
+  one.add(2, 1);
+  CHECK(one.standard_error() == 0);
+}
+
 TEST_CASE("statistics: equal values share their rank") {
   CHECK(ranks(Values{30, 10, 20}) == Values{3, 1, 2});
   CHECK(ranks(Values{5, 1, 5, 5, 2}) == Values{4, 1, 4, 4, 2});

@@ -38,10 +38,17 @@ std::vector<Sequence> rows_of(const Batch& batch) {
   return rows;
 }
 
+// The sequences `first`, … of a split that models are judged by.
+Batch judged(const TaskData& data, Split split, int64_t first, int64_t count) {
+  std::vector<int64_t> numbers(static_cast<size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), first);
+  return data.evaluation(split, numbers);
+}
+
 std::vector<Sequence> draw(const std::string& task, Split split, int count) {
   TaskData data(parse_task(task), 11);
   if (split == Split::train) return rows_of(data.train_batch(12, 3, count));
-  return rows_of(data.evaluation(split, count, 1).at(0));
+  return rows_of(judged(data, split, 0, count));
 }
 
 void check_next_token(const Sequence& s, size_t from = 0) {
@@ -216,8 +223,7 @@ TEST_CASE("tasks: memorize asks for one map, the same in every split, with disti
   };
   gather(data.train_batch(1, 0, 30));
   gather(data.train_batch(2, 5, 30));
-  for (Split split : {Split::validation, Split::test})
-    for (const auto& batch : data.evaluation(split, 10, 3)) gather(batch);
+  for (Split split : {Split::validation, Split::test}) gather(judged(data, split, 0, 30));
   std::set<int> values;
   for (auto [key, value] : value_of) values.insert(value);
   CHECK(value_of.size() == 10);
@@ -227,8 +233,8 @@ TEST_CASE("tasks: memorize asks for one map, the same in every split, with disti
 TEST_CASE("tasks: mix holds its parts in equal numbers, each as the task alone") {
   TaskData data(parse_task("mix"), 5);
   REQUIRE(data.parts() == std::vector<std::string>{"recall", "noisy-recall", "copy", "mqar"});
-  auto batches = data.evaluation(Split::test, 8, 4);
-  REQUIRE(batches.size() == 4);
+  std::vector<Batch> batches;
+  for (int64_t first : {0, 8, 16, 24}) batches.push_back(judged(data, Split::test, first, 8));
   batches.push_back(data.train_batch(1, 7, 8));
   for (const auto& batch : batches) {
     bool training = &batch == &batches.back();
@@ -257,13 +263,31 @@ TEST_CASE("tasks: a sequence depends on seed, split and index only") {
     halves.insert(halves.end(), second.begin(), second.end());
     CHECK(halves == batch.tokens);
 
-    auto test = data.evaluation(Split::test, 4, 2);
-    CHECK(same.evaluation(Split::test, 4, 2)[1].tokens == test[1].tokens);
-    CHECK(test[0].tokens != test[1].tokens);
-    CHECK(data.evaluation(Split::validation, 4, 2)[0].tokens != test[0].tokens);
-    CHECK(other.evaluation(Split::test, 4, 2)[0].tokens != test[0].tokens);
+    const Batch test = judged(data, Split::test, 0, 4), next = judged(data, Split::test, 4, 4);
+    CHECK(judged(same, Split::test, 4, 4).tokens == next.tokens);
+    CHECK(test.tokens != next.tokens);
+    CHECK(judged(data, Split::validation, 0, 4).tokens != test.tokens);
+    CHECK(judged(other, Split::test, 0, 4).tokens != test.tokens);
     CHECK(data.identity() == same.identity());
     CHECK(data.identity() != other.identity());
+  }
+}
+
+TEST_CASE("tasks: a sample holds so many tokens, of every part as many") {
+  for (const char* name : {"recall", "mix", "memorize:L=30"}) {
+    TaskData data(parse_task(name), 1);
+    const int64_t parts = int64_t(data.parts().size()), length = data.length();
+    const size_t all = data.sample(Split::test, 0).size();
+    CHECK(all == 2048);
+    CHECK(data.sample(Split::test, int64_t(1) << 40).size() == all);
+    for (int64_t tokens : {1, 100, 5000}) {
+      const std::vector<int64_t> some = data.sample(Split::test, tokens);
+      CHECK(int64_t(some.size()) * length >= tokens);
+      CHECK(int64_t(some.size()) * length < tokens + parts * length);
+      std::vector<int64_t> count(static_cast<size_t>(parts));
+      for (int part : data.evaluation(Split::test, some).parts) ++count.at(size_t(part));
+      CHECK(count == std::vector<int64_t>(size_t(parts), int64_t(some.size()) / parts));
+    }
   }
 }
 

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <limits>
+#include <numeric>
 
 #include "autograd/rows.h"
 #include "star/generator.h"
+#include "star/statistics.h"
 #include "tests/liv/models.h"
 
 namespace star {
@@ -34,9 +36,24 @@ class Counting : public Dataset {
     }
     return b;
   }
-  std::vector<Batch> evaluation(Split split, int sequences, int) const override {
-    return {train_batch(100 + uint64_t(split), 0, sequences),
-            train_batch(100 + uint64_t(split), 1, 3)};
+  bool tokens_are_bytes() const override { return false; }
+  std::vector<int64_t> sample(Split, int64_t tokens) const override {
+    std::vector<int64_t> numbers(tokens ? size_t(tokens / length()) : 19);
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return numbers;
+  }
+  // Sequence i is the first or second of a training batch of its own.
+  Batch evaluation(Split split, std::span<const int64_t> numbers) const override {
+    Batch all{0, length(), {}, {}, {}};
+    for (int64_t i : numbers) {
+      const Batch two = train_batch(100 + uint64_t(split), i, 2);
+      const int64_t from = i % 2 * length(), to = from + length();
+      all.tokens.insert(all.tokens.end(), two.tokens.begin() + from, two.tokens.begin() + to);
+      all.targets.insert(all.targets.end(), two.targets.begin() + from, two.targets.begin() + to);
+      all.parts.push_back(int(i % 2));
+      ++all.sequences;
+    }
+    return all;
   }
 };
 
@@ -87,10 +104,10 @@ TEST_CASE("trainer: an easy task is learnt") {
   Exec exec(cpu_backend());
   Backbone model = fresh(exec);
   Counting data;
-  Judgement before = judge(exec, model, data, Split::test, 16);
+  Judgement before = judge(exec, model, data, Split::test);
   CHECK(before.loss == doctest::Approx(std::log(8)).epsilon(0.1));
   TrainResult result = train(exec, model, data, options_of(150));
-  Judgement after = judge(exec, model, data, Split::test, 16);
+  Judgement after = judge(exec, model, data, Split::test);
   CHECK(result.failure == "");
   CHECK(result.steps == 150);
   CHECK(result.tokens == 150 * 8 * 8);
@@ -134,10 +151,16 @@ TEST_CASE("trainer: the curve is the mean of the steps between its points") {
       CHECK(point.loss == doctest::Approx(total / double(point.step - from)).epsilon(1e-12));
       from = point.step;
     }
-    double tail = 0;
-    int64_t count = std::max<int64_t>(1, steps / 10);
-    for (int64_t s = steps - count; s < steps; ++s) tail += t.losses[size_t(s)];
-    CHECK(t.result.train_loss == doctest::Approx(tail / double(count)).epsilon(1e-12));
+    std::vector<double> tail(t.losses.end() - std::max<int64_t>(1, steps / 10), t.losses.end());
+    const Spread spread = spread_of(tail);
+    const double count = double(tail.size());
+    CHECK(t.result.train_loss == doctest::Approx(spread.mean).epsilon(1e-12));
+    CHECK(t.result.train_targets == int64_t(8 * tail.size()));
+    if (tail.size() > 1)
+      CHECK(t.result.train_standard_error ==
+            doctest::Approx(spread.deviation / std::sqrt(count)).epsilon(1e-6));
+    else
+      CHECK(std::isnan(t.result.train_standard_error));
   }
 }
 
@@ -175,6 +198,11 @@ TEST_CASE("trainer: divergence is a value") {
     CHECK(result.steps == 0);
     CHECK(std::isnan(result.train_loss));
   }
+  // One that the last step brings about is followed by no loss that would tell.
+  TrainOptions last = options_of(1);
+  last.learning_rate = 1e39;  // beyond float32
+  last.warmup = 0;
+  CHECK(trained(1, last).result.failure == "diverged at step 1");
   // A great rate alone is none as long as the numbers hold.
   TrainOptions great = options_of(20);
   great.learning_rate = 10;
@@ -214,7 +242,7 @@ TEST_CASE("trainer: it stops when asked to, and refuses data beyond the vocabula
   small.vocab = 5;
   Backbone narrow(&exec, compile(parse("91111", pool), pool), small);
   CHECK_THROWS_AS(train(exec, narrow, Counting(), options_of(1)), Error);
-  CHECK_THROWS_AS(judge(exec, narrow, Counting(), Split::test, 4), Error);
+  CHECK_THROWS_AS(judge(exec, narrow, Counting(), Split::test), Error);
 }
 
 TEST_CASE("judge: loss and accuracies against counting by hand") {
@@ -224,42 +252,61 @@ TEST_CASE("judge: loss and accuracies against counting by hand") {
     Counting data;
     train(exec, model, data, options_of(20));  // half learnt: some right, some wrong
     std::vector<Judgement> by_part;
-    Judgement all = judge(exec, model, data, Split::validation, 5, &by_part);
+    Judgement all = judge(exec, model, data, Split::validation, {}, &by_part);
     REQUIRE(by_part.size() == 2);
     for (int part : {-1, 0, 1}) {
       double loss = 0, macro = 0;
       int64_t count = 0, right = 0, seen[kVocab] = {}, hit[kVocab] = {};
-      for (const Batch& b : data.evaluation(Split::validation, 5, 64))
-        for (int s = 0; s < b.sequences; ++s) {
-          if (part >= 0 && b.parts[size_t(s)] != part) continue;
-          std::span<const int32_t> tokens(&b.tokens[size_t(s * 8)], 8);
-          std::vector<float> logits = all_logits(exec, model, tokens, DecodeMode::parallel);
-          for (size_t i = 0; i < 8; ++i) {
-            int32_t target = b.targets[size_t(s) * 8 + i];
-            if (target == kIgnored) continue;
-            double total = 0;
-            int likeliest = 0;
-            for (int t = 0; t < int(kVocab); ++t) {
-              total += std::exp(double(logits[i * kVocab + size_t(t)]));
-              if (logits[i * kVocab + size_t(t)] > logits[i * kVocab + size_t(likeliest)])
-                likeliest = t;
-            }
-            loss += std::log(total) - double(logits[i * kVocab + size_t(target)]);
-            ++count;
-            ++seen[target];
-            right += likeliest == target;
-            hit[target] += likeliest == target;
+      std::vector<double> losses, counts;  // of sequences
+      const Batch b = data.evaluation(Split::validation, data.sample(Split::validation, 0));
+      for (int s = 0; s < b.sequences; ++s) {
+        if (part >= 0 && b.parts[size_t(s)] != part) continue;
+        losses.push_back(0);
+        counts.push_back(0);
+        std::span<const int32_t> tokens(&b.tokens[size_t(s * 8)], 8);
+        std::vector<float> logits = all_logits(exec, model, tokens, DecodeMode::parallel);
+        for (size_t i = 0; i < 8; ++i) {
+          int32_t target = b.targets[size_t(s) * 8 + i];
+          if (target == kIgnored) continue;
+          double total = 0;
+          int likeliest = 0;
+          for (int t = 0; t < int(kVocab); ++t) {
+            total += std::exp(double(logits[i * kVocab + size_t(t)]));
+            if (logits[i * kVocab + size_t(t)] > logits[i * kVocab + size_t(likeliest)])
+              likeliest = t;
           }
+          const double one = std::log(total) - double(logits[i * kVocab + size_t(target)]);
+          loss += one;
+          losses.back() += one;
+          ++counts.back();
+          ++count;
+          ++seen[target];
+          right += likeliest == target;
+          hit[target] += likeliest == target;
         }
+      }
       int classes = 0;
       for (int t = 0; t < int(kVocab); ++t)
         if (seen[t]) macro += double(hit[t]) / double(seen[t]), ++classes;
       const Judgement& j = part < 0 ? all : by_part[size_t(part)];
       CHECK(j.targets == count);
       CHECK(j.loss == doctest::Approx(loss / double(count)).epsilon(1e-5));
+      const double n = double(losses.size());
+      double residuals = 0;
+      for (size_t i = 0; i < losses.size(); ++i)
+        residuals += std::pow(losses[i] - loss / double(count) * counts[i], 2);
+      CHECK(j.standard_error ==
+            doctest::Approx(std::sqrt(n / (n - 1) * residuals) / double(count)).epsilon(1e-3));
       CHECK(j.accuracy == doctest::Approx(double(right) / double(count)));
       CHECK(j.macro_accuracy == doctest::Approx(macro / classes));
     }
+    // The number of sequences at a time is none of its business.
+    for (int batch : {1, 3, 19, 100}) {
+      const Judgement other = judge(exec, model, data, Split::validation, {.batch = batch});
+      CHECK(other.loss == doctest::Approx(all.loss).epsilon(1e-6));
+      CHECK(other.targets == all.targets);
+    }
+    CHECK(judge(exec, model, data, Split::validation, {.tokens = 40}).targets == 3 * 8 + 2 * 4);
     CHECK((all.accuracy > 0 && all.accuracy < 1 && all.accuracy != all.macro_accuracy));
   }
 }

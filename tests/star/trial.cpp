@@ -18,6 +18,7 @@ SearchSettings tiny() {
   settings.training.steps = 3;
   settings.training.batch = 2;
   settings.seed = settings.training.seed = 5;
+  settings.validation_tokens = 160;
   return settings;
 }
 
@@ -51,14 +52,19 @@ TEST_CASE("trial: a candidate's is the same model, data and judgement, whoever t
   Pool pool = paper_pool();
   Backbone model(&exec, compile(parse(trial.genome, pool), pool), settings.sizes, DType::f32, 5);
   train(exec, model, data, settings.training);
-  CHECK(e.metrics.at("quality") == judge(exec, model, data, Split::validation, 2).loss);
+  CHECK(e.metrics.at("quality") ==
+        judge(exec, model, data, Split::validation, {.tokens = 160}).loss);
+  CHECK(e.metrics.at("quality") != judge(exec, model, data, Split::validation).loss);
+  CHECK(e.metrics.at("targets") > 0);
+  CHECK(e.metrics.at("standard_error") > 0);
+  CHECK(e.metrics.count("bpb") == 0);  // tokens of a task are no bytes
   CHECK(e.metrics.at("params") == double(model.parameter_count()));
   CHECK(e.metrics.count("test_quality") == 0);
   Trial tested = trial;
   tested.test = true;
   const Evaluation t = evaluate(tested, data);
   CHECK(t.metrics.at("quality") == e.metrics.at("quality"));
-  CHECK(t.metrics.at("test_quality") == judge(exec, model, data, Split::test, 2).loss);
+  CHECK(t.metrics.at("test_quality") == judge(exec, model, data, Split::test).loss);
   CHECK(t.metrics.at("test_quality") != t.metrics.at("quality"));
 }
 

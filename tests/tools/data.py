@@ -1,0 +1,287 @@
+"""What models are trained on and judged by: splits, lengths, seeds, folders, the model of a run.
+
+    data.py BINARY       prints a line a check; exits 1 if one fails
+"""
+import json
+import math
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from program import STAR, doc, run_checks, star
+
+TINY = ["--width", "8", "--heads", "1", "--batch", "1", "--threads", "1", "--quiet"]
+SEARCH = ["search", "--population", "2", "--generations", "1", "--depth", "1", "--workers", "1",
+          "--steps", "4"] + TINY
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def targets(size, split):
+    """Targets of one part of a file of so many bytes."""
+    a, b = size * 90 // 100, size * 95 // 100
+    return max({"train": a, "validation": b - a, "test": size - b}[split] - 1, 0)
+
+
+def changing(folder):
+    """Three files whose text changes towards its end, and their sizes."""
+    sizes = []
+    for name, lines in (("a", 3000), ("b", 40), ("c", 900)):
+        text = "".join(f"{i}\n" if i < lines * 0.93 else "the end is near\n" for i in range(lines))
+        write(f"{folder}/{name}.txt", text)
+        sizes.append(len(text))
+    return sizes
+
+
+def check_whole_split(tmp):
+    """eval judges each part whole, whatever the batch, and says over how many targets."""
+    folder, out = tmp + "/text", tmp + "/m.safetensors"
+    sizes = changing(folder)
+    trained = doc("train", "91111", "--data", folder, "--seq", "8", "--steps", "100", "--out", out,
+                  "--validation-tokens", "0", *TINY)
+    for split in ("train", "validation", "test"):
+        judged = [doc("eval", out, "--data", folder, "--split", split, "--batch", b, "--quiet")
+                  for b in ("1", "7", "1024", "0")]
+        for j in judged:
+            assert j["tokens"] == sum(targets(n, split) for n in sizes), (split, j)
+            assert abs(j["loss"] / judged[0]["loss"] - 1) < 1e-6, (split, j)
+            assert 0 < j["standard_error"] < j["loss"], j
+    validation = doc("eval", out, "--data", folder, "--quiet")
+    for key in ("loss", "tokens", "standard_error", "bpb"):
+        assert trained["val_" + key] == validation[key], key
+    text = star("eval", out, "--data", folder, "--quiet")
+    assert f"± {validation['standard_error']:.4f} nats" in text, text
+    assert f"over {validation['tokens']} targets" in text, text
+    assert trained["train_tokens"] == 80 and trained["train_standard_error"] > 0, trained
+
+
+def check_sample(tmp):
+    """A training and a search judge the same sample of the whole part, whatever the batch."""
+    folder = tmp + "/text"
+    sizes = changing(folder)
+    whole = sum(targets(n, "validation") for n in sizes)
+    for batch in ("1", "5"):
+        some = ["--data", folder, "--seq", "8", "--validation-tokens", "300", *TINY, "--batch", batch]
+        trained = doc("train", "91111", *some, "--steps", "20")
+        assert abs(trained["val_tokens"] - 300) <= 8 * 4, trained
+        run = f"{tmp}/{batch}.run"
+        found = doc(*SEARCH, *some, "--out", run)
+        for m in found["front"]:
+            assert m["metrics"]["targets"] == trained["val_tokens"], m
+            assert m["metrics"]["standard_error"] > 0 and m["metrics"]["train_targets"] > 0, m
+        rows = doc("final", run, "@conv:1", "--seeds", "1", "--steps", "4", "--quiet")["rows"]
+        for row in rows:
+            assert row["test_targets"]["mean"] == sum(targets(n, "test") for n in sizes), row
+            assert row["targets"]["mean"] == trained["val_tokens"], row
+    assert whole > 1000
+    # The sample stands for the whole: within five standard errors of it.
+    whole, sample = (doc("train", "91111", "--data", folder, "--seq", "8", "--steps", "100", *TINY,
+                         "--validation-tokens", n) for n in ("0", "500"))
+    gap = abs(whole["val_loss"] - sample["val_loss"])
+    assert 0 < gap < 5 * sample["val_standard_error"], (whole, sample)
+
+
+def check_length(tmp):
+    """Evaluation at any length; what the command line says wins, or is refused."""
+    out = tmp + "/r.safetensors"
+    doc("train", "71111", "--task", "recall:V=8,L=8", "--steps", "3", "--out", out, *TINY)
+
+    def length(*args):
+        return doc("eval", out, *args, "--quiet")["seq"]
+    assert length("--task", "recall:V=8") == 8
+    assert length("--task", "recall:V=8,L=64") == 64
+    assert length("--task", "recall:V=8", "--seq", "32") == 32
+    assert length("--task", "recall:V=8,L=32", "--seq", "32") == 32
+    assert length() == 8
+    assert length("--seq", "12") == 12
+    for command in (["eval", out], ["train", "71111"], ["search"]):
+        said = star(*command, "--task", "recall:V=8,L=64", "--seq", "8", "--quiet", status=2)
+        assert "--seq 8" in said and "L=64" in said, said
+    write(tmp + "/text/t.txt", "abc " * 400)
+    doc("train", "71111", "--data", tmp + "/text", "--seq", "8", "--steps", "3", "--out", out, *TINY)
+    assert length("--data", tmp + "/text", "--seq", "20") == 20
+    assert length("--data", tmp + "/text") == 8
+
+
+def check_content(tmp):
+    """What hangs on a seed goes with a checkpoint and with a run."""
+    out, run = tmp + "/m.safetensors", tmp + "/m.run"
+    task = ["--task", "memorize:V=16,L=32"]
+    doc("train", "71111-91111", *task, "--seed", "5", "--steps", "300", "--out", out, "--width", "16",
+        "--heads", "1", "--batch", "8", "--quiet")
+    for args in ([], task, ["--seed", "5", *task]):
+        assert doc("eval", out, *args, "--quiet")["accuracy"] == 1, args
+    assert doc("eval", out, *task, "--seed", "0", "--quiet")["accuracy"] < 0.9  # another map
+    # The best of a run, trained from another seed, still learns the run's map.
+    star(*SEARCH, *task, "--depth", "2", "--seed", "5", "--out", run, "--start", "71111-91111", "61111-91111")
+    doc("train", run, "--seed", "7", "--steps", "300", "--out", out, "--width", "16", "--batch", "8", "--quiet")
+    assert doc("eval", out, *task, "--quiet")["accuracy"] == 1
+    assert doc("eval", out, *task, "--seed", "7", "--quiet")["accuracy"] < 0.9
+
+
+def check_short_files(tmp):
+    """Files shorter than a sequence are learnt from."""
+    rng = random.Random(2)
+    for i in range(300):
+        write(f"{tmp}/poems/{i:03}.txt", "".join(rng.choice("ab") for _ in range(97)))
+    write(tmp + "/poems/long.txt", "z" * 25000)
+    out = tmp + "/p.safetensors"
+    doc("train", "11111-91111", "--data", tmp + "/poems", "--seq", "128", "--steps", "80", "--out", out,
+        "--width", "16", "--heads", "1", "--batch", "4", "--quiet")
+    os.remove(tmp + "/poems/long.txt")
+    # A model that had only seen z would be far above ln 256; ln 2 is the best.
+    judged = doc("eval", out, "--data", tmp + "/poems", "--split", "test", "--quiet")
+    assert judged["loss"] < 1.5, judged
+    # And alone they are text as well.
+    doc("train", "91111", "--data", tmp + "/poems", "--seq", "128", "--steps", "2", *TINY)
+    write(tmp + "/one/poem.txt", "x" * 97)
+    assert "128 tokens" in star("train", "91111", "--data", tmp + "/one", "--seq", "128", *TINY, status=2)
+
+
+def warnings(*args, cwd=None):
+    done = subprocess.run([STAR, *args], capture_output=True, text=True, cwd=cwd, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def check_left_out(tmp):
+    """Links are followed once; what is left out is said; a search goes on in its own data folder."""
+    folder, other = tmp + "/here", tmp + "/other"
+    write(folder + "/a.txt", "hello world\n" * 200)
+    write(other + "/deep/b.txt", "far away\n" * 200)
+    os.symlink(other, folder + "/linked")
+    os.symlink("..", folder + "/linked/back")  # within a link, to what holds the link's target
+    os.symlink("nowhere", folder + "/dangling")
+    os.symlink("y", folder + "/x")
+    os.symlink("x", folder + "/y")
+    data = ["--data", ".", "--seq", "8"]
+    said = warnings(*SEARCH, *data, cwd=folder)
+    assert "left out" in said and "dangling (a link that leads nowhere)" in said, said
+    identity = sqlite_setting(folder + "/star.run", "data_identity")
+    doc("train", "91111", *data, "--steps", "2", "--out", "c.safetensors", *TINY, cwd=folder)
+    said = warnings("search", "--resume", "star.run", "--quiet", cwd=folder)
+    assert "star.run (a run file)" in said and "% of the bytes" in said, said
+    assert identity == sqlite_setting(folder + "/star.run", "data_identity")
+    if os.geteuid() != 0:
+        os.mkdir(folder + "/closed", 0)
+        assert "closed" in star("train", "91111", *data, *TINY, cwd=folder, status=2)
+
+
+def sqlite_setting(path, name):
+    import sqlite3
+    with sqlite3.connect(path) as file:
+        return json.loads(file.execute("SELECT settings FROM run").fetchone()[0])[name]
+
+
+def check_model_of_run(tmp):
+    """train RUN is the run's model: with the run's steps, the run's loss to the last bit."""
+    write(tmp + "/d/t.txt", "".join(f"{i} " for i in range(4000)))
+    run = tmp + "/s.run"
+    found = doc(*SEARCH, "--data", tmp + "/d", "--seq", "16", "--width", "12", "--heads", "2", "--batch", "3",
+                "--lr", "0.003", "--seed", "9", "--window", "5", "--warmup", "0.5", "--clip", "0.7",
+                "--weight-decay", "0.2", "--beta1", "0.8", "--beta2", "0.9", "--epsilon", "1e-6",
+                "--validation-tokens", "200", "--pool", "extended", "--start", "j1111", "l1111", "--out", run)
+    best = min(found["front"], key=lambda m: m["objectives"]["quality"])
+    same = doc("train", run, "--steps", "4", "--threads", "1", "--quiet")
+    assert same["genome"] == best["genome"] and same["params"] == best["objectives"]["params"], same
+    assert same["val_loss"] == best["objectives"]["quality"], (same, best)
+    # What is given wins, each by itself.
+    for option, value in (("--width", "8"), ("--seq", "8"), ("--seed", "1"), ("--lr", "0.1"), ("--batch", "4"),
+                          ("--warmup", "0"), ("--clip", "0.001"), ("--beta1", "0"), ("--beta2", "0"),
+                          ("--epsilon", "1"), ("--weight-decay", "100"), ("--validation-tokens", "100")):
+        other = doc("train", run, "--steps", "4", "--threads", "1", "--quiet", option, value)
+        assert other["genome"] == best["genome"] and other["val_loss"] != same["val_loss"], option
+    write(tmp + "/d/t.txt", "something else " * 2000)
+    said = star("train", run, "--steps", "4", "--quiet", status=2)
+    assert "no longer what the search began with" in said, said
+    doc("train", run, "--data", tmp + "/d", "--steps", "4", "--quiet")
+
+
+def check_changed_text(tmp):
+    """A text that has changed since the training is said to have."""
+    data, out = write(tmp + "/c.txt", "abcd " * 300), tmp + "/c.safetensors"
+    doc("train", "91111", "--data", data, "--seq", "8", "--steps", "2", "--out", out, *TINY)
+    assert warnings("eval", out, "--quiet") == ""
+    write(data, "abcd " * 301)
+    for args in ([], ["--data", data]):
+        assert "the text has changed since the training" in warnings("eval", out, "--quiet", *args), args
+    shutil.copy(data, tmp + "/other.txt")
+    assert warnings("eval", out, "--data", tmp + "/other.txt", "--quiet") == ""
+
+
+def check_divergence(tmp):
+    """A training whose last step diverges has failed and writes nothing."""
+    out = tmp + "/d.safetensors"
+    said = star("train", "91111", "--task", "recall", "--steps", "1", "--lr", "1e300", "--warmup", "0", "--out", out,
+                *TINY, status=1)
+    assert "diverged at step 1" in said and not os.path.exists(out), said
+
+
+def check_units(tmp):
+    """Bits a byte where tokens are bytes; elsewhere they are none."""
+    write(tmp + "/u/t.txt", "abc " * 400)
+    for data, byte in ((["--data", tmp + "/u", "--seq", "8"], True), (["--task", "copy:L=40"], False)):
+        out = tmp + "/u.safetensors"
+        trained = doc("train", "91111", *data, "--steps", "2", "--out", out, *TINY)
+        judged = doc("eval", out, "--quiet")
+        for j in (judged["bpb"], trained["val_bpb"]):
+            assert (j is not None) == byte, (data, j)
+        assert abs(judged["bits"] - judged["loss"] / math.log(2)) < 1e-9
+        for text in (star("eval", out, "--quiet"), star("train", "91111", *data, "--steps", "2", *TINY)):
+            assert ("bits a byte" in text) == byte and ("bits a token" in text) != byte, text
+    run = tmp + "/u.run"
+    found = doc(*SEARCH, "--task", "copy:L=40", "--out", run)
+    assert "bpb" not in found["front"][0]["metrics"], found
+    text = star("final", run, "@conv:1", "--seeds", "2", "--steps", "2", "--quiet")
+    assert "bits a token" in text and "bpb" not in text, text
+
+
+def check_long_genomes(tmp):
+    """A genome may be longer than a file's name."""
+    genome = "-".join(["91111"] * 60)
+    assert doc("train", genome, "--task", "recall:L=8", "--steps", "1", *TINY)["genome"] == genome
+    for command in (["genome", "show"], ["genome", "check"], ["genome", "canonical"], ["genome", "repair"],
+                    ["genome", "neighbours"]):
+        star(*command, genome)
+    said = star("liv", "explain", genome, status=2)
+    assert "File name" not in said, said
+    run = tmp + "/long.run"
+    star(*SEARCH, "--task", "recall:L=8", "--depth", "300", "--out", run)
+    star("train", run, "--steps", "1", "--quiet")
+
+
+def check_memory(tmp):
+    """A large file takes its size in memory once."""
+    size = 96 << 20
+    data = tmp + "/large.txt"
+    with open(data, "wb") as f:
+        for _ in range(size >> 20):
+            f.write(bytes(range(256)) * 4096)
+
+    def peak(path):
+        child = os.fork()
+        if child == 0:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.execv(STAR, [STAR, "train", "91111", "--data", path, "--seq", "8", "--steps", "1", *TINY])
+        _, status, usage = os.wait4(child, 0)
+        assert status == 0
+        return usage.ru_maxrss << 10
+    small = peak(write(tmp + "/small.txt", "abc " * 400))
+    assert peak(data) - small < 1.2 * size, (peak(data), small)
+
+
+if __name__ == "__main__":
+    checks = [c for name, c in list(globals().items()) if name.startswith("check_")]
+
+    def in_folder(check):
+        with tempfile.TemporaryDirectory() as tmp:
+            check(tmp)
+    sys.exit(run_checks([(c.__name__[6:].replace("_", " "), lambda c=c: in_folder(c)) for c in checks]))

@@ -1,0 +1,89 @@
+// Where data comes from on the command line, and how a loss on it is said.
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "star/source_text.h"
+#include "star/tasks.h"
+#include "star/text.h"
+#include "tools/command.h"
+#include "tools/table.h"
+
+namespace star {
+
+void DataOptions::declare(CLI::App& app) {
+  auto* by_path =
+      app.add_option("--data", path, "A text file, or a folder of them: bytes are tokens");
+  app.add_option("--task", task,
+                 "source, " + fmt::format("{}", fmt::join(task_names(), ", ")) +
+                     "; options as in mqar:D=8,L=128")
+      ->excludes(by_path);
+}
+
+std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64_t seed) const {
+  constexpr int kTextLength = 128;
+  require(given(), "data: give --data PATH or --task NAME");
+  const int wanted = int(length > 0 ? length : usual);  // 0: nobody says
+  const int text_length = wanted > 0 ? wanted : kTextLength;
+  if (!path.empty()) {
+    TextFiles text = read_text(path);
+    if (const std::string left_out = left_out_text(text); !left_out.empty() && !silent)
+      fmt::print(stderr, "star: warning: {}: {}\n", path, left_out);
+    return std::make_unique<TextData>(std::move(text.files), text_length, path);
+  }
+  if (task == "source") return std::make_unique<TextData>(source_text(), text_length, task);
+  TaskOptions options = parse_task(task);
+  require(!options.sets_length || length == 0 || length == options.length,
+          "--seq {}: the task {} says L={}", length, task, options.length);
+  if (!options.sets_length && wanted > 0) options.length = wanted;
+  return std::make_unique<TaskData>(options, seed);
+}
+
+std::string absolute_path(const std::string& path) {
+  return std::filesystem::absolute(path).lexically_normal();
+}
+
+void declare_length(CLI::App& app, int64_t& length, const std::string& otherwise) {
+  app.add_option("--seq", length, fmt::format("Tokens a sequence (default: {})", otherwise))
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+}
+
+void declare_validation(CLI::App& app, int64_t& tokens) {
+  app.add_option("--validation-tokens", tokens,
+                 "Tokens of the validation part that a model is judged by, spread evenly over all "
+                 "of it; 0: all. The loss is given with its standard error")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
+      ->capture_default_str();
+}
+
+double nats_to_bits(double nats) { return nats / std::log(2.0); }
+
+nlohmann::json judgement_json(const Judgement& j, const Dataset& data) {
+  nlohmann::json json = {{"loss", j.loss},         {"standard_error", j.standard_error},
+                         {"tokens", j.targets},    {"bits", nats_to_bits(j.loss)},
+                         {"bpb", nullptr},         {"perplexity", std::exp(j.loss)},
+                         {"accuracy", j.accuracy}, {"macro_accuracy", j.macro_accuracy}};
+  if (data.tokens_are_bytes()) json["bpb"] = json["bits"];
+  return json;
+}
+
+std::string loss_text(double loss, double standard_error, const Dataset& data) {
+  return fmt::format("{} nats, {:.4f} bits a {}", plus_minus(loss, standard_error, 4),
+                     nats_to_bits(loss), data.tokens_are_bytes() ? "byte" : "token");
+}
+
+std::string judged_text(const std::vector<const Metrics*>& judged) {
+  double error = std::nan(""), targets = std::nan("");
+  for (const Metrics* metrics : judged) {
+    auto e = metrics->find("standard_error"), n = metrics->find("targets");
+    if (e != metrics->end()) error = std::fmax(error, e->second);
+    if (n != metrics->end()) targets = std::fmax(targets, n->second);
+  }
+  if (std::isnan(targets)) return "";
+  return fmt::format(
+      "quality: nats a target over {:.0f} targets of the validation part, standard error up to "
+      "{}\n",
+      targets, fixed(error, 4));
+}
+
+}  // namespace star
