@@ -105,7 +105,9 @@ struct Eval {
 
 void declare_eval(CLI::App& app) {
   auto c = std::make_shared<Eval>();
-  CLI::App* sub = app.add_subcommand("eval", "Loss of a checkpoint, on the whole of a split");
+  CLI::App* sub = app.add_subcommand(
+      "eval",
+      "Loss of a checkpoint on a whole split, of the data of its training unless one is given");
   sub->add_option("checkpoint", c->checkpoint, "A checkpoint made by star train")->required();
   sub->add_option("--split", c->split, "Which part of the data")
       ->check(CLI::IsMember({"train", "validation", "test"}))
@@ -120,7 +122,6 @@ void declare_eval(CLI::App& app) {
   c->seed_option = sub->get_option("--seed");
   c->seed_option->description("Seed of a generated task (default: as in the training)")
       ->default_str("");
-  sub->footer("Without --data and --task, on what the checkpoint was trained on.");
   sub->callback([c] { c->run(); });
 }
 

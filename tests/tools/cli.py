@@ -189,7 +189,8 @@ def check_pools(tmp):
     for genome, written in (("11111-x1111", "11111-91111|1:12223"), ("z1212-x1111-z1212", None)):
         out = tmp + "/pool.safetensors"
         trained = doc("train", genome, "--pool", mine, "--task", "recall", "--steps", "2", "--out", out,
-                      "--batch", "8", "--quiet", "--width", "16", "--heads", "2")
+                      "--batch", "8", "--quiet", "--width", "16", "--heads", "2",
+                      "--validation-tokens", "0")
         assert trained["genome"] == genome, trained
         judged = doc("eval", out, "--task", "recall", "--batch", "8")
         assert judged["genome"] == (written or genome), judged
@@ -396,7 +397,7 @@ def check_again(tmp):
                 "genetic", "--crossover-points", "3", "--mutation-rate", "0.25", "--objectives", "cache,quality",
                 "--max", "params=1e6", "--max", "flops=1e9", "--hv-ref", "quality=5.5,cache=1e5", "--start",
                 "z1111-11111", "--evolve", "backbone,operator", "--cache-context", "64", "--timeout", "100",
-                "--memory-limit", "1000", "--out", path, "--quiet")
+                "--memory-limit", "1000", "--validation-tokens", "500", "--out", path, "--quiet")
     os.remove(tmp + "/again.pool")
     command = re.search(r"^run again +(.*)$", said, re.M)[1]
     done = subprocess.run(command + f" --out '{tmp}/second time.run' --json --quiet", shell=True, cwd=tmp,
