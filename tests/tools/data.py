@@ -170,9 +170,18 @@ def check_left_out(tmp):
     said = warnings("search", "--resume", "star.run", "--quiet", cwd=folder)
     assert "star.run (a run file)" in said and "% of the bytes" in said, said
     assert identity == sqlite_setting(folder + "/star.run", "data_identity")
-    if os.geteuid() != 0:
-        os.mkdir(folder + "/closed", 0)
-        assert "closed" in star("train", "91111", *data, *TINY, cwd=folder, status=2)
+
+def check_unreadable_folder(tmp):
+    """A subfolder that cannot be read is named itself. Root reads everything, so somebody else asks."""
+    os.chmod(tmp, 0o755)
+    write(tmp + "/d/a.txt", "hello world\n" * 200)
+    os.mkdir(tmp + "/d/closed", 0)
+    shutil.copy(STAR, tmp + "/star")
+    other = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run([tmp + "/star", "train", "91111", "--data", tmp + "/d", *TINY], capture_output=True,
+                          text=True, timeout=600, **other)
+    assert done.returncode == 2 and f"star: {tmp}/d/closed: Permission denied\n" == done.stderr, done
+    os.chmod(tmp + "/d/closed", 0o755)
 
 
 def sqlite_setting(path, name):
