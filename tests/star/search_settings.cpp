@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
 #include <string>
 
 #include "core/error.h"
+#include "core/json.h"
 
 using namespace star;
 
@@ -24,4 +26,45 @@ TEST_CASE(
   CHECK(settings_from_json(without("device")).device == "cpu");
   CHECK_THROWS_WITH_AS(settings_from_json(without("width")),
                        "run file: the setting `width` is missing", Error);
+}
+
+namespace {
+
+// The settings with one of them changed.
+SearchSettings with_another(const std::string& name) {
+  nlohmann::json json = parse_json(settings_to_json(SearchSettings()), "settings");
+  nlohmann::json& value = json.at(name);
+  if (value.is_string())
+    value = "another";
+  else if (value.is_array())
+    value = {"another"};
+  else if (value.is_object())
+    value = {{"another", 1.5}};
+  else
+    value = name == "lag" ? 3 : value.get<int64_t>() + 1;
+  return settings_from_json(json.dump());
+}
+
+std::vector<std::string> texts(const SearchSettings& settings) {
+  std::vector<std::string> all;
+  for (auto& option : fixed_options(settings))
+    all.push_back(fmt::format("{} {}", option.name, fmt::join(option.values, " ")));
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("every setting has its option, but those that follow from others or from the machine") {
+  const std::set<std::string> kWithout = {"vocab",      "training_seed", "wall_seconds",
+                                          "cpu_target", "blas_core",     "data_identity"};
+  const nlohmann::json json = parse_json(settings_to_json(SearchSettings()), "settings");
+  for (auto& [name, value] : json.items()) {
+    CAPTURE(name);
+    const bool seen = texts(with_another(name)) != texts(SearchSettings());
+    CHECK(seen == (kWithout.count(name) == 0));
+    SearchSettings changed = with_another(name);
+    if (seen && name != "task" && name != "pool")
+      CHECK(reproducing_command(changed, "x.run") !=
+            reproducing_command(SearchSettings(), "x.run"));
+  }
 }
