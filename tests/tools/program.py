@@ -1,0 +1,75 @@
+"""The program as the end-to-end tests call it, and its commands. The first argument of a test is the binary."""
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+
+STAR = os.path.abspath(sys.argv[1])
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+AFTER = ("baseline", "final", "transfer", "motifs", "fidelity")
+COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench", "report", "runs",
+                                 "completion") + AFTER] + \
+    [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \
+    [["liv", c] for c in ("list", "explain", "verify", "matrix")]
+
+
+def star(*args, status=0, cwd=None):
+    """Runs the program; its standard output. Fails on another exit status."""
+    done = subprocess.run([STAR, *args], capture_output=True, text=True, cwd=cwd,
+                          timeout=600)
+    assert done.returncode == status, f"{args}: status {done.returncode}, {done.stderr}"
+    if status == 2 and "check" not in args:
+        assert len(done.stderr.strip().splitlines()) == 1, f"{args}: {done.stderr!r}"
+        assert done.stdout == "", f"{args}: {done.stdout!r}"
+    return done.stderr if status else done.stdout
+
+
+def doc(*args, **kw):
+    return json.loads(star(*args, "--json", **kw))
+
+
+def begun(running, path, evaluations):
+    """Waits until the run file of a search that still runs holds its settings and so many evaluations."""
+    while True:
+        assert running.poll() is None, f"the search ended before {evaluations} evaluations were seen"
+        try:
+            with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as file:
+                settings, = file.execute("SELECT COUNT(*) FROM run").fetchone()
+                done, = file.execute("SELECT COUNT(*) FROM evaluations").fetchone()
+            if settings and done >= evaluations:
+                return
+        except sqlite3.OperationalError:  # not there yet, or being written
+            pass
+        time.sleep(0.002)
+
+
+def options_of(command):
+    """Every option of a command that takes a value, and what --help says of its type."""
+    text = star(*command, "--help")
+    return dict(re.findall(r"^  (--[a-z0-9-]+) ((?:TEXT|INT|UINT|FLOAT)\S*)", text, re.M))
+
+
+def flags_of(command):
+    return re.findall(r"^  (--[a-z0-9-]+)(?: Excludes: \S+)? {2,}\S", star(*command, "--help"), re.M)
+
+
+def positionals_of(command):
+    text = star(*command, "--help")
+    listed = re.search(r"^Positionals:\n(.*?)\n\n", text, re.M | re.S)
+    return re.findall(r"^  (\w+) TEXT", listed[1], re.M) if listed else []
+
+
+def run_checks(checks):
+    """Runs (name, function) in turn, a line for each; the exit status."""
+    failed = 0
+    for name, check in checks:
+        try:
+            check()
+            print(f"ok      {name}", flush=True)
+        except Exception as e:  # every check is reported
+            failed += 1
+            print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
+    return 1 if failed else 0
