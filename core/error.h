@@ -27,6 +27,12 @@ class Error : public std::runtime_error {
   }
 };
 
+// Output that cannot be written: the work failed, while the input was good.
+class WriteError : public Error {
+ public:
+  using Error::Error;
+};
+
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(fmt::format(format, std::forward<Args>(args)...));

@@ -10,6 +10,7 @@
 #include "star/search_settings.h"
 #include "star/store.h"
 #include "tools/command.h"
+#include "tools/options.h"
 
 namespace star {
 namespace {
@@ -165,9 +166,7 @@ void declare_eval(CLI::App& app) {
   sub->add_option("--split", c->split, "Which part of the data")
       ->check(CLI::IsMember({"train", "validation", "test"}))
       ->capture_default_str();
-  sub->add_option("--batch", c->batch, "Sequences at a time")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+  add_whole(*sub, "--batch", c->batch, 1, 1 << 20, "Sequences at a time")->capture_default_str();
   c->data.declare(*sub);
   c->common.declare(*sub);
   sub->callback([c] { c->run(); });

@@ -432,7 +432,7 @@ def check_next_steps(tmp):
 
 def check_killed_search(tmp, expected):
     """Stopped at any moment, hard or softly, a search goes on to the same end."""
-    for evaluations, sign in ((0, signal.SIGKILL), (3, signal.SIGKILL), (2, signal.SIGINT)):
+    for evaluations, sign in ((0, signal.SIGKILL), (3, signal.SIGKILL), (2, signal.SIGINT), (1, signal.SIGHUP)):
         path = f"{tmp}/killed-{evaluations}.run"
         running = subprocess.Popen([STAR, *SEARCH, "--workers", "2", "--out", path],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
