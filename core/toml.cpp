@@ -1,15 +1,25 @@
 #include "core/toml.h"
 
-#include <toml++/toml.h>
 #include <algorithm>
 
 #include "core/error.h"
 
 namespace star {
+// An assumption of the library that a text has broken, such as `[=]`.
+struct TomlFault {};
+constexpr void assume_of_toml(bool holds) {
+  if (!holds) throw TomlFault();
+}
+}  // namespace star
+
+#define TOML_ASSERT(holds) star::assume_of_toml(static_cast<bool>(holds))
+#include <toml++/toml.h>
+
+namespace star {
 namespace {
 
 // What the library does with tables recurses, and every level of them takes a point or a bracket.
-constexpr int64_t kMaxPoints = 1000;
+constexpr int64_t kMaxPoints = 200;
 
 // Points outside of strings and comments, which stand between the parts of a key or in numbers.
 int64_t points_of(std::string_view text) {
@@ -105,6 +115,25 @@ class Reader {
   const std::string& file_;
 };
 
+bool has_fault(std::string_view text) {
+  try {
+    static_cast<void>(toml::parse(text));
+  } catch (const TomlFault&) {
+    return true;
+  } catch (const toml::parse_error&) {
+  }
+  return false;
+}
+
+// The first line up to which the text has a fault.
+int64_t line_of_fault(std::string_view text) {
+  std::vector<size_t> ends;
+  for (size_t at = 0; at < text.size(); at = ends.back())
+    ends.push_back(std::min(text.find('\n', at), text.size() - 1) + 1);
+  const auto whole = [&](size_t end) { return !has_fault(text.substr(0, end)); };
+  return std::partition_point(ends.begin(), ends.end(), whole) - ends.begin() + 1;
+}
+
 }  // namespace
 
 std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& file) {
@@ -115,6 +144,9 @@ std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& file
   } catch (const toml::parse_error& e) {
     const auto line = int64_t(e.source().begin.line);
     fail("{}, line {}: `{}`: {}", file, line, line_text(text, line), e.description());
+  } catch (const TomlFault&) {
+    const int64_t line = line_of_fault(text);
+    fail("{}, line {}: `{}`: no TOML", file, line, line_text(text, line));
   }
   std::stable_sort(reader.entries.begin(), reader.entries.end(),
                    [](auto& a, auto& b) { return a.line < b.line; });

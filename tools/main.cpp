@@ -33,7 +33,8 @@ int run(int argc, char** argv) {
   app.fallthrough();
   // Of an option given twice the last one counts; lists say otherwise for themselves.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app.set_config("--config", "", "Options from a TOML file, named as on the command line");
+  app.set_config("--config", "", "Options from a TOML file, named as on the command line")
+      ->type_name("TEXT");
   declare_search(app);
   declare_baseline(app);
   declare_final(app);

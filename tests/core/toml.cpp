@@ -57,7 +57,7 @@ TEST_CASE("what is no TOML is refused with file, line and text") {
   for (const char* text :
        {"steps = 1,000", "steps = 010", "steps = ", "steps", "steps = 1\nsteps = 2", "steps = \"x",
         "steps = 1979-05-27", "steps = []", "steps = [[1]]", "steps = [true]", "steps = [{a = 1}]",
-        "[[steps]]\na = 1", "steps = 99999999999999999999", "steps = '\xff'"}) {
+        "[[steps]]\na = 1", "steps = 99999999999999999999", "[=] # steps", "steps = '\xff'"}) {
     const std::string said = refusal(std::string("a = 1\n") + text + "\n");
     CAPTURE(text);
     CHECK_MESSAGE(said.starts_with("my.toml, line "), said);
