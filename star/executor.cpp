@@ -141,13 +141,6 @@ WorkerPool::~WorkerPool() {
 
 void WorkerPool::start(int job, const Work& work) { launch({.job = job, .work = work}); }
 
-uint64_t memory_limit(double mebibytes) {
-  const double bytes = mebibytes * (1 << 20);
-  require(bytes <= double(uint64_t(1) << 60),
-          "a memory limit of {} MiB is more than any machine has", mebibytes);
-  return mebibytes > 0 ? std::max<uint64_t>(1, uint64_t(bytes)) : 0;
-}
-
 // Adds the time since it was called last to the workers that could run.
 void WorkerPool::count_time() {
   timespec spent = {};

@@ -24,10 +24,6 @@ struct Limits {
   double wall_seconds = 0;    // time in which it could run; against jobs that wait for ever
 };
 
-// What `memory_bytes` stands for a limit of so many MiB: 0 for 0, at least one byte for less than
-// that. Error: more than 2^60 bytes.
-uint64_t memory_limit(double mebibytes);
-
 struct Outcome {
   std::string result;   // what the job returned
   std::string failure;  // empty: it succeeded; else "out of memory", "time limit", the signal that

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 
 #include "core/error.h"
+#include "core/number.h"
 
 namespace star {
 namespace {
@@ -166,10 +166,8 @@ Genome named_genome(std::string_view name) {
           fmt::join(genome_names(), " "));
   int depth = 8;
   if (colon != name.npos) {
-    const char *begin = name.data() + colon + 1, *end = name.data() + name.size();
-    auto [stop, status] = std::from_chars(begin, end, depth);
-    require(status == std::errc() && stop == end && depth >= 1 && depth <= 1000,
-            "genome: {}: the depth must be a number from 1 to 1000", name);
+    depth =
+        whole_number(name.substr(colon + 1), 1, 1000, fmt::format("genome: the depth of {}", name));
   }
   Genome genome;
   const std::string_view cycle = named->cycle;
@@ -181,15 +179,24 @@ Genome named_genome(std::string_view name) {
 
 Genome resolve(std::string_view text_or_name, const Pool& pool) {
   if (!text_or_name.starts_with('@')) return parse(text_or_name, pool);
-  const Genome genome = named_genome(text_or_name);
+  Genome genome = named_genome(text_or_name);
+  require_same_classes(genome, pool, text_or_name);
+  return genome;
+}
+
+std::string at_depth(const std::string& text_or_name, int depth) {
+  const bool open = text_or_name.starts_with('@') && text_or_name.find(':') == text_or_name.npos;
+  return open ? fmt::format("{}:{}", text_or_name, depth) : text_or_name;
+}
+
+void require_same_classes(const Genome& genome, const Pool& pool, std::string_view text) {
   const Pool known = extended_pool();
   for (const Segment& s : genome.segments) {
     const LivClass *here = pool.find(s.liv), *meant = known.find(s.liv);
     require(!here || (here->op == meant->op && here->groups == meant->groups),
-            "genome: {}: class {} of this pool is not the {} that is meant", text_or_name, s.liv,
+            "genome: {}: class {} of this pool is not the {} that is meant", text, s.liv,
             meant->name);
   }
-  return genome;
 }
 
 }  // namespace star

@@ -108,4 +108,11 @@ std::vector<std::string> genome_names();
 // defines in another way. Throws Error.
 Genome resolve(std::string_view text_or_name, const Pool& pool);
 
+// A name that says no depth of its own with one; other text as it is.
+std::string at_depth(const std::string& text_or_name, int depth);
+
+// Error, which begins with `text`: the pool defines a class of this genome of the extended pool
+// otherwise. Classes that it lacks are no matter.
+void require_same_classes(const Genome& genome, const Pool& pool, std::string_view text);
+
 }  // namespace star

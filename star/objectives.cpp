@@ -1,8 +1,9 @@
 #include "star/objectives.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+
+#include "core/number.h"
 
 namespace star {
 namespace {
@@ -12,12 +13,6 @@ const std::vector<std::pair<std::string, Objective::What>> kObjectives = {
     {"cache", Objective::cache},           {"flops", Objective::flops},
     {"latency", Objective::decode},        {"latency:prefill", Objective::prefill},
     {"latency:decode", Objective::decode}, {"memory", Objective::memory}};
-
-template <class T>
-bool read_number(const std::string& text, T& value) {
-  auto [stop, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return code == std::errc() && stop == text.data() + text.size();
-}
 
 }  // namespace
 
@@ -38,8 +33,8 @@ Objective parse_objective(const std::string& name, const std::string& option) {
   if (at == name.npos) return objective;
   constexpr int64_t kMost = int64_t(1) << 40;
   bool latency = objective.what == Objective::prefill || objective.what == Objective::decode;
-  require(latency && read_number(name.substr(at + 1), objective.context) &&
-              objective.context >= 1 && objective.context <= kMost,
+  objective.context = read_number<int64_t>(name.substr(at + 1)).value_or(0);
+  require(latency && objective.context >= 1 && objective.context <= kMost,
           "{}: `{}` is not a latency at a number of tokens, such as latency:decode@4096", option,
           name);
   return objective;
@@ -65,9 +60,8 @@ std::pair<std::string, double> parse_value(const std::string& text, const std::s
   require(equals != std::string::npos, "{}: `{}` is not of the form name=value", option, text);
   std::string name = text.substr(0, equals), number = text.substr(equals + 1);
   parse_objective(name, option);
-  double value = 0;
-  require(read_number(number, value) && value > 0 && value < HUGE_VAL,
-          "{}: `{}` is not a positive number", option, number);
+  const double value = read_number<double>(number).value_or(0);
+  require(value > 0 && value < HUGE_VAL, "{}: `{}` is not a positive number", option, number);
   return {name, value};
 }
 

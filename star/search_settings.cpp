@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -74,71 +75,67 @@ void read_setting(const nlohmann::json& json, const char* name, T& field) {
   require(fits, "run file: the setting `{}` is {}", name, json.dump());
 }
 
-// Collects options as words of a shell.
-class Command {
+// Collects options with their values.
+class Options {
  public:
-  explicit Command(const std::string& program) : text_(shell_word(program) + " search") {}
-
-  void add(const char* option, const std::string& value) {
-    text_ += fmt::format(" {} {}", option, shell_word(value));
+  void add(const char* name, const std::string& value) {
+    list.push_back({name, {}});
+    if (!value.empty()) list.back().values.push_back(value);
   }
   template <class T>
-  void add_unless(const T& usual, const char* option, const T& value) {
-    if (value == usual) return;
-    if constexpr (std::is_arithmetic_v<T>)
-      add(option, fmt::format("{}", value));  // the shortest text that reads back as the number
-    else
-      add(option, value);
+  requires std::is_arithmetic_v<T>
+  void add(const char* name, T value) {
+    add(name, fmt::format("{}", value));  // the shortest text that reads back as the number
   }
-  void add_values(const char* option, const std::map<std::string, double>& values) {
-    for (auto& [name, value] : values) add(option, fmt::format("{}={}", name, value));
+  void add(const char* name, const std::map<std::string, double>& values) {
+    list.push_back({name, {}});
+    for (auto& [key, value] : values)
+      list.back().values.push_back(fmt::format("{}={}", key, value));
   }
-  const std::string& text() const { return text_; }
 
- private:
-  std::string text_;
+  std::vector<FixedOption> list;
 };
 
-void add_evolution(Command& c, const SearchSettings& s) {
-  const SearchSettings usual;
-  auto joined = [](const auto& list) { return fmt::format("{}", fmt::join(list, ",")); };
-  c.add_unless(usual.seed, "--seed", s.seed);
-  c.add_unless(usual.algorithm, "--algorithm", s.algorithm);
-  c.add_unless(usual.population, "--population", s.population);
-  c.add_unless(usual.generations, "--generations", s.generations);
-  c.add_unless(usual.lag, "--lag", s.lag);
-  c.add_unless(usual.crossover_points, "--crossover-points", s.crossover_points);
-  c.add_unless(usual.mutation_rate, "--mutation-rate", s.mutation_rate);
-  c.add_unless(depth_text(usual), "--depth", depth_text(s));
-  c.add_unless(joined(usual.evolve), "--evolve", joined(s.evolve));
-  for (auto& genome : s.start) c.add("--start", genome);
-  c.add_unless(joined(usual.objectives), "--objectives", joined(s.objectives));
-  c.add_values("--max", s.bounds);
-  c.add_values("--hv-ref", s.hv_reference);
-  c.add_unless(usual.cache_context, "--cache-context", s.cache_context);
+void add_evolution(Options& o, const SearchSettings& s) {
+  auto joined = [](const auto& words) { return fmt::format("{}", fmt::join(words, ",")); };
+  o.add("--data", s.data_path);
+  o.add("--task", s.task);
+  o.add("--pool", s.pool);
+  o.add("--seed", s.seed);
+  o.add("--algorithm", s.algorithm);
+  o.add("--population", s.population);
+  o.add("--generations", s.generations);
+  o.add("--lag", s.lag == kByGenerations ? "" : fmt::format("{}", s.lag));
+  o.add("--crossover-points", s.crossover_points);
+  o.add("--mutation-rate", s.mutation_rate);
+  o.add("--depth", depth_text(s));
+  o.add("--evolve", joined(s.evolve));
+  o.list.push_back({"--start", s.start});
+  o.add("--objectives", joined(s.objectives));
+  o.add("--max", s.bounds);
+  o.add("--hv-ref", s.hv_reference);
+  o.add("--cache-context", s.cache_context);
 }
 
-void add_candidates(Command& c, const SearchSettings& s) {
-  const SearchSettings usual;
-  const TrainOptions &t = s.training, &u = usual.training;
-  c.add_unless(usual.sizes.width, "--width", s.sizes.width);
-  c.add_unless(usual.sizes.heads, "--heads", s.sizes.heads);
-  c.add("--seq", fmt::format("{}", s.sizes.seq));  // its default depends on the data
-  c.add_unless(usual.sizes.window, "--window", s.sizes.window);
-  c.add_unless(u.steps, "--steps", t.steps);
-  c.add_unless(u.batch, "--batch", t.batch);
-  c.add_unless(u.learning_rate, "--lr", t.learning_rate);
-  c.add_unless(u.warmup, "--warmup", t.warmup);
-  c.add_unless(u.optimizer.weight_decay, "--weight-decay", t.optimizer.weight_decay);
-  c.add_unless(u.optimizer.clip, "--clip", t.optimizer.clip);
-  c.add_unless(u.optimizer.beta1, "--beta1", t.optimizer.beta1);
-  c.add_unless(u.optimizer.beta2, "--beta2", t.optimizer.beta2);
-  c.add_unless(u.optimizer.epsilon, "--epsilon", t.optimizer.epsilon);
-  c.add_unless(usual.validation_tokens, "--validation-tokens", s.validation_tokens);
-  c.add_unless(usual.limits.cpu_seconds, "--timeout", s.limits.cpu_seconds);
-  c.add_unless(usual.device, "--device", s.device);
-  if (s.limits.memory_bytes != usual.limits.memory_bytes)
-    c.add("--memory-limit", fmt::format("{}", double(s.limits.memory_bytes) / (1 << 20)));
+void add_candidates(Options& o, const SearchSettings& s) {
+  const TrainOptions& t = s.training;
+  o.add("--width", s.sizes.width);
+  o.add("--heads", s.sizes.heads);
+  o.add("--seq", s.sizes.seq);
+  o.add("--window", s.sizes.window);
+  o.add("--steps", t.steps);
+  o.add("--batch", t.batch);
+  o.add("--lr", t.learning_rate);
+  o.add("--warmup", t.warmup);
+  o.add("--weight-decay", t.optimizer.weight_decay);
+  o.add("--clip", t.optimizer.clip);
+  o.add("--beta1", t.optimizer.beta1);
+  o.add("--beta2", t.optimizer.beta2);
+  o.add("--epsilon", t.optimizer.epsilon);
+  o.add("--validation-tokens", s.validation_tokens);
+  o.add("--timeout", s.limits.cpu_seconds);
+  o.add("--device", s.device);
+  o.add("--memory-limit", double(s.limits.memory_bytes) / (1 << 20));
 }
 
 template <class T>
@@ -226,16 +223,27 @@ std::string shell_word(const std::string& text) {
   return word + "'";
 }
 
+std::vector<FixedOption> fixed_options(const SearchSettings& settings) {
+  Options options;
+  add_evolution(options, settings);
+  add_candidates(options, settings);
+  return options.list;
+}
+
 std::string reproducing_command(const SearchSettings& s, const std::string& run,
                                 const std::string& program) {
-  Command command(program);
-  if (!s.data_path.empty()) command.add("--data", s.data_path);
-  if (s.data_path.empty() && s.task != "source") command.add("--task", s.task);
-  bool named = s.pool == "paper" || s.pool == "extended";
-  command.add_unless(std::string("paper"), "--pool", named ? s.pool : run);
-  add_evolution(command, s);
-  add_candidates(command, s);
-  return command.text();
+  SearchSettings usual;
+  usual.task = s.data_path.empty() ? "source" : "";
+  usual.sizes.seq = 0;  // its default depends on the data
+  SearchSettings meant = s;
+  if (s.pool != "paper" && s.pool != "extended") meant.pool = run;
+  const std::vector<FixedOption> defaults = fixed_options(usual), options = fixed_options(meant);
+  std::string command = shell_word(program) + " search";
+  for (size_t i = 0; i < options.size(); ++i)
+    for (auto& value : options[i].values)
+      if (options[i].values != defaults[i].values)
+        command += fmt::format(" {} {}", options[i].name, shell_word(value));
+  return command;
 }
 
 std::string settings_to_json(const SearchSettings& settings) {

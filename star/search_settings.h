@@ -65,6 +65,16 @@ SearchSettings settings_from_json(const std::string& text);
 // made it.
 void check_settings(const SearchSettings& settings);
 
+// An option of `star search` that a run file fixes, with its values as on the command line: none
+// where it says nothing.
+struct FixedOption {
+  std::string name;
+  std::vector<std::string> values;
+};
+
+// All of them, always in the same order.
+std::vector<FixedOption> fixed_options(const SearchSettings& settings);
+
 // A line for a POSIX shell that makes the same run again: "star search" with every option that is
 // not at its default. `run` is the path of a run file with these settings, for the pool where that
 // was a file; `program` is how star is called.

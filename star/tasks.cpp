@@ -1,13 +1,15 @@
 #include "star/tasks.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 #include <span>
+#include <variant>
 
 #include "core/error.h"
+#include "core/number.h"
 #include "core/rng.h"
 #include "star/task_generators.h"
 
@@ -45,42 +47,45 @@ const TaskInfo& info_of(std::string_view name) {
   fail("unknown task '{}'; the tasks are {}", name, fmt::join(task_names(), ", "));
 }
 
-template <class T>
-T parse_number(std::string_view text, std::string_view place) {
-  T number{};
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  require(error == std::errc() && end == text.data() + text.size(), "{}: '{}' is no number", place,
-          text);
-  return number;
+// What an option of a task sets.
+using Field = std::variant<int TaskOptions::*, double TaskOptions::*, bool TaskOptions::*>;
+
+Field field_of(Task task, std::string_view name) {
+  if (name == "V") return &TaskOptions::vocab;
+  if (name == "L") return &TaskOptions::length;
+  if (name == "D") return &TaskOptions::pairs;
+  if (name == "n") return &TaskOptions::content;
+  if (name == "m") return &TaskOptions::motif;
+  if (name == "share") return &TaskOptions::share;
+  if (name == "a") return &TaskOptions::power;
+  if (name == "noise" && task == Task::mqar) return &TaskOptions::filler;
+  if (name == "noise") return &TaskOptions::noise_tokens;
+  fail("tasks: no option is called {}", name);
+}
+
+void read(std::string_view text, const std::string& place, int& value) {
+  using Limits = std::numeric_limits<int>;
+  value = whole_number(text, Limits::min(), Limits::max(), place);
+}
+void read(std::string_view text, const std::string& place, double& value) {
+  const std::optional<double> number = read_number<double>(text);
+  require(number.has_value(), "{}: '{}' is no number", place, text);
+  value = *number;
+}
+void read(std::string_view text, const std::string& place, bool& value) {
+  require(text == "0" || text == "1", "{}: '{}' is neither 0 nor 1", place, text);
+  value = text == "1";
 }
 
 void set_option(TaskOptions& options, std::string_view name, std::string_view value,
                 const std::string& place) {
-  auto whole = [&] { return parse_number<int>(value, place); };
-  if (name == "V") options.vocab = whole();
-  if (name == "L") options.length = whole();
-  if (name == "D") options.pairs = whole();
-  if (name == "n") options.content = whole();
-  if (name == "m") options.motif = whole();
-  if (name == "share") options.share = parse_number<double>(value, place);
-  if (name == "a") options.power = parse_number<double>(value, place);
-  if (name == "noise" && options.task == Task::mqar) {
-    require(value == "0" || value == "1", "{}: '{}' is neither 0 nor 1", place, value);
-    options.filler = value == "1";
-  } else if (name == "noise") {
-    options.noise_tokens = whole();
-  }
+  std::visit([&](auto field) { read(value, place, options.*field); }, field_of(options.task, name));
 }
 
 std::string option_text(const TaskOptions& options, std::string_view name) {
-  if (name == "V") return fmt::to_string(options.vocab);
-  if (name == "L") return fmt::to_string(options.length);
-  if (name == "D") return fmt::to_string(options.pairs);
-  if (name == "n") return fmt::to_string(options.content);
-  if (name == "m") return fmt::to_string(options.motif);
-  if (name == "share") return fmt::to_string(options.share);
-  if (name == "a") return fmt::to_string(options.power);
-  return fmt::to_string(options.task == Task::mqar ? int(options.filler) : options.noise_tokens);
+  // A flag is written as a number.
+  return std::visit([&](auto field) { return fmt::to_string(+(options.*field)); },
+                    field_of(options.task, name));
 }
 
 // Options of a part of a mixture, or of the task itself.

@@ -11,6 +11,7 @@
 #include "tools/bench_dump.h"
 #include "tools/bench_kernels.h"
 #include "tools/command.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
 namespace star {
@@ -106,7 +107,7 @@ struct Bench {
     auto exec = common.make_exec();
     if (!dump.empty()) {
       require(genomes.size() == 1, "bench: --dump takes one genome, not {}", genomes.size());
-      check_output(dump, {config});
+      check_output(dump, {config, model.pool_path});
       Subject s(*this, *exec, genomes[0]);
       return dump_step(dump, *exec, s.backbone, s.data.train_batch(0, 0, batch), genomes[0]);
     }
@@ -303,21 +304,19 @@ void declare_bench(CLI::App& app) {
                   "Genomes or names; none: every kernel, and four mixers of each class");
   c->common.declare(*sub);
   c->model.declare(*sub);
-  sub->add_option("--batch", c->batch, "Sequences a training step")
-      ->check(CLI::Range(1, 1 << 16))
+  add_whole(*sub, "--batch", c->batch, 1, 1 << 16, "Sequences a training step")
       ->capture_default_str();
-  sub->add_option("--seconds", c->seconds,
-                  "Least time that a row is repeated; a training, four of it")
-      ->check(number_within(0, 3600))
-      ->capture_default_str();
-  sub->add_option("--only", c->only, "Of a genome's rows: train, prefill, decode")
-      ->delimiter(',')
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->check(CLI::IsMember({"train", "prefill", "decode"}));
-  sub->add_option("--dump", c->dump,
-                  "Time nothing, but write the first training step of one genome as safetensors: "
-                  "parameters, tokens, targets, loss and gradients");
-  sub->add_flag("--kernels", c->kernels, "The kernels also where genomes are given");
+  auto* seconds = add_real(*sub, "--seconds", c->seconds, reals_within(0, 3600),
+                           "Least time that a row is repeated; a training, four of it")
+                      ->capture_default_str();
+  auto* only = add_list(*sub, "--only", c->only, "Of a genome's rows: train, prefill, decode",
+                        {"train", "prefill", "decode"});
+  auto* kernels =
+      sub->add_flag("--kernels", c->kernels, "The kernels also where genomes are given");
+  auto* dump = sub->add_option("--dump", c->dump,
+                               "Time nothing, but write the first training step of one genome as "
+                               "safetensors: parameters, tokens, targets, loss and gradients");
+  for (auto* timing : {seconds, only, kernels}) dump->excludes(timing);
   sub->callback([c, sub] {
     c->config = config_file(*sub);
     c->run();

@@ -4,10 +4,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <thread>
 
 #include "core/clock.h"
@@ -15,6 +15,8 @@
 #include "star/device.h"
 #include "star/search_settings.h"
 #include "star/store.h"
+#include "tools/console.h"
+#include "tools/options.h"
 
 namespace star {
 namespace {
@@ -38,33 +40,6 @@ size_t terminal_columns() {
   return known ? size.ws_col : 80;
 }
 
-template <class T>
-bool read_number(const std::string& text, T& value) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-template <class Test>
-CLI::Validator number_that(const std::string& what, const std::string& shown, Test test) {
-  return CLI::Validator(
-      [=](std::string& text) {
-        double x = 0;
-        bool good = read_number(text, x) && std::isfinite(x) && test(x);
-        return good ? std::string() : fmt::format("{} is not a number {}", text, what);
-      },
-      shown);
-}
-
-CLI::Validator whole_number() {
-  return CLI::Validator(
-      [](std::string& text) {
-        uint64_t x = 0;
-        return read_number(text, x) ? std::string()
-                                    : fmt::format("{} is not a whole number below 2^64", text);
-      },
-      "");
-}
-
 // What is given for --pool, as `named_pool` takes it.
 std::string pool_given(const std::string& name_or_path) {
   std::ifstream file(name_or_path, std::ios::binary);
@@ -76,26 +51,10 @@ std::string pool_given(const std::string& name_or_path) {
 
 }  // namespace
 
-CLI::Validator number_within(double least, double most) {
-  return number_that(fmt::format("from {} to {}", least, most),
-                     fmt::format("in [{} - {}]", least, most),
-                     [=](double x) { return x >= least && x <= most; });
-}
-
-CLI::Validator number_from_zero() {
-  return number_that("of at least 0", "NONNEGATIVE", [](double x) { return x >= 0; });
-}
-
-CLI::Validator number_above_zero() {
-  return number_that("above 0", "POSITIVE", [](double x) { return x > 0; });
-}
-
 void Common::declare(CLI::App& app) {
-  app.add_option("--seed", seed, "Seed of everything random")
-      ->check(whole_number())
-      ->capture_default_str();
-  app.add_option("--threads", threads, "Threads; 0: one for each core")
-      ->check(CLI::Range(0, 1024))
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  add_whole(app, "--seed", seed, 0, kMost, "Seed of everything random")->capture_default_str();
+  add_whole(app, "--threads", threads, 0, 1024, "Threads; 0: one for each core")
       ->capture_default_str();
   app.add_option("--device", device, "Where to compute")
       ->check(CLI::IsMember({"cpu", "cuda"}))
@@ -113,25 +72,24 @@ std::unique_ptr<Exec> Common::make_exec() const {
   return std::make_unique<Exec>(backend_named(device), cores());
 }
 
-void declare_pool(CLI::App& app, std::string& pool) {
+void declare_pool(CLI::App& app, std::string& pool, std::string* path) {
   app.add_option("--pool", pool, "LIV classes: paper (17), extended (25), a pool file or a run's")
-      ->transform(pool_given)
+      ->transform([path](const std::string& given) {
+        if (path) *path = given;
+        return pool_given(given);
+      })
       ->capture_default_str();
 }
 
 void ModelOptions::declare(CLI::App& app) {
-  auto positive = CLI::Range(int64_t(1), int64_t(1) << 20);
-  app.add_option("--width", sizes.width, "Width d of the model")
-      ->check(positive)
-      ->capture_default_str();
-  app.add_option("--heads", sizes.heads, "Heads H; they divide the width")
-      ->check(positive)
+  constexpr int64_t kMost = int64_t(1) << 20;
+  add_whole(app, "--width", sizes.width, 1, kMost, "Width d of the model")->capture_default_str();
+  add_whole(app, "--heads", sizes.heads, 1, kMost, "Heads H; they divide the width")
       ->capture_default_str();
   declare_length(app, length, "128 for text, the task's otherwise");
-  app.add_option("--window", sizes.window, "Positions that banded operators see")
-      ->check(positive)
+  add_whole(app, "--window", sizes.window, 1, kMost, "Positions that banded operators see")
       ->capture_default_str();
-  declare_pool(app, pool);
+  declare_pool(app, pool, &pool_path);
 }
 
 Sizes ModelOptions::for_data(const Dataset& data) const {
@@ -143,9 +101,9 @@ Sizes ModelOptions::for_data(const Dataset& data) const {
 }
 
 Genome ModelOptions::genome(const std::string& text, Pool& in_force) const {
-  // Named genomes are of the extended pool.
-  in_force = named_pool(text.rfind('@', 0) == 0 ? "extended" : pool);
-  return resolve(text, in_force);
+  in_force = named_pool(pool);
+  // Of a name too, since a pool may lack its classes.
+  return parse(to_text(resolve(text, in_force)), in_force);
 }
 
 LivClass class_named(const std::string& text) {
@@ -162,44 +120,36 @@ LivClass class_named(const std::string& text) {
 }
 
 void declare_training(CLI::App& app, TrainOptions& o) {
-  app.add_option("--batch", o.batch, "Sequences a step")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
-  app.add_option("--steps", o.steps, "Training steps")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
-      ->capture_default_str();
-  app.add_option("--lr", o.learning_rate, "Peak learning rate")
-      ->check(number_above_zero())
-      ->capture_default_str();
-  app.add_option("--warmup", o.warmup, "Share of the steps in which the rate rises")
-      ->check(number_within(0, 1))
-      ->capture_default_str();
-  app.add_option("--weight-decay", o.optimizer.weight_decay, "Of linear maps and the embedding")
-      ->check(number_from_zero())
-      ->capture_default_str();
-  app.add_option("--beta1", o.optimizer.beta1, "Of AdamW: decay of the gradient's mean")
-      ->check(number_within(0, 1))
-      ->capture_default_str();
-  app.add_option("--beta2", o.optimizer.beta2, "Of AdamW: decay of its square's mean")
-      ->check(number_within(0, 1))
-      ->capture_default_str();
-  app.add_option("--epsilon", o.optimizer.epsilon, "Of AdamW: added to the root of that mean")
-      ->check(number_above_zero())
-      ->capture_default_str();
-  app.add_option("--clip", o.optimizer.clip, "Largest norm of the gradient; 0: no limit")
-      ->check(number_from_zero())
-      ->capture_default_str();
+  constexpr int64_t kMostSteps = int64_t(1) << 40;
+  auto add = [&](const char* name, double& value, const Reals& range, const char* what) {
+    add_real(app, name, value, range, what)->capture_default_str();
+  };
+  add_whole(app, "--batch", o.batch, 1, 1 << 20, "Sequences a step")->capture_default_str();
+  add_whole(app, "--steps", o.steps, 0, kMostSteps, "Training steps")->capture_default_str();
+  add("--lr", o.learning_rate, reals_above_zero(), "Peak learning rate");
+  add("--warmup", o.warmup, reals_within(0, 1), "Share of the steps in which the rate rises");
+  add("--weight-decay", o.optimizer.weight_decay, reals_from_zero(),
+      "Of linear maps and the embedding");
+  add("--beta1", o.optimizer.beta1, reals_within(0, 1), "Of AdamW: decay of the gradient's mean");
+  add("--beta2", o.optimizer.beta2, reals_within(0, 1), "Of AdamW: decay of its square's mean");
+  add("--epsilon", o.optimizer.epsilon, reals_above_zero(),
+      "Of AdamW: added to the root of that mean");
+  add("--clip", o.optimizer.clip, reals_from_zero(), "Largest norm of the gradient; 0: no limit");
 }
 
 bool interrupted() {
   static const bool installed = [] {
-    struct sigaction action = {};
-    action.sa_handler = [](int) {
-      if (g_signal) _exit(130);  // asked twice: at once
+    struct sigaction action = {}, before = {};
+    action.sa_handler = [](int number) {
+      // Asked twice: at once. A terminal that closes may say so more than once.
+      if (g_signal && number != SIGHUP) _exit(130);
       g_signal = 1;
     };
+    action.sa_flags = SA_RESTART;  // what is being printed is printed whole
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);
+    sigaction(SIGHUP, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
     return true;
   }();
   return installed && g_signal;
@@ -224,7 +174,7 @@ void Progress::update(int64_t done, const std::string& note) {
   std::string line = fmt::format("{} {}/{}  {}  {:.{}f}/s  {} left", what_, done, total_, note,
                                  rate, rate < 1 ? 2 : 1, left);
   if (!terminal_) {
-    fmt::print(stderr, "{}\n", line);
+    say("{}\n", line);
     return;
   }
   constexpr int kWidth = 20;
@@ -235,13 +185,12 @@ void Progress::update(int64_t done, const std::string& note) {
   // A line that wraps could not be drawn over.
   size_t columns = terminal_columns(), used = kWidth + 3;
   line.resize(std::min(line.size(), columns > used ? columns - used - 1 : 0));
-  fmt::print(stderr, "\r\033[K[{}{}] {}", bar, rest, line);
-  std::fflush(stderr);
+  say("\r\033[K[{}{}] {}", bar, rest, line);
   drawn_ = true;
 }
 
 void Progress::finish() {
-  if (drawn_) fmt::print(stderr, "\n");
+  if (drawn_) say("\n");
   drawn_ = false;
 }
 

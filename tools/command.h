@@ -29,11 +29,6 @@ class Interrupted : public std::runtime_error {
   explicit Interrupted(const std::string& what) : std::runtime_error(what) {}
 };
 
-// Checks of an option that CLI11's own leave open: infinities and what is no number are refused.
-CLI::Validator number_within(double least, double most);
-CLI::Validator number_from_zero();
-CLI::Validator number_above_zero();
-
 struct Common {
   uint64_t seed = 0;
   int threads = 0;  // 0: all cores
@@ -69,8 +64,9 @@ void declare_validation(CLI::App& app, int64_t& tokens);
 
 struct ModelOptions {
   Sizes sizes;
-  int64_t length = 0;          // as for DataOptions::open
-  std::string pool = "paper";  // what `named_pool` takes
+  int64_t length = 0;             // as for DataOptions::open
+  std::string pool = "extended";  // what `named_pool` takes
+  std::string pool_path = {};     // --pool as it was given
 
   void declare(CLI::App& app);
   // The sizes with vocabulary and length taken from the data; checked.
@@ -84,11 +80,12 @@ struct ModelOptions {
 LivClass class_named(const std::string& text);
 
 // --pool: a name stays, a file becomes its text, as `named_pool` takes it.
-void declare_pool(CLI::App& app, std::string& pool);
+void declare_pool(CLI::App& app, std::string& pool, std::string* path = nullptr);
 
 void declare_training(CLI::App& app, TrainOptions& options);
 
-// True once SIGINT or SIGTERM has come; the handler is installed by the first call.
+// True once SIGINT, SIGTERM or SIGHUP has come; the handlers are installed by the first call. A
+// SIGHUP that was ignored when the program began (nohup) stays so.
 bool interrupted();
 
 // Progress on standard error: a bar that redraws itself on a terminal, in colour unless NO_COLOR is

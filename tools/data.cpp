@@ -7,6 +7,8 @@
 #include "star/tasks.h"
 #include "star/text.h"
 #include "tools/command.h"
+#include "tools/console.h"
+#include "tools/options.h"
 #include "tools/table.h"
 
 namespace star {
@@ -28,7 +30,7 @@ std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64
   if (!path.empty()) {
     TextFiles text = read_text(path);
     if (const std::string left_out = left_out_text(text); !left_out.empty() && !silent)
-      fmt::print(stderr, "star: warning: {}: {}\n", path, left_out);
+      say("star: warning: {}: {}\n", path, left_out);
     return std::make_unique<TextData>(std::move(text.files), text_length, path);
   }
   if (task == "source") return std::make_unique<TextData>(source_text(), text_length, task);
@@ -44,15 +46,14 @@ std::string absolute_path(const std::string& path) {
 }
 
 void declare_length(CLI::App& app, int64_t& length, const std::string& otherwise) {
-  app.add_option("--seq", length, fmt::format("Tokens a sequence (default: {})", otherwise))
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+  add_whole(app, "--seq", length, 1, 1 << 20,
+            fmt::format("Tokens a sequence (default: {})", otherwise));
 }
 
 void declare_validation(CLI::App& app, int64_t& tokens) {
-  app.add_option("--validation-tokens", tokens,
-                 "Tokens of the validation part that a model is judged by, spread evenly over all "
-                 "of it; 0: all. The loss is given with its standard error")
-      ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
+  add_whole(app, "--validation-tokens", tokens, 0, int64_t(1) << 40,
+            "Tokens of the validation part that a model is judged by, spread evenly over all of "
+            "it; 0: all. The loss is given with its standard error")
       ->capture_default_str();
 }
 

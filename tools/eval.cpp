@@ -2,10 +2,13 @@
 #include <cmath>
 #include <optional>
 
+#include "core/clock.h"
 #include "star/checkpoint.h"
 #include "star/tasks.h"
 #include "star/training_record.h"
 #include "tools/command.h"
+#include "tools/console.h"
+#include "tools/options.h"
 
 namespace star {
 namespace {
@@ -35,12 +38,13 @@ struct Eval {
     std::unique_ptr<Dataset> dataset = open_data(loaded);
     const Split which = kSplits.at(split);
     dataset->check(which);
-    std::optional<Progress> bar;
+    std::optional<Progress> bar;  // of what takes its time
+    const double begin = seconds_now();
     JudgeOptions options{.batch = batch};
     options.progress = [&](int64_t done, int64_t total) {
       if (interrupted()) throw Interrupted("interrupted: nothing is known yet");
-      if (!bar) bar.emplace(common.quiet, "sequence", total);
-      if (done > 0) bar->update(done, checkpoint);
+      if (!bar && seconds_now() - begin > 1) bar.emplace(common.quiet, "sequence", total);
+      if (bar) bar->update(done, checkpoint);
     };
     std::vector<Judgement> parts;
     const Judgement j = judge(*exec, *loaded.model, *dataset, which, options, &parts);
@@ -66,10 +70,9 @@ struct Eval {
                            (data.path.empty() ? data.task == record.task
                                               : absolute_path(data.path) == record.data_path);
     if (same_text)
-      fmt::print(stderr,
-                 "star: warning: the text has changed since the training ({}, then {}): its parts "
-                 "are others, and some of what is judged may have been trained on\n",
-                 dataset->identity(), record.identity);
+      say("star: warning: the text has changed since the training ({}, then {}): its parts "
+          "are others, and some of what is judged may have been trained on\n",
+          dataset->identity(), record.identity);
     return dataset;
   }
 
@@ -112,9 +115,8 @@ void declare_eval(CLI::App& app) {
   sub->add_option("--split", c->split, "Which part of the data")
       ->check(CLI::IsMember({"train", "validation", "test"}))
       ->capture_default_str();
-  sub->add_option("--batch", c->batch,
-                  "Sequences at a time, for the memory that it takes; 0: about 2048 tokens")
-      ->check(CLI::Range(0, 1 << 20))
+  add_whole(*sub, "--batch", c->batch, 0, 1 << 20,
+            "Sequences at a time, for the memory that it takes; 0: about 2048 tokens")
       ->capture_default_str();
   c->data.declare(*sub);
   declare_length(*sub, c->length, "the task's, else as in the training");

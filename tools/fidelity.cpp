@@ -2,6 +2,7 @@
 #include "core/rng.h"
 #include "star/candidate.h"
 #include "star/tasks.h"
+#include "tools/options.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
 
@@ -157,16 +158,16 @@ void declare_fidelity(CLI::App& app) {
       "fidelity", "How well the cheap signals of a search predict the dear ones");
   c->declare(*sub);
   c->declare_trainings(*sub);
-  sub->add_option("--sample", c->count, "Genomes, drawn from all that the search has evaluated")
-      ->check(CLI::Range(2, 1 << 20))
+  constexpr int64_t kMost = int64_t(1) << 40;
+  add_whole(*sub, "--sample", c->count, 2, 1 << 20,
+            "Genomes, drawn from all that the search has evaluated")
       ->capture_default_str();
-  sub->add_option("--steps", c->steps, "Of the long training (default: four times the search's)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 40));
+  add_whole(*sub, "--steps", c->steps, 1, kMost,
+            "Of the long training (default: four times the search's)");
   sub->add_option("--downstream", c->downstream,
                   "A task to train on too, for its accuracy: as in mqar:D=8,L=128");
-  sub->add_option("--context", c->context,
-                  "Tokens at which memory and latencies are measured (default: the search's)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 40));
+  add_whole(*sub, "--context", c->context, 1, kMost,
+            "Tokens at which memory and latencies are measured (default: the search's)");
   sub->callback([c] { c->execute(); });
 }
 

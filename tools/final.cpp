@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "star/statistics.h"
+#include "tools/options.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
 
@@ -182,15 +183,13 @@ void declare_final(CLI::App& app) {
                   "Baselines: names, at the search's depth unless they say another, or genomes")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
-  sub->add_option("--top", c->top, "So many of the front, best first")
-      ->check(CLI::Range(1, 1 << 16))
+  add_whole(*sub, "--top", c->top, 1, 1 << 16, "So many of the front, best first")
       ->capture_default_str();
   sub->add_option("--by", c->by,
                   "The metric in which the least are best (default: the search's first objective)");
-  sub->add_option("--steps", c->steps, "Training steps (default: four times the search's)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 40));
-  sub->add_option("--seeds", c->seeds, "Trainings of each, from --seed on")
-      ->check(CLI::Range(1, 1 << 16))
+  add_whole(*sub, "--steps", c->steps, 1, int64_t(1) << 40,
+            "Training steps (default: four times the search's)");
+  add_whole(*sub, "--seeds", c->seeds, 1, 1 << 16, "Trainings of each, from --seed on")
       ->capture_default_str();
   sub->callback([c] { c->execute(); });
 }

@@ -1,12 +1,15 @@
 // star logits, star generate.
 #include <cctype>
-#include <charconv>
+#include <limits>
 
 #include "core/file.h"
 #include "core/npy.h"
+#include "core/number.h"
 #include "star/checkpoint.h"
 #include "star/generator.h"
 #include "tools/command.h"
+#include "tools/console.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
 namespace star {
@@ -23,11 +26,8 @@ std::vector<int32_t> parse_tokens(const std::string& text, const std::string& wh
     }
     size_t end = at;
     while (end < text.size() && !separates(text[end])) ++end;
-    int32_t value = 0;
-    auto [stop, code] = std::from_chars(text.data() + at, text.data() + end, value);
-    require(code == std::errc() && stop == text.data() + end, "{}: `{}` is not a token number",
-            where, text.substr(at, std::min<size_t>(end - at, 20)));
-    tokens.push_back(value);
+    constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
+    tokens.push_back(whole_number<int32_t>(text.substr(at, end - at), 0, kMost, where));
     at = end;
   }
   require(!tokens.empty(), "{}: no tokens", where);
@@ -78,10 +78,15 @@ struct Generate {
       text += char(token);
       if (!common.json) {
         std::fputc(token, stdout);
-        std::fflush(stdout);
+        flush_output();  // where nobody reads any more, nothing more is to be said
       }
       return !interrupted();
     });
+    if (int64_t(text.size()) < options.tokens) {
+      if (!common.json) fmt::print("\n");
+      throw Interrupted(
+          fmt::format("interrupted after {} of {} bytes", text.size(), options.tokens));
+    }
     if (common.json) {
       print_json({{"text", text},
                   {"prefill_ms", times.prefill_ms},
@@ -90,8 +95,8 @@ struct Generate {
     }
     fmt::print("\n");
     if (!common.quiet)
-      fmt::print(stderr, "prefill {:.2f} ms, decode {:.3f} ms a token\n", times.prefill_ms,
-                 times.decode_ms_per_token);
+      say("prefill {:.2f} ms, decode {:.3f} ms a token\n", times.prefill_ms,
+          times.decode_ms_per_token);
   }
 };
 
@@ -119,14 +124,12 @@ void declare_generate(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("generate", "Text from a checkpoint");
   sub->add_option("checkpoint", c->checkpoint, "A checkpoint made by star train")->required();
   sub->add_option("--prompt", c->prompt, "The text to go on from")->required();
-  sub->add_option("--tokens", c->options.tokens, "Bytes to generate")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
+  add_whole(*sub, "--tokens", c->options.tokens, 1, int64_t(1) << 40, "Bytes to generate")
       ->capture_default_str();
-  sub->add_option("--temperature", c->options.temperature, "0: always the likeliest byte")
-      ->check(number_from_zero())
+  add_real(*sub, "--temperature", c->options.temperature, reals_from_zero(),
+           "0: always the likeliest byte")
       ->capture_default_str();
-  sub->add_option("--top-k", c->options.top_k, "Draw among the k likeliest; 0: all")
-      ->check(CLI::Range(0, 1 << 20))
+  add_whole(*sub, "--top-k", c->options.top_k, 0, 1 << 20, "Draw among the k likeliest; 0: all")
       ->capture_default_str();
   c->common.declare(*sub);
   sub->callback([c] { c->run(); });

@@ -4,6 +4,7 @@
 #include "star/drawing.h"
 #include "star/repair.h"
 #include "tools/command.h"
+#include "tools/options.h"
 
 namespace star {
 namespace {
@@ -15,12 +16,10 @@ struct GenomeCommand {
   int64_t cache_context = 4096;
   int depth = 8, count = 1;
 
-  // A named genome is written out in the pool that it belongs to.
+  // A named genome is written out, in the pool in force.
   std::string written_out(Pool& pool) const {
     pool = named_pool(model.pool);
-    if (text.rfind('@', 0) != 0) return text;
-    pool = extended_pool();
-    return to_text(named_genome(text));
+    return text.starts_with('@') ? to_text(resolve(text, pool)) : text;
   }
 
   int check_text() {
@@ -155,11 +154,10 @@ void declare_genome(CLI::App& app) {
     return action;
   };
   CLI::App* show = add("show", "Draws the backbone with its sharing, parameters and cache", true);
-  show->add_option("--vocab", c->model.sizes.vocab, "Vocabulary V")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 24))
+  add_whole(*show, "--vocab", c->model.sizes.vocab, 1, int64_t(1) << 24, "Vocabulary V")
       ->capture_default_str();
-  show->add_option("--cache-context", c->cache_context, "Tokens at which the cache is counted")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
+  add_whole(*show, "--cache-context", c->cache_context, 1, int64_t(1) << 40,
+            "Tokens at which the cache is counted")
       ->capture_default_str();
   show->callback([c] { c->show(); });
   add("check", "Says what is wrong: exit 0 valid, 1 invalid, 2 unreadable", true)->callback([c] {
@@ -169,12 +167,8 @@ void declare_genome(CLI::App& app) {
   add("canonical", "The canonical text", true)->callback([c] { c->canonical_text(); });
   add("neighbours", "All genomes one digit away", true)->callback([c] { c->list_neighbours(); });
   CLI::App* random = add("random", "A random valid genome", false);
-  random->add_option("--depth", c->depth, "LIVs")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
-  random->add_option("--count", c->count, "How many")
-      ->check(CLI::Range(1, 1 << 20))
-      ->capture_default_str();
+  add_whole(*random, "--depth", c->depth, 1, 1000, "LIVs")->capture_default_str();
+  add_whole(*random, "--count", c->count, 1, 1 << 20, "How many")->capture_default_str();
   random->callback([c] { c->random(); });
 }
 

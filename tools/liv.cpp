@@ -11,7 +11,10 @@ struct LivList {
 
   void run() const {
     const Pool in_force = named_pool(pool);
-    if (format == "pool" && !common.json) return fmt::print("{}", pool_text(in_force));
+    if (format == "pool") {
+      const std::string text = pool_text(in_force);
+      return common.json ? print_json({{"pool", text}}) : fmt::print("{}", text);
+    }
     nlohmann::json classes = nlohmann::json::array();
     if (!common.json) fmt::print("id  name       operator  features\n");
     for (auto& c : in_force.classes) {

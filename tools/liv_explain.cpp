@@ -2,6 +2,7 @@
 // what each costs, and which is taken.
 #include "liv/operator.h"
 #include "tools/command.h"
+#include "tools/options.h"
 
 namespace star {
 namespace {
@@ -95,10 +96,9 @@ void declare_liv_explain(CLI::App& liv) {
   auto c = std::make_shared<LivExplain>();
   CLI::App* sub = liv.add_subcommand(
       "explain", "The tensor network, its contraction orders with their costs, the one chosen");
-  auto positive = CLI::Range(int64_t(1), int64_t(1) << 24);
   sub->add_option("class", c->text, "An id, a name, or a genome of one LIV")->required();
   auto add = [&](const char* name, int64_t& value, const char* what) {
-    sub->add_option(name, value, what)->check(positive)->capture_default_str();
+    add_whole(*sub, name, value, 1, int64_t(1) << 24, what)->capture_default_str();
   };
   add("--seq", c->length, "Tokens L");
   add("--width", c->sizes.width, "Width d");

@@ -3,6 +3,7 @@
 #include "liv/random_operator.h"
 #include "liv/verify.h"
 #include "tools/command.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/picture.h"
 
@@ -10,14 +11,12 @@ namespace star {
 namespace {
 
 void declare_sizes(CLI::App& app, Sizes& sizes, int64_t& length, const char* length_help) {
-  auto positive = CLI::Range(int64_t(1), int64_t(1) << 20);
-  app.add_option("--width", sizes.width, "Width d")->check(positive)->capture_default_str();
-  app.add_option("--heads", sizes.heads, "Heads H; they divide the width")
-      ->check(positive)
+  constexpr int64_t kMost = int64_t(1) << 20;
+  add_whole(app, "--width", sizes.width, 1, kMost, "Width d")->capture_default_str();
+  add_whole(app, "--heads", sizes.heads, 1, kMost, "Heads H; they divide the width")
       ->capture_default_str();
-  app.add_option("--seq", length, length_help)->check(CLI::Range(int64_t(1), int64_t(1) << 16));
-  app.add_option("--window", sizes.window, "Positions that banded operators see")
-      ->check(positive)
+  add_whole(app, "--seq", length, 1, int64_t(1) << 16, length_help);
+  add_whole(app, "--window", sizes.window, 1, kMost, "Positions that banded operators see")
       ->capture_default_str();
 }
 
@@ -188,12 +187,14 @@ void declare_liv_matrix(CLI::App& liv) {
   declare_sizes(*sub, c->sizes, c->length, "Tokens L");
   sub->get_option("--seq")->capture_default_str();
   sub->add_option("--out", c->out, "The NumPy file to write, float32")->required();
-  sub->add_option("--png", c->png,
-                  "A picture: red is positive, blue negative, grey exactly 0, each panel on a "
-                  "scale of its own");
-  sub->add_option("--panels", c->panels, "Heads or channels in the picture, evenly chosen")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
-      ->capture_default_str();
+  auto* png =
+      sub->add_option("--png", c->png,
+                      "A picture: red is positive, blue negative, grey exactly 0, each panel on a "
+                      "scale of its own");
+  add_whole(*sub, "--panels", c->panels, 1, int64_t(1) << 20,
+            "Heads or channels in the picture, evenly chosen")
+      ->capture_default_str()
+      ->needs(png);
   sub->callback([c, sub] {
     c->config = config_file(*sub);
     c->run();

@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <fstream>
 
 #include "tools/command.h"
+#include "tools/command_line.h"
+#include "tools/config.h"
+#include "tools/console.h"
+#include "tools/options.h"
 #include "tools/ranks/ranks.h"
 
 namespace star {
@@ -22,47 +25,16 @@ void limit_memory() {
   setrlimit(RLIMIT_DATA, &limit);
 }
 
-using Path = std::vector<std::string>;  // {"genome", "show"}
-
-// The subcommand called, found before the command line is parsed.
-Path called(const CLI::App& app, int argc, char** argv) {
-  Path path;
-  const CLI::App* at = &app;
-  for (int i = 1; i < argc; ++i) {
-    auto named = [&](const CLI::App* sub) { return sub->get_name() == argv[i]; };
-    auto found = at->get_subcommands(named);
-    if (found.empty()) continue;
-    path.push_back(argv[i]);
-    at = found[0];
-  }
-  return path;
-}
-
-// TOML in which options may stand at the top level: they are those of the subcommand called.
-class FlatConfig : public CLI::ConfigTOML {
- public:
-  explicit FlatConfig(Path subcommand) : subcommand_(std::move(subcommand)) {}
-  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
-    auto given = CLI::ConfigTOML::from_config(input);
-    for (auto& item : given)
-      if (item.parents.empty()) item.parents = subcommand_;
-    return given;
-  }
-
- private:
-  Path subcommand_;
-};
-
 int run(int argc, char** argv) {
   CLI::App app("star: architectures of linear input-varying operators, evolved");
   app.set_version_flag("--version", std::string("star ") + STAR_VERSION);
   app.footer("--config FILE takes any of these options from a TOML file.");
   app.require_subcommand(1);
   app.fallthrough();
-  app.set_config("--config", "", "Options from a TOML file, named as on the command line");
-  app.allow_config_extras(CLI::config_extras_mode::error);
   // Of an option given twice the last one counts; lists say otherwise for themselves.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app.set_config("--config", "", "Options from a TOML file, named as on the command line")
+      ->type_name("TEXT");
   declare_search(app);
   declare_baseline(app);
   declare_final(app);
@@ -79,48 +51,56 @@ int run(int argc, char** argv) {
   declare_report(app);
   declare_runs(app);
   declare_completion(app);
-  app.config_formatter(std::make_shared<FlatConfig>(called(app, argc, argv)));
+  app.config_formatter(std::make_shared<TomlConfig>(app));
+  complete_options(app);
+  check_words(app, argc, argv);
   try {
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::RuntimeError& e) {
     return e.get_exit_code();  // a command that says by its status what it found
-  } catch (const CLI::ConfigError& e) {
-    fmt::print(stderr, "star: {}: {}\n", app.get_config_ptr()->as<std::string>(), e.what());
-    return 2;
+  } catch (const CLI::FileError&) {
+    fail("{}", unreadable(app.get_config_ptr()->as<std::string>()));
+  } catch (const CLI::CallForVersion& e) {
+    fmt::print("{}\n", e.what());
+    return 0;
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return 0;
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);
-    fmt::print(stderr, "star: {}; see star --help\n", e.what());
-    return 2;
+    fail("{}; see star --help", e.what());
   }
 }
 
-// The exit status of the command line.
-int command(int argc, char** argv) {
+// The exit status of a command line, after the line of an error.
+int outcome(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const WriteError& e) {
-    fmt::print(stderr, "star: {}\n", e.what());
+    say_error(e.what());
     return 1;
   } catch (const Error& e) {
-    fmt::print(stderr, "star: {}\n", e.what());
+    say_error(e.what());
     return 2;
   } catch (const Interrupted& e) {
-    fmt::print(stderr, "star: {}\n", e.what());
+    say_error(e.what());
     return 130;
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "star: out of memory\n");
+    say_error("out of memory");
     return 1;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "star: {}\n", e.what());
+    if (!std::ferror(stdout)) say_error(e.what());
     return 1;
   }
 }
+
+int command(int argc, char** argv) { return finish_output(outcome(argc, argv)); }
 
 }  // namespace
 }  // namespace star
 
 int main(int argc, char** argv) {
+  star::hold_standard_streams();
   star::limit_memory();
   signal(SIGXFSZ, SIG_IGN);  // writing fails instead, and is said where it fails
   return star::run_ranks(argc, argv, star::command);

@@ -2,6 +2,7 @@
 #include "star/motifs.h"
 
 #include "star/search.h"
+#include "tools/options.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
 
@@ -134,11 +135,9 @@ void declare_motifs(CLI::App& app) {
   sub->add_option("--of", c->of, "Whose motifs: of the last front, or of the last population")
       ->check(CLI::IsMember({"front", "population"}))
       ->capture_default_str();
-  sub->add_option("--random", c->random, "Random genomes to compare with")
-      ->check(CLI::Range(1, 1 << 20))
+  add_whole(*sub, "--random", c->random, 1, 1 << 20, "Random genomes to compare with")
       ->capture_default_str();
-  sub->add_option("--least", c->least, "Motifs of at least so many genomes")
-      ->check(CLI::Range(1, 1 << 20))
+  add_whole(*sub, "--least", c->least, 1, 1 << 20, "Motifs of at least so many genomes")
       ->capture_default_str();
   sub->callback([c] { c->execute(); });
 }

@@ -15,7 +15,8 @@ namespace {
 // A page that this program wrote may be written anew; any other file is somebody's. Under the name
 // that follows from that of the run file, so is the page on another run.
 void require_own_or_absent(const std::string& path, const std::string& run_path, bool chosen) {
-  if (!std::filesystem::exists(path)) return;
+  std::error_code none;
+  if (!std::filesystem::exists(path, none)) return;
   const PageOrigin origin = page_origin(read_file(path));
   require(origin.report, "{}: exists and is no report; --out gives another name", path);
   // Pages that name no run are older than that.

@@ -4,6 +4,8 @@
 
 #include "star/candidate.h"
 #include "star/device.h"
+#include "tools/console.h"
+#include "tools/options.h"
 #include "tools/table.h"
 
 namespace star {
@@ -21,17 +23,16 @@ Run open_run(const std::string& path, bool write) {
           data->identity(), settings.data_identity);
   const std::string target = cpu_backend().target, blas = blas_core();
   if (settings.cpu_target != target || settings.blas_core != blas)
-    fmt::print(stderr,
-               "star: warning: the search began with {} and OpenBLAS {}, here they are {} and {}: "
-               "losses will differ in their last digits\n",
-               settings.cpu_target, settings.blas_core, target, blas);
+    say("star: warning: the search began with {} and OpenBLAS {}, here they are {} and {}: "
+        "losses will differ in their last digits\n",
+        settings.cpu_target, settings.blas_core, target, blas);
   return {path, std::move(file), std::move(settings), std::move(contents), std::move(data)};
 }
 
 void warn_of_bounds(const std::string& path, const SearchSettings& settings,
                     const RunContents& contents) {
   const std::string broken = broken_bounds(settings, last_front(settings, contents));
-  if (!broken.empty()) fmt::print(stderr, "star: warning: {}: {}\n", path, broken);
+  if (!broken.empty()) say("star: warning: {}: {}\n", path, broken);
 }
 
 nlohmann::json feasible_json(const std::vector<FrontMember>& front) {
@@ -49,12 +50,10 @@ void RunCommand::declare(CLI::App& app) {
 
 void RunCommand::declare_trainings(CLI::App& app) {
   trains = true;
-  app.add_option("--workers", workers, "Trainings at a time; 0: one for each core")
-      ->check(CLI::Range(0, 1024))
+  add_whole(app, "--workers", workers, 0, 1024, "Trainings at a time; 0: one for each core")
       ->capture_default_str();
-  app.add_option("--memory-limit", memory_mib,
-                 "MiB a training may take; 0: any (default: as in the search)")
-      ->check(number_from_zero());
+  add_memory_limit(app, "MiB a training may take; 0: any (default: as in the search)",
+                   [this](uint64_t bytes) { memory_bytes = bytes; });
   app.add_flag("--retry", retry, "Trains again what failed before");
 }
 
@@ -91,15 +90,16 @@ std::vector<Subject> RunCommand::population() const {
 }
 
 Subject RunCommand::named(const std::string& text) const {
-  const Pool own = named_pool(settings().pool);
-  if (!text.starts_with('@')) {
+  const Pool own = named_pool(settings().pool), known = extended_pool();
+  if (!text.starts_with('@') && (check(text, own).valid() || !check(text, known).valid())) {
     std::string genome = to_text(canonical(parse(text, own), own));
     return {text, genome, settings().pool, run->file.evaluation(genome)};
   }
-  std::string full = text;
-  if (text.find(':') == text.npos) full += fmt::format(":{}", settings().max_depth);
   // Its classes are those of the extended pool, which the run's may lack but not define otherwise.
-  return {text, to_text(canonical(resolve(full, own), extended_pool())), "extended", {}};
+  const Genome genome = text.starts_with('@') ? resolve(at_depth(text, settings().max_depth), own)
+                                              : parse(text, known);
+  require_same_classes(genome, own, text);
+  return {text, to_text(canonical(genome, known)), "extended", {}};
 }
 
 Trial RunCommand::trial_for(const Subject& subject) const {
@@ -146,8 +146,7 @@ std::vector<Evaluation> RunCommand::work_on(const std::vector<Trial>& trials,
   TrialOptions options;
   options.workers = count;
   // Of memory alone: how long it takes is what was asked for.
-  options.limits.memory_bytes =
-      memory_mib ? memory_limit(*memory_mib) : settings().limits.memory_bytes;
+  options.limits.memory_bytes = memory_bytes.value_or(settings().limits.memory_bytes);
   options.retry = retry;
   options.progress = [&](int64_t done, int64_t total) {
     if (!bar) bar.emplace(common.quiet, what, total);

@@ -44,7 +44,7 @@ struct RunCommand {
   Common common;
   std::string path;
   int workers = 0;
-  std::optional<double> memory_mib;
+  std::optional<uint64_t> memory_bytes;  // if given
   bool retry = false, trains = false;
   std::optional<Run> run;  // once it is open
 

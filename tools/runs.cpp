@@ -74,13 +74,19 @@ nlohmann::json json_of(const RunSummary& run) {
           {"feasible", feasible_json(run.front)}};
 }
 
+// Any text may be asked about, also one that can be no path.
+bool is_folder(const std::string& path) {
+  std::error_code none;
+  return fs::is_directory(path, none);
+}
+
 struct RunsCommand {
   Common common;
   std::vector<std::string> paths;
   std::string program;  // as it was called
 
   void run() const {
-    if (paths.size() == 1 && !fs::is_directory(paths[0])) return show(summary_of(paths[0]));
+    if (paths.size() == 1 && !is_folder(paths[0])) return show(summary_of(paths[0]));
     const std::vector<RunSummary> runs = all_runs();
     if (common.json) {
       nlohmann::json list = nlohmann::json::array();
@@ -96,7 +102,7 @@ struct RunsCommand {
   std::vector<RunSummary> all_runs() const {
     std::vector<RunSummary> runs;
     for (auto& path : paths.empty() ? std::vector<std::string>{"."} : paths) {
-      if (!fs::is_directory(path)) {
+      if (!is_folder(path)) {
         runs.push_back(summary_of(path));
         continue;
       }

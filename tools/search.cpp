@@ -2,10 +2,13 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <set>
 
+#include "core/number.h"
 #include "star/device.h"
 #include "star/search.h"
-#include "star/training_record.h"
+#include "tools/console.h"
+#include "tools/options.h"
 #include "tools/ranks/ranks.h"
 #include "tools/report.h"
 #include "tools/run_command.h"
@@ -22,8 +25,8 @@ struct SearchCommand {
   std::string out, resume, depth = "8", objectives = "quality,params", preset;
   std::vector<std::string> bounds, hv_reference;
   int lag = 0, workers = 0;
-  bool steady = false, retry = false;
-  double memory_mib = double(SearchSettings().limits.memory_bytes) / (1 << 20);
+  bool retry = false;
+  CLI::App* command = nullptr;  // whose options these are
 
   void run() {
     interrupted();  // from here on a signal is an orderly end
@@ -49,73 +52,120 @@ struct SearchCommand {
     std::unique_ptr<Dataset> dataset = data.open(model.length, 0, common.seed);
     fill(*dataset);
     Search search(settings, *dataset);  // refuses bad settings before a file appears
+    std::unique_ptr<Workers> crew = workers_for(search, settings, workers, common.cores());
     std::string path = out;
     RunFile file = out.empty() ? create_under_free_name(path)
                                : RunFile::create(path, settings_to_json(settings));
-    go(search, file, path);
+    go(search, file, path, *crew);
   }
 
   void go_on() {
     Run then = open_run(resume, true);
+    fill_options();
+    require_same(then.settings);
     settings = then.settings;
     check_device(settings.device);
     Search search(settings, *then.data);
-    go(search, then.file, resume);
+    std::unique_ptr<Workers> crew = workers_for(search, settings, workers, common.cores());
+    go(search, then.file, resume, *crew);
   }
 
-  // The settings that follow from other options and from the data.
-  void fill(const Dataset& dataset) {
+  bool given(const char* option) const { return command->count(option) > 0; }
+
+  // The settings that the options make, but for what follows from the data.
+  void fill_options() {
     if (preset == "paper") {
-      settings.population = 16;
-      settings.generations = 18;
-      depth = "24";
+      if (!given("--population")) settings.population = 16;
+      if (!given("--generations")) settings.generations = 18;
+      if (!given("--depth")) depth = "24";
     }
-    auto [low, high] = parse_depth();
-    settings.min_depth = low;
-    settings.max_depth = high;
-    if (steady) settings.lag = lag;
+    fill_depth();
+    if (given("--lag")) settings.lag = lag;
     settings.seed = settings.training.seed = common.seed;
     settings.pool = model.pool;
     settings.objectives = parse_objectives(objectives);
-    for (auto& text : bounds) settings.bounds.insert(parse_value(text, "--max"));
-    for (auto& text : hv_reference) settings.hv_reference.insert(parse_value(text, "--hv-ref"));
-    settings.sizes = model.for_data(dataset);
+    for (auto& text : bounds) set_value(settings.bounds, text, "--max");
+    for (auto& text : hv_reference) set_value(settings.hv_reference, text, "--hv-ref");
+    for (auto& genome : settings.start) genome = at_depth(genome, settings.max_depth);
+    settings.sizes = model.sizes;
+    settings.sizes.seq = model.length;
     if (!data.path.empty()) settings.data_path = absolute_path(data.path);
     settings.task = data.task;
-    settings.data_identity = dataset.identity();
     settings.device = common.device;
-    settings.cpu_target = cpu_backend().target;
-    settings.blas_core = blas_core();
-    settings.limits.memory_bytes = memory_limit(memory_mib);
     settings.limits.wall_seconds =
         std::min(10 * settings.limits.cpu_seconds, std::numeric_limits<double>::max());
   }
 
-  std::pair<int, int> parse_depth() const {
-    int low = 0, high = 0;
-    char rest;
-    if (std::sscanf(depth.c_str(), "%d-%d%c", &low, &high, &rest) != 2) {
-      require(std::sscanf(depth.c_str(), "%d%c", &low, &rest) == 1,
-              "--depth: `{}` is neither a number nor a range such as 6-10", depth);
-      high = low;
-    }
-    require(low >= 1 && high >= low && high <= 1000, "--depth: {} is not within 1 to 1000", depth);
-    return {low, high};
+  // All settings.
+  void fill(const Dataset& dataset) {
+    fill_options();
+    settings.sizes = model.for_data(dataset);
+    settings.data_identity = dataset.identity();
+    settings.cpu_target = cpu_backend().target;
+    settings.blas_core = blas_core();
   }
 
-  void go(Search& search, RunFile& file, const std::string& path) {
+  void fill_depth() {
+    const std::string option = "--depth";
+    const size_t dash = depth.find('-', 1);
+    settings.min_depth = whole_number(depth.substr(0, dash), 1, 1000, option);
+    settings.max_depth = dash == depth.npos ? settings.min_depth
+                                            : whole_number(depth.substr(dash + 1), 1, 1000, option);
+    require(settings.min_depth <= settings.max_depth, "{}: {} is no range such as 6-10", option,
+            depth);
+  }
+
+  // Of an objective given twice the last value counts.
+  static void set_value(std::map<std::string, double>& values, const std::string& text,
+                        const std::string& option) {
+    const auto [name, value] = parse_value(text, option);
+    const Objective objective = parse_objective(name, option);
+    std::erase_if(values,
+                  [&](auto& known) { return parse_objective(known.first, option) == objective; });
+    values[name] = value;
+  }
+
+  // Error: an option beside --resume that the run file fixes, and has otherwise.
+  void require_same(const SearchSettings& run) const {
+    static const std::set<std::string> kFree = {"--help",    "--resume", "--retry", "--workers",
+                                                "--threads", "--quiet",  "--json"};
+    static const std::set<std::string> kPreset = {"--population", "--generations", "--depth"};
+    const std::vector<FixedOption> asked = fixed_options(settings), kept = fixed_options(run);
+    for (const CLI::Option* option : command->get_options()) {
+      const std::string name = option->get_name();
+      const bool preset_too = !preset.empty() && kPreset.count(name);
+      if ((option->empty() && !preset_too) || kFree.count(name) || name == "--preset") continue;
+      auto same_name = [&](auto& o) { return o.name == name; };
+      const auto now = std::find_if(asked.begin(), asked.end(), same_name),
+                 then = std::find_if(kept.begin(), kept.end(), same_name);
+      require(now != asked.end(), "{} cannot be given with --resume", name);
+      require(now->values == then->values,
+              "{}{} {}: {} was begun with {}, and goes on under its own settings",
+              option->empty() ? "--preset, " : "", name, words(option->results(), now->values),
+              resume, words({}, then->values));
+    }
+  }
+
+  // The text of a pool file is no word for an error: as it was given rather, where it was.
+  static std::string words(const std::vector<std::string>& typed,
+                           const std::vector<std::string>& values) {
+    auto& shown = typed.empty() ? values : typed;
+    if (shown.empty()) return "none";
+    const std::string all = fmt::format("{}", fmt::join(shown, " "));
+    return all.find('\n') == all.npos ? all : "a pool of its own";
+  }
+
+  void go(Search& search, RunFile& file, const std::string& path, Workers& crew) {
     if (resume.empty()) file.claim();
-    std::unique_ptr<Workers> crew =
-        workers_for(search, settings, workers > 0 ? workers : common.cores());
-    int count = crew->count();
+    int count = crew.count();
     if (!common.quiet)
-      fmt::print(stderr, "star: {} generations of {}, {} worker{}, run file {}\n",
-                 settings.generations, settings.population, count, count == 1 ? "" : "s", path);
+      say("star: {} generations of {}, {} worker{}, run file {}\n", settings.generations,
+          settings.population, count, count == 1 ? "" : "s", path);
     std::string onward =
         fmt::format("{} search --resume {}", shell_word(program), shell_word(path));
     SearchResult result;
     try {
-      result = search_with(search, file, *crew);
+      result = search_with(search, file, crew);
     } catch (const RunFileDamaged&) {
       throw;
     } catch (const Error& e) {  // the disk is full, no process can be had
@@ -161,7 +211,7 @@ struct SearchCommand {
       throw Interrupted(
           fmt::format("interrupted when the search was complete; its result, again: {}", onward));
     } catch (const Error& e) {
-      fmt::print(stderr, "star: warning: no report: {}\n", e.what());
+      say("star: warning: no report: {}\n", e.what());
       return "";
     }
   }
@@ -227,11 +277,15 @@ struct SearchCommand {
 void declare_search(CLI::App& app) {
   auto c = std::make_shared<SearchCommand>();
   SearchSettings& s = c->settings;
+  c->model.pool = s.pool;
   CLI::App* sub = app.add_subcommand(
       "search",
       "Evolves architectures; without options, a few minutes on the program's own source");
   sub->add_option("--out", c->out, "The run file (default star.run, or the first free star-N.run)");
-  sub->add_option("--resume", c->resume, "Goes on with a run file, under the settings it holds")
+  sub->add_option(
+         "--resume", c->resume,
+         "Goes on with a run file, under the settings it holds; options that say otherwise "
+         "are refused")
       ->excludes("--out");
   sub->add_flag("--retry", c->retry,
                 "With --resume: tries failed candidates again; where one succeeds, what was bred "
@@ -243,66 +297,60 @@ void declare_search(CLI::App& app) {
       ->capture_default_str();
   declare_training(*sub, s.training);
   declare_validation(*sub, s.validation_tokens);
-  sub->add_option("--population", s.population, "Genomes a generation")
-      ->check(CLI::Range(2, 1 << 16))
+  add_whole(*sub, "--population", s.population, 2, 1 << 16, "Genomes a generation")
       ->capture_default_str();
-  sub->add_option("--generations", s.generations, "Generations, the initial one included")
-      ->check(CLI::Range(1, 1 << 20))
+  add_whole(*sub, "--generations", s.generations, 1, 1 << 20,
+            "Generations, the initial one included")
       ->capture_default_str();
-  CLI::Option* lag =
-      sub->add_option("--lag", c->lag,
-                      "Breed steadily, from all results but this many latest ones, rather than by "
-                      "generations; several times the workers keeps them busy")
-          ->check(CLI::Range(0, 1 << 20));
+  add_whole(*sub, "--lag", c->lag, 0, 1 << 20,
+            "Breed steadily, from all results but this many latest ones, rather than by "
+            "generations; several times the workers keeps them busy");
   sub->add_option("--algorithm", s.algorithm, "How to evolve")
       ->check(CLI::IsMember(algorithm_names()))
       ->capture_default_str();
-  sub->add_option("--crossover-points", s.crossover_points, "Where two parents are cut")
-      ->check(CLI::Range(1, 1000))
+  add_whole(*sub, "--crossover-points", s.crossover_points, 1, 1000, "Where two parents are cut")
       ->capture_default_str();
-  sub->add_option("--mutation-rate", s.mutation_rate, "Share of the digits that are drawn anew")
-      ->check(number_within(0, 1))
+  add_real(*sub, "--mutation-rate", s.mutation_rate, reals_within(0, 1),
+           "Share of the digits that are drawn anew")
       ->capture_default_str();
   sub->add_option("--objectives", c->objectives,
                   fmt::format("What to minimise, of {}; a latency at the cache context, or as in "
                               "latency:decode@1000",
                               fmt::join(objective_names(), ", ")))
       ->capture_default_str();
-  sub->add_option("--max", c->bounds, "A bound on an objective: params=500000; may be repeated")
+  sub->add_option("--max", c->bounds,
+                  "A bound on an objective: params=500000; may be repeated for others")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  sub->add_option("--hv-ref", c->hv_reference,
-                  "Where the hypervolume ends, if not at ln V for the quality and twice a "
-                  "Transformer's value: quality=5,params=1e6")
-      ->delimiter(',')
+  add_list(*sub, "--hv-ref", c->hv_reference,
+           "Where the hypervolume ends, if not at ln V for the quality and twice a Transformer's "
+           "value: quality=5,params=1e6");
+  sub->add_option("--start", s.start,
+                  "Genomes or names that the initial population begins with; names at the largest "
+                  "--depth unless they say another")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  sub->add_option("--start", s.start, "Genomes or names that the initial population begins with")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  sub->add_option("--evolve", s.evolve, "Levels of the genome: backbone, operator, featurizer")
-      ->delimiter(',')
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->check(CLI::IsMember({"backbone", "operator", "featurizer"}))
+  add_list(*sub, "--evolve", s.evolve, "Levels of the genome: backbone, operator, featurizer",
+           {"backbone", "operator", "featurizer"})
       ->capture_default_str();
-  sub->add_option("--preset", c->preset, "paper: population 16, 18 generations, depth 24")
+  sub->add_option("--preset", c->preset,
+                  "paper: population 16, 18 generations, depth 24, where they are not given")
       ->check(CLI::IsMember({"paper"}));
-  sub->add_option("--cache-context", s.cache_context,
-                  "Tokens at which cache, latencies and memory are taken")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 40))
+  add_whole(*sub, "--cache-context", s.cache_context, 1, int64_t(1) << 40,
+            "Tokens at which cache, latencies and memory are taken")
       ->capture_default_str();
-  sub->add_option("--timeout", s.limits.cpu_seconds,
-                  "Processor seconds a candidate may take; 0: any")
-      ->check(number_from_zero())
+  add_real(*sub, "--timeout", s.limits.cpu_seconds, reals_within(0, 1e9),
+           "Processor seconds a candidate may take; 0: any")
       ->capture_default_str();
-  sub->add_option("--memory-limit", c->memory_mib, "MiB a candidate may take; 0: any")
-      ->check(number_from_zero())
+  add_memory_limit(
+      *sub, "MiB a candidate may take; 0: any",
+      [c](uint64_t bytes) { c->settings.limits.memory_bytes = bytes; }, s.limits.memory_bytes)
       ->capture_default_str();
-  sub->add_option("--workers", c->workers, "Candidates at a time; 0: one for each core")
-      ->check(CLI::Range(0, 1024))
+  add_whole(*sub, "--workers", c->workers, 0, 1024, "Candidates at a time; 0: one for each core")
       ->capture_default_str();
   c->common.declare(*sub);
-  sub->callback([c, lag, root = &app] {
+  c->command = sub;
+  sub->callback([c, root = &app] {
     c->program = root->get_name();
-    c->steady = lag->count() > 0;
     c->run();
   });
 }

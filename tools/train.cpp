@@ -85,6 +85,7 @@ struct Train {
   std::vector<std::string> inputs(const Dataset& dataset) const {
     std::vector<std::string> paths = dataset.files();
     paths.push_back(run_path);
+    paths.push_back(model.pool_path);
     paths.push_back(config_file(*app));
     return paths;
   }

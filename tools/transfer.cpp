@@ -1,5 +1,6 @@
 // star transfer: whether what is better at the size of the search is better in a larger model.
 #include "star/statistics.h"
+#include "tools/options.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
 
@@ -171,7 +172,7 @@ void declare_transfer(CLI::App& app) {
       "transfer", "Trains the same genomes wider and deeper, and compares the two orders");
   c->declare(*sub);
   c->declare_trainings(*sub);
-  auto size = CLI::Range(int64_t(1), int64_t(1) << 20);
+  constexpr int64_t kMost = int64_t(1) << 20;
   sub->add_option("names", c->names,
                   "Genomes beside those of the search: names, at its depth unless they say another")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -179,22 +180,20 @@ void declare_transfer(CLI::App& app) {
   sub->add_option("--of", c->of, "Which genomes of the search")
       ->check(CLI::IsMember({"front", "population"}))
       ->capture_default_str();
-  sub->add_option("--top", c->top, "So many of them, best first in its first objective; 0: all")
-      ->check(CLI::Range(0, 1 << 16))
+  add_whole(*sub, "--top", c->top, 0, 1 << 16,
+            "So many of them, best first in its first objective; 0: all")
       ->capture_default_str();
-  sub->add_option("--width", c->width, "Width of the larger model (default: twice the search's)")
-      ->check(size);
-  sub->add_option("--heads", c->heads, "Its heads (default: so many that they keep their width)")
-      ->check(size);
-  sub->add_option("--repeat", c->repeat,
-                  "How often the backbone stands in it, each time with weights of its own")
-      ->check(CLI::Range(1, 1000))
+  add_whole(*sub, "--width", c->width, 1, kMost,
+            "Width of the larger model (default: twice the search's)");
+  add_whole(*sub, "--heads", c->heads, 1, kMost,
+            "Its heads (default: so many that they keep their width)");
+  add_whole(*sub, "--repeat", c->repeat, 1, 1000,
+            "How often the backbone stands in it, each time with weights of its own")
       ->capture_default_str();
-  sub->add_option("--steps", c->steps, "Training steps (default: the search's)")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 40));
-  sub->add_option("--lr", c->lr,
-                  "Peak learning rate (default: the search's over the growth in width)")
-      ->check(number_above_zero());
+  add_whole(*sub, "--steps", c->steps, 1, int64_t(1) << 40,
+            "Training steps (default: the search's)");
+  add_real(*sub, "--lr", c->lr, reals_above_zero(),
+           "Peak learning rate (default: the search's over the growth in width)");
   sub->callback([c] { c->execute(); });
 }
 

@@ -4,6 +4,7 @@
 #include "core/file.h"
 #include "core/npy.h"
 #include "core/safetensors.h"
+#include "core/toml.h"
 #include "liv/pool_file.h"
 #include "star/checkpoint.h"
 #include "star/compiler.h"
@@ -193,6 +194,21 @@ std::vector<std::string> settings_seeds() {
   return seeds;
 }
 
+bool run_config(std::string_view input) {
+  return accepted([&] {
+    for (const TomlEntry& entry : parse_toml(input, "fuzz")) {
+      promise(!entry.values.empty() && entry.line > 0, "an entry without a value or a line");
+      promise(entry.values.size() == 1 || entry.kind == TomlEntry::list, "values of no list");
+    }
+  });
+}
+
+std::vector<std::string> config_seeds() {
+  return {"steps = 1_000\nlr = 1e-3 # high\nquiet = true\n[genome.show]\nwidth = 0x10\n",
+          "max = [\n  \"params=1\",\n  'cache=2',\n]\nprompt = \"\"\"\nx \\u00e4\"\"\"\n",
+          "a.b.\"c d\" = {e = 1, f = [1.5, 2]}\n"};
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
@@ -205,6 +221,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"task", run_task, task_seeds},
       {"settings", run_settings, settings_seeds},
       {"run", run_run_file, run_file_seeds, 10},
+      {"config", run_config, config_seeds},
   };
   return targets;
 }

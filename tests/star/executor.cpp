@@ -158,14 +158,6 @@ TEST_CASE("executor: a limit of processor time is kept to a part of a second") {
 #endif
 }
 
-TEST_CASE("executor: a limit of memory is kept, however small, or refused") {
-  CHECK(memory_limit(0) == 0);
-  CHECK(memory_limit(1e-7) == 1);
-  CHECK(memory_limit(1.5) == 3 << 19);
-  CHECK(memory_limit(4096) == uint64_t(4) << 30);
-  CHECK_THROWS_AS(memory_limit(1e300), Error);
-}
-
 TEST_CASE("executor: a job that waits for ever ends at its wall time") {
   Limits limits;
   limits.wall_seconds = 0.2;

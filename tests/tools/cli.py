@@ -17,28 +17,13 @@ import sys
 import tempfile
 import time
 
-STAR = os.path.abspath(sys.argv[1])
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from program import AFTER, COMMANDS, ROOT, STAR, begun, doc, run_checks, star
+
 NINE = [c + "1111" for c in "123456789"]
 SHARED = "22212-91111-22212-71221-712212-91111"  # weights, features, a parallel pair
 SMALL = ["--width", "16", "--heads", "2", "--seq", "32", "--batch", "4", "--threads", "1"]
 SEARCH = ["search", "--population", "4", "--generations", "3", "--depth", "3", "--steps", "12",
           "--seed", "5", "--json", "--quiet"] + SMALL[:-2]
-
-
-def star(*args, status=0, cwd=None):
-    """Runs the program; its standard output. Fails on another exit status."""
-    done = subprocess.run([STAR, *args], capture_output=True, text=True, cwd=cwd,
-                          timeout=600)
-    assert done.returncode == status, f"{args}: status {done.returncode}, {done.stderr}"
-    if status == 2 and "check" not in args:
-        assert len(done.stderr.strip().splitlines()) == 1, f"{args}: {done.stderr!r}"
-        assert done.stdout == "", f"{args}: {done.stdout!r}"
-    return done.stderr if status else done.stdout
-
-
-def doc(*args, **kw):
-    return json.loads(star(*args, "--json", **kw))
 
 
 def read_npy(path):
@@ -93,13 +78,6 @@ def check_usage(tmp):
         f.write(bytes(range(256)) * 8)
     star("eval", tmp + "/garbage", "--task", "recall", status=2)
     star("search", "--resume", tmp + "/garbage", status=2)
-
-
-AFTER = ("baseline", "final", "transfer", "motifs", "fidelity")
-COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench", "report", "runs",
-                                 "completion") + AFTER] + \
-    [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \
-    [["liv", c] for c in ("list", "explain", "verify", "matrix")]
 
 
 def check_options(tmp):
@@ -217,14 +195,13 @@ def check_levels(tmp):
             assert star("genome", "check", member["genome"], "--pool", path) == "valid\n"
     stopped = subprocess.Popen([STAR, *arguments, "--evolve", levels, "--out", tmp + "/stopped.run"],
                                stdout=subprocess.DEVNULL)
-    time.sleep(0.3)
+    begun(stopped, tmp + "/stopped.run", 1)
     stopped.kill()
-    stopped.wait()
+    assert stopped.wait() == -signal.SIGKILL
     os.remove(path)
     for resumed in (run, tmp + "/stopped.run"):
-        if os.path.exists(resumed):
-            again = json.loads(star("search", "--resume", resumed, "--json", "--quiet"))
-            assert outcome(again) == outcome(found), resumed
+        again = json.loads(star("search", "--resume", resumed, "--json", "--quiet"))
+        assert outcome(again) == outcome(found), resumed
     best = min(found["front"], key=lambda m: m["metrics"]["quality"])
     trained = doc("train", run, "--steps", "1", "--quiet", "--width", "16", "--heads", "2")
     assert trained["genome"] == best["genome"], trained
@@ -456,18 +433,19 @@ def check_next_steps(tmp):
 
 def check_killed_search(tmp, expected):
     """Stopped at any moment, hard or softly, a search goes on to the same end."""
-    for when, sign in ((0.2, signal.SIGKILL), (0.6, signal.SIGKILL), (0.5, signal.SIGINT)):
-        path = f"{tmp}/killed-{when}.run"
+    for evaluations, sign in ((0, signal.SIGKILL), (3, signal.SIGKILL), (2, signal.SIGINT), (1, signal.SIGHUP)):
+        path = f"{tmp}/killed-{evaluations}.run"
         running = subprocess.Popen([STAR, *SEARCH, "--workers", "2", "--out", path],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(when)
+        begun(running, path, evaluations)
         running.send_signal(sign)
         _, err = running.communicate(timeout=600)
-        if sign == signal.SIGINT and running.returncode != 0:
+        if sign == signal.SIGKILL:
+            assert running.returncode == -sign, running.returncode
+        else:
             assert running.returncode == 130 and "--resume" in err, (running.returncode, err)
-        if os.path.exists(path):
-            resumed = json.loads(star("search", "--resume", path, "--json", "--quiet"))
-            assert outcome(resumed) == expected, f"killed after {when} s"
+        resumed = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+        assert outcome(resumed) == expected, f"{sign} after {evaluations} evaluations"
 
 
 def tau_b(x, y):
@@ -811,15 +789,7 @@ def main():
                   ("killed search", lambda: check_killed_search(tmp, results["expected"])),
                   ("killed worker", lambda: check_killed_worker(tmp)),
                   ("limits", lambda: check_limits(tmp))]
-        failed = 0
-        for name, check in checks:
-            try:
-                check()
-                print(f"ok      {name}", flush=True)
-            except Exception as e:  # every check is reported
-                failed += 1
-                print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
-        return 1 if failed else 0
+        return run_checks(checks)
 
 
 if __name__ == "__main__":

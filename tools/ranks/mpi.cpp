@@ -181,8 +181,11 @@ void serve() {
 }  // namespace
 
 std::unique_ptr<Workers> workers_for(const Search& search, const SearchSettings& settings,
-                                     int count) {
-  if (rank_count() == 1) return search.local_workers(count);
+                                     int asked, int usual) {
+  if (rank_count() == 1) return search.local_workers(asked > 0 ? asked : usual);
+  require(asked == 0 || asked == rank_count() - 1,
+          "--workers {}: the job has {} ranks, of which {} work", asked, rank_count(),
+          rank_count() - 1);
   return std::make_unique<RankWorkers>(search, settings);
 }
 

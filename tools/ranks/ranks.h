@@ -10,9 +10,10 @@
 
 namespace star {
 
-// `count` workers here; under MPI with several ranks, all ranks but this one.
+// As many workers as were asked for, or with 0 `usual` ones, here; under MPI with several ranks,
+// all ranks but this one. Error: others were asked for.
 std::unique_ptr<Workers> workers_for(const Search& search, const SearchSettings& settings,
-                                     int count);
+                                     int asked, int usual);
 
 // Runs the command line, `command`, and returns its exit status; where this process is another rank
 // than 0, serves the searches that rank 0 runs.
