@@ -156,10 +156,10 @@ Operand Machine::visible(const Operand& x, const Operand& band) {
   return y;
 }
 
-Operand Machine::mapped(const Operand& x, const std::string& function) {
+Operand Machine::mapped(const Operand& x, Unary function) {
   Operand y = x;
-  if (tape_) y.var = function == "relu" ? relu(x.var) : silu(x.var);
-  note(y, x.volume(), 4 * x.volume(), fmt::format("{} of {}", function, x.letters));
+  if (tape_) y.var = unary(function, x.var);
+  note(y, x.volume(), 4 * x.volume(), fmt::format("{} of {}", name_of(function), x.letters));
   return y;
 }
 

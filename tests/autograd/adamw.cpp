@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "core/rng.h"
+#include "tests/difference.h"
 
 namespace star {
 namespace {
@@ -67,11 +68,7 @@ TEST_CASE("adamw: ten steps against the algorithm written out") {
             CHECK(optimizer.step(rate) == doctest::Approx(naive.step(kept, rate)).epsilon(1e-6));
             CHECK(g.to_doubles() == kept);
           }
-          std::vector<double> values = w.to_doubles();
-          double worst = 0;
-          for (size_t i = 0; i < values.size(); ++i)
-            worst = std::max(worst, std::abs(values[i] - naive.w[i]));
-          CHECK(worst < (dtype == DType::f64 ? 1e-12 : 1e-5));
+          CHECK(largest_difference(w.to_doubles(), naive.w) < (dtype == DType::f64 ? 1e-12 : 1e-5));
         }
 }
 
