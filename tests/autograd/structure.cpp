@@ -486,6 +486,9 @@ TEST_CASE("structure: the order follows the sizes") {
   CHECK(cost(8192, "chunks of 64") / cost(4096, "chunks of 64") ==
         doctest::Approx(2).epsilon(0.01));
   CHECK(cost(8192, "scores") / cost(4096, "scores") == doctest::Approx(4).epsilon(0.01));
+  // Two a multiply-add: a token of each head meets its chunk twice, and the state as it reads and
+  // as it writes.
+  CHECK(cost(4096, "state in chunks of 48") == 2 * 4096.0 * 4 * (2 * 48 * 16 + 2 * 16 * 16));
 }
 
 TEST_CASE("structure: tensors that do not fit are refused") {
@@ -493,13 +496,20 @@ TEST_CASE("structure: tensors that do not fit are refused") {
   Tape tape(exec, false);
   auto zeros = [&](const Shape& shape) { return tape.constant(exec.zeros(shape, DType::f64)); };
   Var four = zeros({4, 2}), five = zeros({5, 2}), row = zeros({4});
-  CHECK_THROWS_AS(contract("in,jn,[i>=j]->ij", {five, four}), Error);  // more queries than keys
-  CHECK_THROWS_AS(contract("in,[i..j],jn->i", {four, zeros({5}), four}), Error);
-  CHECK_THROWS_AS(contract("in,[i..j],jn->i", {four, zeros({5}), five}), Error);
-  CHECK_THROWS_AS(contract("n,[i>=j]->n", {row}), Error);  // nothing has tokens
-  CHECK_THROWS_AS(contract("in,jn,[i>=j]->ij", {four}), Error);
-  CHECK_THROWS_AS(contract("in,jn,[i>=j]->ij", {four, four, four}), Error);
-  CHECK_THROWS_AS(contract_by("state", "softmax(in,jn,[i>=j]),jn->in", {four, four, four}), Error);
+  CHECK_THROWS_WITH_AS(contract("in,jn,[i>=j]->ij", {five, four}),
+                       doctest::Contains("5 tokens read 4"), Error);  // more queries than keys
+  CHECK_THROWS_WITH_AS(contract("in,[i..j],jn->i", {four, zeros({5}), four}),
+                       doctest::Contains("'j' is 5 and 4"), Error);
+  CHECK_THROWS_WITH_AS(contract("in,[i..j],jn->i", {four, zeros({5}), five}),
+                       doctest::Contains("decays between 4 and 5 tokens"), Error);
+  CHECK_THROWS_WITH_AS(contract("n,[i>=j]->n", {row}), doctest::Contains("no tensor has tokens"),
+                       Error);  // nothing has tokens
+  CHECK_THROWS_WITH_AS(contract("in,jn,[i>=j]->ij", {four}),
+                       doctest::Contains("1 tensors given, more expected"), Error);
+  CHECK_THROWS_WITH_AS(contract("in,jn,[i>=j]->ij", {four, four, four}),
+                       doctest::Contains("3 tensors given, 2 expected"), Error);
+  CHECK_THROWS_WITH_AS(contract_by("state", "softmax(in,jn,[i>=j]),jn->in", {four, four, four}),
+                       doctest::Contains("no order `state`"), Error);
 }
 
 }  // namespace star

@@ -235,10 +235,20 @@ TEST_CASE("genome: named genomes") {
   for (const char* bad :
        {"@", "@transformers", "@transformer:", "@transformer:0", "@transformer:-1",
         "@transformer:8x", "@transformer:1001", "@conv:99999999999999999999"}) {
-    CHECK_THROWS_AS(resolve(bad, pool), Error);
+    const bool named = std::string_view(bad).find(':') != std::string_view::npos;
+    const char* words = named ? "must be a number from 1 to 1000" : "is not one of @transformer";
+    CHECK_THROWS_WITH_AS(resolve(bad, pool), doctest::Contains(words), Error);
   }
   CHECK(to_text(resolve("11111-91111", paper_pool())) == "11111-91111");
-  CHECK_THROWS_AS(resolve("i1111", paper_pool()), Error);
+  // A name means the classes of the program: those of a pool must be these, where it has them.
+  Pool other = paper_pool();
+  other.classes[0].op.digits[2] = 2;
+  CHECK_THROWS_WITH_AS(resolve("@transformer:2", other),
+                       doctest::Contains("class 1 of this pool is not the SA-1 that is meant"),
+                       Error);
+  CHECK(resolve("@mamba:2", other) == named_genome("@mamba:2"));
+  CHECK_THROWS_WITH_AS(resolve("i1111", paper_pool()),
+                       doctest::Contains("class i is not in the pool"), Error);
 }
 
 }  // namespace star
