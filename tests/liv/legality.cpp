@@ -74,7 +74,8 @@ const Refused kRefused[] = {
     {"token mixing 4 (semi-separable) has diagonal or grouped channels: dense is left to o",
      {{"54112 v:21111 dt:21115 B:21111 C:21111"}}},
     {"a transition a is one a channel: channel mixing 1", {{"64113 a:21119 v:21111"}}},
-    {"only token mixing 2 (low-rank) is banded: a diagonal already is, a kernel has its own length, "
+    {"only token mixing 2 (low-rank) is banded: a diagonal already is, a kernel has its own "
+     "length, "
      "a recurrence cannot forget at a distance",
      {{"91242 gate:41611 v:21611"},
       {"73211 B:21111 C:21111 v:21111 kernel:13111"},
@@ -83,7 +84,8 @@ const Refused kRefused[] = {
      {{"12253 C:21117 B:21117 v:21111"}}},
     {"a diagonal entry normalised over its row is 1: nonlinearity 1, 3 or 4",
      {{"91122 gate:41611 v:21611"}, {"91152 gate:41611 v:21611"}}},
-    {"a nonlinearity on the entries leaves token mixing 3 and 4 without a fast form: nonlinearity 1",
+    {"a nonlinearity on the entries leaves token mixing 3 and 4 without a fast form: nonlinearity "
+     "1",
      {{"73121 B:21111 C:21111 v:21111 kernel:13111"},
       {"54123 v:21111 dt:31115 B:21111 C:21111"},
       {"54133 v:21111 dt:31115 B:21111 C:21111"},
@@ -121,7 +123,8 @@ const Refused kRefused[] = {
     {"a kernel a channel: channel mixing 1",
      {{"73111 B:21111 C:21111 v:21111 kernel:23111", "kernel"},
       {"83111 B:21111 C:21111 v:21111 filter:24111", "filter"}}},
-    {"one value a head (channel mixing 3) is for dt and beta of grouped channels, and only for them",
+    {"one value a head (channel mixing 3) is for dt and beta of grouped channels, and only for "
+     "them",
      {{"12123 q:31111 k:21111 v:21111", "q"},
       {"54111 v:21111 dt:31115 B:21511 C:21511", "dt"},
       {"54113 v:21111 dt:41115 B:21111 C:21111", "dt"},
@@ -188,27 +191,26 @@ TEST_CASE("legality: every refusal has operators that it alone refuses, with its
 }
 
 TEST_CASE("legality: what no class of the pool shows is legal too") {
-  for (const char* text : {
-           // Every nonlinearity on the entries of a low-rank T, whole and banded.
-           "12113 q:21111 k:21111 v:21111", "12123 q:21111 k:21111 v:21111",
-           "12133 q:21111 k:21111 v:21111", "12143 q:21111 k:21111 v:21111",
-           "12153 C:21117 B:21117 v:21111", "12213 q:21111 k:21111 v:21111",
-           "12223 q:21111 k:21111 v:21111", "12233 q:21111 k:21111 v:21111",
-           "12243 q:21111 k:21111 v:21111",
-           // A gate behind it; repeated keys and values; another width.
-           "12123 q:21111 k:21111 v:21111 z:21114", "12123 q:21111 k:21121 v:21121",
-           "12123 q:21111 k:21131 v:21131", "12123 q:21211 k:21211 v:21211",
-           "12123 q:11118 k:43118 v:23118",
-           // States, in numbers of their own and by a diagonal step.
-           "54111 v:21111 dt:41115 B:21511 C:21511", "54111 v:21111 dt:11115 B:41311 C:21311",
-           "54111 v:21411 dt:41415 B:21111 C:21111", "54113 v:21111 dt:31115 B:21111 C:21111",
-           "64111 a:21119 v:21111", "64111 a:21116 v:21111",
-           "c4113 q:21111 k:21118 v:21111 dt:31115 beta:31116",
-           "c4113 q:21111 k:21118 v:21111 dt:31115 beta:31119",
-           // Both kinds of kernels, and gates of every width with every nonlinearity.
-           "73111 B:21111 C:21111 v:21111 kernel:13111",
-           "83111 B:21111 C:21111 v:21111 filter:14111", "91112 gate:41611 v:21611",
-           "91132 gate:41611 v:21611", "91142 gate:41611 v:21611"}) {
+  for (const char* text :
+       {// Every nonlinearity on the entries of a low-rank T, whole and banded.
+        "12113 q:21111 k:21111 v:21111", "12123 q:21111 k:21111 v:21111",
+        "12133 q:21111 k:21111 v:21111", "12143 q:21111 k:21111 v:21111",
+        "12153 C:21117 B:21117 v:21111", "12213 q:21111 k:21111 v:21111",
+        "12223 q:21111 k:21111 v:21111", "12233 q:21111 k:21111 v:21111",
+        "12243 q:21111 k:21111 v:21111",
+        // A gate behind it; repeated keys and values; another width.
+        "12123 q:21111 k:21111 v:21111 z:21114", "12123 q:21111 k:21121 v:21121",
+        "12123 q:21111 k:21131 v:21131", "12123 q:21211 k:21211 v:21211",
+        "12123 q:11118 k:43118 v:23118",
+        // States, in numbers of their own and by a diagonal step.
+        "54111 v:21111 dt:41115 B:21511 C:21511", "54111 v:21111 dt:11115 B:41311 C:21311",
+        "54111 v:21411 dt:41415 B:21111 C:21111", "54113 v:21111 dt:31115 B:21111 C:21111",
+        "64111 a:21119 v:21111", "64111 a:21116 v:21111",
+        "c4113 q:21111 k:21118 v:21111 dt:31115 beta:31116",
+        "c4113 q:21111 k:21118 v:21111 dt:31115 beta:31119",
+        // Both kinds of kernels, and gates of every width with every nonlinearity.
+        "73111 B:21111 C:21111 v:21111 kernel:13111", "83111 B:21111 C:21111 v:21111 filter:14111",
+        "91112 gate:41611 v:21611", "91132 gate:41611 v:21611", "91142 gate:41611 v:21611"}) {
     INFO(std::string(text));
     CHECK(fmt::format("{}", fmt::join(reasons(text), "\n")) == "");
   }
