@@ -36,10 +36,12 @@ TEST_CASE_FIXTURE(Refusals, "refusals: indices and targets") {
   refuses("embedding: index 4 outside 0…3", [&] { embedding(table, numbers({0, 4})); });
   refuses("embedding: index -1 outside 0…3", [&] { embedding(table, numbers({-1, 0})); });
   CHECK_NOTHROW(cross_entropy(logits, numbers({0, -100, 3})));
-  refuses("cross_entropy: target 4 of 4 classes",
-          [&] { cross_entropy(logits, numbers({0, 1, 4})); });
-  refuses("cross_entropy: logits [3, 4] and targets [2]",
-          [&] { cross_entropy(logits, numbers({0, 1})); });
+  refuses("cross_entropy: target 4 of 4 classes", [&] {
+    cross_entropy(logits, numbers({0, 1, 4}));
+  });
+  refuses("cross_entropy: logits [3, 4] and targets [2]", [&] {
+    cross_entropy(logits, numbers({0, 1}));
+  });
 }
 
 TEST_CASE_FIXTURE(Refusals, "refusals: rows and maps") {
@@ -47,13 +49,14 @@ TEST_CASE_FIXTURE(Refusals, "refusals: rows and maps") {
   refuses("gated: [2, 3] and [3, 2]", [&] { gated(Unary::silu, of({2, 3}), of({3, 2})); });
   refuses("linear: input [2, 3] and weight [4, 2]", [&] { linear(of({2, 3}), of({4, 2})); });
   refuses("linear: input [2, 3] and weight [3]", [&] { linear(of({2, 3}), of({3})); });
-  refuses("linear: [2, 4] onto [2, 5]",
-          [&] { linear_onto(of({2, 5}), of({2, 3}), of({4, 3})); });
+  refuses("linear: [2, 4] onto [2, 5]", [&] { linear_onto(of({2, 5}), of({2, 3}), of({4, 3})); });
   refuses("scores: shape [3] lacks", [&] { softmax(of({3}), {}, 1); });
-  refuses("scores: 3 queries from position 0 do not fit 2 keys",
-          [&] { softmax(of({3, 2}), {}, 1); });
-  refuses("scores: 2 queries from position 1 do not fit 2 keys",
-          [&] { visible(of({2, 2}), {1, 0}); });
+  refuses("scores: 3 queries from position 0 do not fit 2 keys", [&] {
+    softmax(of({3, 2}), {}, 1);
+  });
+  refuses("scores: 2 queries from position 1 do not fit 2 keys", [&] {
+    visible(of({2, 2}), {1, 0});
+  });
   refuses("scores: 2 queries from position -1", [&] { visible(of({2, 2}), {-1, 0}); });
   refuses("scores:", [&] { visible(of({2, 2}), {0, -1}); });
 }
@@ -86,21 +89,22 @@ TEST_CASE_FIXTURE(Refusals, "refusals: attention and matrix states") {
   refuses("attention: queries", [&] { attention(q, of({2, 5, 2, 3}), v, {}, 1); });
   refuses("attention: queries", [&] { attention(q, k, of({2, 4, 2, 3}), {}, 1); });
   refuses("attention: queries", [&] { attention(k, k, v, {}, 1); });
-  refuses("attention: 5 queries from position 1 do not fit 5 keys",
-          [&] { attention(q, k, v, {1, 0}, 1); });
+  refuses("attention: 5 queries from position 1 do not fit 5 keys", [&] {
+    attention(q, k, v, {1, 0}, 1);
+  });
   CHECK_NOTHROW(matrix_state({q, k, v, a, a}));
   refuses("matrix_state: q", [&] { matrix_state({q, of({2, 5, 2, 3}), v}); });
   refuses("matrix_state: q", [&] { matrix_state({q, k, of({2, 4, 2, 3})}); });
   refuses("matrix_state: [2, 5, 3] for q", [&] { matrix_state({q, k, v, of({2, 5, 3})}); });
   refuses("matrix_state: [2, 4, 2] for q", [&] { matrix_state({q, k, v, a, of({2, 4, 2})}); });
-  refuses("matrix_state: state [2, 2, 3, 4]",
-          [&] { matrix_state({q, k, v}, state({2, 2, 3, 4})); });
+  refuses("matrix_state: state [2, 2, 3, 4]", [&] {
+    matrix_state({q, k, v}, state({2, 2, 3, 4}));
+  });
   CHECK_NOTHROW(delta_error(k, v, a, a));
   refuses("delta_error: k", [&] { delta_error(k, of({2, 4, 2, 3}), a, a); });
   refuses("delta_error: [2, 5, 3] for k", [&] { delta_error(k, v, of({2, 5, 3}), a); });
   refuses("delta_error: [2, 5, 3] for k", [&] { delta_error(k, v, a, of({2, 5, 3})); });
-  refuses("delta_error: state [2, 2, 3, 4]",
-          [&] { delta_error(k, v, a, a, state({2, 2, 3, 4})); });
+  refuses("delta_error: state [2, 2, 3, 4]", [&] { delta_error(k, v, a, a, state({2, 2, 3, 4})); });
 }
 
 TEST_CASE_FIXTURE(Refusals, "refusals: what cannot be differentiated") {
