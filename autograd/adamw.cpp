@@ -13,8 +13,10 @@ AdamW::AdamW(Exec& exec, Tensor values, Tensor grads, int64_t decayed, AdamWOpti
       second_(exec.zeros(values_.shape(), values_.dtype())),
       decayed_(decayed),
       options_(options) {
-  require(values_.rank() == 1 && values_.shape() == grads_.shape() && decayed_ <= values_.numel(),
-          "AdamW: values {} and gradients {}", values_.shape(), grads_.shape());
+  require(values_.rank() == 1 && values_.shape() == grads_.shape() && decayed_ >= 0 &&
+              decayed_ <= values_.numel(),
+          "AdamW: values {}, gradients {}, {} of them decay", values_.shape(), grads_.shape(),
+          decayed_);
 }
 
 double AdamW::step(double learning_rate) {

@@ -4,6 +4,17 @@
 
 namespace star {
 
+const char* name_of(Unary op) {
+  switch (op) {
+#define STAR_CASE(name, functor) \
+  case Unary::name:              \
+    return #name;
+    STAR_UNARY(STAR_CASE)
+#undef STAR_CASE
+  }
+  fail("elementwise: no function {}", int(op));
+}
+
 Var unary(Unary op, const Var& x) {
   Exec& exec = x.exec();
   Tensor in = exec.contiguous(x.value());
@@ -23,19 +34,26 @@ namespace {
 // d(a/b) = dy/b and −dy·(a/b)/b; the others are plain.
 void binary_grad(Binary op, const Var& a, const Var& b, const Tensor& y, const Tensor& dy) {
   Exec& exec = a.exec();
-  Tape& tape = a.tape();
-  auto give = [&](const Var& v, const Tensor& g) {
-    tape.add(v, values::sum_to(exec, g, v.shape()));
+  auto give = [&](const Var& v, auto gradient) {
+    if (v.needs_grad()) v.tape().add(v, values::sum_to(exec, gradient(), v.shape()));
   };
-  bool product = op == Binary::mul, quotient = op == Binary::div;
-  if (a.needs_grad()) give(a, product || quotient ? values::binary(exec, op, dy, b.value()) : dy);
-  if (!b.needs_grad()) return;
-  if (op == Binary::add) give(b, dy);
-  if (op == Binary::sub) give(b, values::scale(exec, dy, -1));
-  if (product) give(b, values::binary(exec, Binary::mul, dy, a.value()));
-  if (quotient) {
-    Tensor slope = values::binary(exec, Binary::div, y, b.value());
-    give(b, values::scale(exec, values::binary(exec, Binary::mul, dy, slope), -1));
+  auto product = [&](Binary by, const Tensor& t) { return values::binary(exec, by, dy, t); };
+  switch (op) {
+    case Binary::add:
+      give(a, [&] { return dy; });
+      return give(b, [&] { return dy; });
+    case Binary::sub:
+      give(a, [&] { return dy; });
+      return give(b, [&] { return values::scale(exec, dy, -1); });
+    case Binary::mul:
+      give(a, [&] { return product(Binary::mul, b.value()); });
+      return give(b, [&] { return product(Binary::mul, a.value()); });
+    case Binary::div:
+      give(a, [&] { return product(Binary::div, b.value()); });
+      return give(b, [&] {
+        Tensor slope = values::binary(exec, Binary::div, y, b.value());
+        return values::scale(exec, product(Binary::mul, slope), -1);
+      });
   }
 }
 

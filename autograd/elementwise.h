@@ -19,6 +19,8 @@ STAR_UNARY(STAR_FUNCTION)
 STAR_BINARY(STAR_FUNCTION)
 #undef STAR_FUNCTION
 
+const char* name_of(Unary op);
+
 // f(a) ⊙ b in one pass, of one shape.
 Var gated(Unary f, const Var& a, const Var& b);
 

@@ -20,14 +20,26 @@ struct Kinds {
 
   explicit Kinds(const std::vector<Factor>& factors) {
     for (const Factor& f : factors) {
-      if (f.node.kind == Kind::number) number *= f.node.number;
-      if (f.node.kind == Kind::tensor) tensors.push_back(f.operand);
-      if (f.node.kind == Kind::toeplitz) kernels.push_back(f.operand);
-      if (f.node.kind == Kind::decay) decays.push_back(f.operand);
-      if (f.node.kind == Kind::function) functions.push_back(&f);
-      if (f.node.kind != Kind::band) continue;
-      band = true;
-      window = std::min(window, f.node.window);
+      switch (f.node.kind) {
+        case Kind::number:
+          number *= f.node.number;
+          break;
+        case Kind::tensor:
+          tensors.push_back(f.operand);
+          break;
+        case Kind::toeplitz:
+          kernels.push_back(f.operand);
+          break;
+        case Kind::decay:
+          decays.push_back(f.operand);
+          break;
+        case Kind::function:
+          functions.push_back(&f);
+          break;
+        case Kind::band:
+          band = true;
+          window = std::min(window, f.node.window);
+      }
     }
   }
 };
@@ -89,7 +101,7 @@ struct SoftmaxAttention {
     Kinds outside(b.factors);
     if (outside.functions.size() != 1 || outside.tensors.size() != 1 || outside.band ||
         outside.number != 1 || !outside.kernels.empty() || !outside.decays.empty() ||
-        outside.functions[0]->node.function != "softmax")
+        outside.functions[0]->node.function != Node::Function::softmax)
       return {};
     Kinds inside(outside.functions[0]->inside);
     if (inside.tensors.size() != 2 || !inside.band || !inside.functions.empty() ||
@@ -169,6 +181,8 @@ Operand run_fused(Machine& m, const BoundNetwork& b, const OrderChoice& order) {
     auto a = *SoftmaxAttention::in(b);
     return m.attended(a.heads, a.band);
   }
+  require(order.algorithm == Algorithm::state_chunks, "contract \"{}\": no kernel is {}",
+          b.network.text, order.name());
   auto s = *MatrixStateChunks::in(b);
   return m.remembered(s.heads, s.decay.empty() ? nullptr : &s.decay[0],
                       s.strength.empty() ? nullptr : &s.strength[0]);

@@ -156,10 +156,10 @@ Operand Machine::visible(const Operand& x, const Operand& band) {
   return y;
 }
 
-Operand Machine::mapped(const Operand& x, const std::string& function) {
+Operand Machine::mapped(const Operand& x, Unary function) {
   Operand y = x;
-  if (tape_) y.var = function == "relu" ? relu(x.var) : silu(x.var);
-  note(y, x.volume(), 4 * x.volume(), fmt::format("{} of {}", function, x.letters));
+  if (tape_) y.var = unary(function, x.var);
+  note(y, x.volume(), 4 * x.volume(), fmt::format("{} of {}", name_of(function), x.letters));
   return y;
 }
 
@@ -313,7 +313,7 @@ Operand Machine::convolved(const Operand& kernel, const Operand& u, char along, 
   Operand x = stretched(u, letters, extents_of({u, kernel}));
   Operand k = ordered(kernel, Node::kTokens + channels);
   double L = double(x.size(along)), taps = std::min(L, double(k.shape[0]));
-  double signals = x.volume() / std::max(L, 1.0), flops = 2 * signals * taps * (L - (taps - 1) / 2);
+  double signals = x.volume() / std::max(L, 1.0);
   Operand y{letters, x.shape};
   int64_t width = k.shape.numel() / std::max<int64_t>(k.shape[0], 1);
   int64_t batch = y.shape.numel() / std::max<int64_t>(width * x.size(along), 1);
@@ -321,17 +321,22 @@ Operand Machine::convolved(const Operand& kernel, const Operand& u, char along, 
     Var in = reshape(x.var, {batch, x.size(along), width});
     y.var = reshape(conv(in, reshape(k.var, {k.shape[0], width}), method), y.shape);
   }
-  if (method == ConvMethod::fourier) {
-    // Two sequences a transform there and back, and one for the kernel; log N passes over N.
-    double n = std::exp2(std::ceil(std::log2(std::max(L + taps - 1, 1.0))));
-    double transforms = double(width) * (2 * std::ceil(double(batch) / 2) + 1);
-    flops = kTransformFlops * transforms * n * std::log2(n);
+  auto noted = [&](const char* name, double work) {
+    note(y, x.volume() + k.volume(), work,
+         fmt::format("{} of {} by {} along {}", name, letters, k.letters, along));
+    return y;
+  };
+  switch (method) {
+    case ConvMethod::direct:
+      return noted("convolution", 2 * signals * taps * (L - (taps - 1) / 2));
+    case ConvMethod::fourier: {
+      // Two sequences a transform there and back, and one for the kernel; log N passes over N.
+      double n = std::exp2(std::ceil(std::log2(std::max(L + taps - 1, 1.0))));
+      double transforms = double(width) * (2 * std::ceil(double(batch) / 2) + 1);
+      return noted("transform", kTransformFlops * transforms * n * std::log2(n));
+    }
   }
-  note(y, x.volume() + k.volume(), flops,
-       fmt::format("{} of {} by {} along {}",
-                   method == ConvMethod::fourier ? "transform" : "convolution", letters, k.letters,
-                   along));
-  return y;
+  fail("conv: no method {}", int(method));
 }
 
 Operand Machine::gated_convolved(const Operand& read, const Operand& kernel, const Operand& write,

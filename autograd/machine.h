@@ -47,7 +47,7 @@ class Machine {
   Operand sum(const Operand& a, const Operand& b);  // b in any order of the letters of a
 
   // Functions of the entries [.., i, j]; the softmax of factor · x over the keys in the band.
-  Operand mapped(const Operand& x, const std::string& function);
+  Operand mapped(const Operand& x, Unary function);
   Operand softmax(const Operand& x, double factor, const Operand* band);
 
   // What reads, what writes and the value in one step each, for factors that lie as

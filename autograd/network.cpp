@@ -64,10 +64,13 @@ class Parser {
   }
 
   Node node() {
-    for (const char* name : {"softmax", "relu", "silu"}) {
-      if (!take(fmt::format("{}(", name))) continue;
+    using Function = Node::Function;
+    constexpr std::pair<const char*, Function> functions[] = {
+        {"softmax(", Function::softmax}, {"relu(", Function::relu}, {"silu(", Function::silu}};
+    for (auto [opening, function] : functions) {
+      if (!take(opening)) continue;
       Node n{.kind = Node::Kind::function};
-      n.function = name;
+      n.function = function;
       has_function_ = true;
       n.inside = nodes();
       if (!take(")")) refuse(") expected");

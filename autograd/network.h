@@ -24,6 +24,7 @@ namespace star {
 
 struct Node {
   enum class Kind { tensor, number, band, toeplitz, decay, function };
+  enum class Function { softmax, relu, silu };
   static constexpr char kTokens = '.';  // in `axes`, the axis of lags or of decays
   static constexpr int64_t kCausal = INT64_MAX;
 
@@ -31,7 +32,7 @@ struct Node {
   std::string axes = {};          // of its tensor, a letter each; tensor, toeplitz, decay
   int64_t window = kCausal;       // band
   double number = 1;              // number
-  std::string function = {};      // function
+  Function function = {};         // function
   std::vector<Node> inside = {};  // function
 };
 

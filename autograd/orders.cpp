@@ -124,44 +124,74 @@ Operand band_of(const BoundNetwork& b, int64_t window) {
   return {{b.network.read, b.network.write}, {b.rows, b.columns}, {}, true, window};
 }
 
+Operand scores(Machine& m, const BoundNetwork& b, const std::vector<Factor>& factors,
+               const std::string& result);
+
+// The softmax of the entries in the bands inside, times the numbers inside.
+Operand softmax_of_scores(Machine& m, const BoundNetwork& b, const std::vector<Factor>& factors,
+                          const std::string& entries) {
+  std::vector<Factor> inside;
+  double factor = 1;
+  Operand band;
+  for (const Factor& x : factors) {
+    if (x.node.kind == Kind::number)
+      factor *= x.node.number;
+    else if (x.node.kind == Kind::band)
+      band = band_of(b, std::min(x.node.window, band.window));
+    else
+      inside.push_back(x);
+  }
+  Operand x = scores(m, b, inside, entries);
+  return m.softmax(x, factor, band.is_band ? &band : nullptr);
+}
+
+Operand function_of_scores(Machine& m, const BoundNetwork& b, const Factor& f,
+                           const std::string& entries) {
+  switch (f.node.function) {
+    case Node::Function::softmax:
+      return softmax_of_scores(m, b, f.inside, entries);
+    case Node::Function::relu:
+      return m.mapped(scores(m, b, f.inside, entries), Unary::relu);
+    case Node::Function::silu:
+      return m.mapped(scores(m, b, f.inside, entries), Unary::silu);
+  }
+  fail("contract \"{}\": a function without an order", b.network.text);
+}
+
 // All pairs of tokens: structure becomes tensors of (i, j), which meet the others like any factor.
 Operand scores(Machine& m, const BoundNetwork& b, const std::vector<Factor>& factors,
                const std::string& result) {
   std::vector<Operand> operands;
   double number = 1;
   char i = b.network.read, j = b.network.write;
-  for (const Factor& f : factors) {
-    if (f.node.kind == Kind::number) number *= f.node.number;
-    if (f.node.kind == Kind::tensor) operands.push_back(f.operand);
-    if (f.node.kind == Kind::band) operands.push_back(band_of(b, f.node.window));
-    if (f.node.kind == Kind::decay) operands.push_back(m.decay_matrix(f.operand));
-    if (f.node.kind == Kind::toeplitz)
-      operands.push_back(m.toeplitz_matrix(f.operand, b.rows, b.columns));
-    if (f.node.kind != Kind::function) continue;
-    // Letters of the entries: those that something outside has, and (i, j).
-    std::string outside = result;
+  // Letters of the entries of a function: those that something outside has, and (i, j).
+  auto entries_of = [&](const Factor& f) {
+    std::string outside = result, entries;
     for (const Factor& other : factors)
       if (&other != &f) outside += letters_of(other);
-    std::string entries;
     for (char c : letters_of(f))
       if (c != i && c != j && has(outside, c) && !has(entries, c)) entries += c;
-    entries += {i, j};
-    if (f.node.function == "softmax") {
-      std::vector<Factor> inside;
-      double factor = 1;
-      Operand band;
-      for (const Factor& x : f.inside) {
-        if (x.node.kind == Kind::number)
-          factor *= x.node.number;
-        else if (x.node.kind == Kind::band)
-          band = band_of(b, std::min(x.node.window, band.window));
-        else
-          inside.push_back(x);
-      }
-      Operand x = scores(m, b, inside, entries);
-      operands.push_back(m.softmax(x, factor, band.is_band ? &band : nullptr));
-    } else {
-      operands.push_back(m.mapped(scores(m, b, f.inside, entries), f.node.function));
+    return entries += {i, j};
+  };
+  for (const Factor& f : factors) {
+    switch (f.node.kind) {
+      case Kind::number:
+        number *= f.node.number;
+        break;
+      case Kind::tensor:
+        operands.push_back(f.operand);
+        break;
+      case Kind::band:
+        operands.push_back(band_of(b, f.node.window));
+        break;
+      case Kind::decay:
+        operands.push_back(m.decay_matrix(f.operand));
+        break;
+      case Kind::toeplitz:
+        operands.push_back(m.toeplitz_matrix(f.operand, b.rows, b.columns));
+        break;
+      case Kind::function:
+        operands.push_back(function_of_scores(m, b, f, entries_of(f)));
     }
   }
   multiply(m, operands, number);
@@ -300,30 +330,13 @@ BoundNetwork bind(const Network& network, const std::vector<Operand>& tensors) {
 
 std::string OrderChoice::name() const {
   switch (algorithm) {
-    case Algorithm::pairs:
-      return "pairs";
-    case Algorithm::diagonal:
-      return "diagonal";
-    case Algorithm::scores:
-      return "scores";
-    case Algorithm::state:
-      return "state";
-    case Algorithm::chunks:
-      return fmt::format("chunks of {}", size);
-    case Algorithm::blocks:
-      return fmt::format("blocks of {}", size);
-    case Algorithm::convolution:
-      return "convolution";
-    case Algorithm::transform:
-      return "transform";
-    case Algorithm::gated_convolution:
-      return "gated convolution";
-    case Algorithm::tiles:
-      return "tiles";
-    case Algorithm::state_chunks:
-      return fmt::format("state in chunks of {}", size);
+#define STAR_CASE(id, text) \
+  case Algorithm::id:       \
+    return fmt::format(text, size);
+    STAR_ALGORITHMS(STAR_CASE)
+#undef STAR_CASE
   }
-  return "";
+  fail("contract: no order {}", int(algorithm));
 }
 
 std::vector<OrderChoice> possible_orders(const BoundNetwork& b) {
@@ -372,9 +385,9 @@ Operand run_order(Machine& m, const BoundNetwork& b, const OrderChoice& order) {
       return blocked(m, b, order.size);
     case Algorithm::pairs:
     case Algorithm::scores:
-      break;
+      return scores(m, b, b.factors, b.network.result);
   }
-  return scores(m, b, b.factors, b.network.result);
+  fail("contract \"{}\": an order without a program", b.network.text);
 }
 
 }  // namespace star

@@ -22,18 +22,24 @@ struct BoundNetwork {
 // Throws `Error` on tensors that do not fit.
 BoundNetwork bind(const Network& network, const std::vector<Operand>& tensors);
 
+// X(algorithm, its name with the size)
+#define STAR_ALGORITHMS(X)                  \
+  X(pairs, "pairs")                         \
+  X(diagonal, "diagonal")                   \
+  X(scores, "scores")                       \
+  X(state, "state")                         \
+  X(chunks, "chunks of {}")                 \
+  X(blocks, "blocks of {}")                 \
+  X(convolution, "convolution")             \
+  X(transform, "transform")                 \
+  X(gated_convolution, "gated convolution") \
+  X(tiles, "tiles")                         \
+  X(state_chunks, "state in chunks of {}")
+
 enum class Algorithm {
-  pairs,
-  diagonal,
-  scores,
-  state,
-  chunks,
-  blocks,
-  convolution,
-  transform,
-  gated_convolution,
-  tiles,
-  state_chunks
+#define STAR_ITEM(id, text) id,
+  STAR_ALGORITHMS(STAR_ITEM)
+#undef STAR_ITEM
 };
 
 struct OrderChoice {

@@ -25,17 +25,42 @@ Var rotary(const Var& x, int64_t position) {
                          [=](const Tensor& dy) { x.tape().add(x, turn(dy, true)); });
 }
 
+namespace {
+
+template <class T>
+auto conv_by(const Kernels<T>& kernels, ConvMethod method) {
+  switch (method) {
+    case ConvMethod::direct:
+      return kernels.conv;
+    case ConvMethod::fourier:
+      return kernels.conv_fourier;
+  }
+  fail("conv: no method {}", int(method));
+}
+
+template <class T>
+auto conv_kernel_grad_by(const Kernels<T>& kernels, ConvMethod method) {
+  switch (method) {
+    case ConvMethod::direct:
+      return kernels.conv_kernel_grad;
+    case ConvMethod::fourier:
+      return kernels.conv_fourier_kernel_grad;
+  }
+  fail("conv: no method {}", int(method));
+}
+
+}  // namespace
+
 Var conv(const Var& x, const Var& k, ConvMethod method) {
   require(x.value().rank() == 3 && k.value().rank() == 2 && x.size(2) == k.size(1),
           "conv: input {} and kernel {}", x.shape(), k.shape());
   Exec& exec = x.exec();
   Tensor in = exec.contiguous(x.value()), kernel = exec.contiguous(k.value());
   int64_t B = x.size(0), L = x.size(1), C = x.size(2), taps = k.size(0);
-  bool fourier = method == ConvMethod::fourier;
   auto apply = [=, &exec](const Tensor& t, bool transpose) {
     Tensor y = exec.empty(t.shape(), t.dtype());
     dispatch(t.dtype(), [&]<class T>() {
-      auto run = fourier ? exec.kernels<T>().conv_fourier : exec.kernels<T>().conv;
+      auto run = conv_by<T>(exec.kernels<T>(), method);
       run(exec, {B, L, C, taps, transpose, t.data<T>(), kernel.data<T>(), y.data<T>()});
     });
     return y;
@@ -46,8 +71,7 @@ Var conv(const Var& x, const Var& k, ConvMethod method) {
     if (!k.needs_grad()) return;
     Tensor dk = exec.empty({taps, C}, in.dtype());
     dispatch(in.dtype(), [&]<class T>() {
-      auto run =
-          fourier ? exec.kernels<T>().conv_fourier_kernel_grad : exec.kernels<T>().conv_kernel_grad;
+      auto run = conv_kernel_grad_by<T>(exec.kernels<T>(), method);
       run(exec, {B, L, C, taps, in.data<T>(), g.data<T>(), dk.data<T>()});
     });
     k.tape().add(k, dk);

@@ -24,7 +24,7 @@ void* Tape::take(size_t bytes, size_t alignment) {
 
 Var Tape::leaf(Tensor value) {
   if (!recording_) return constant(std::move(value));
-  nodes_.push_back(Node{{}, {}, {nullptr, nullptr, nullptr}});
+  nodes_.push_back(Node{{}, {}, {nullptr, nullptr, nullptr}, Primitive::leaf});
   return Var(std::move(value), this, int(nodes_.size()) - 1);
 }
 
@@ -62,6 +62,7 @@ void Tape::backward(const Var& y, const Tensor& slope) {
   nodes_[size_t(y.id_)].grad = slope;
   for (int i = y.id_; i >= 0; --i) {
     Node& node = nodes_[size_t(i)];
+    if (node.grad.defined()) differentiated_.set(size_t(node.primitive));
     if (!node.closure.run) continue;
     Tensor dy = std::move(node.grad);
     if (dy.defined()) node.closure.run(node.closure.body, dy);
@@ -80,6 +81,7 @@ void Tape::clear() {
   for (auto& node : nodes_)
     if (node.closure.run) node.closure.destroy(node.closure.body);
   nodes_.clear();
+  differentiated_.reset();
   chunk_ = used_ = 0;
 }
 

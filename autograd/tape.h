@@ -6,6 +6,7 @@
 // decoding. One thread uses a tape.
 #pragma once
 
+#include <bitset>
 #include <memory>
 #include <new>
 #include <span>
@@ -23,6 +24,11 @@ enum class Primitive {
 #include "autograd/primitives.def"
 #undef PRIMITIVE
 };
+inline constexpr size_t kPrimitives = 0
+#define PRIMITIVE(name) +1
+#include "autograd/primitives.def"
+#undef PRIMITIVE
+    ;
 
 // A value on a tape. Cheap to copy; valid until the tape is cleared.
 class Var {
@@ -64,12 +70,12 @@ class Tape {
   // Registers `value` as computed from `inputs`. `backward(dy)` adds to their gradients with add()
   // and is dropped if none of them needs one.
   template <class F>
-  Var record(Primitive, Tensor value, std::span<const Var> inputs, F backward) {
+  Var record(Primitive primitive, Tensor value, std::span<const Var> inputs, F backward) {
     if (!recording_) return constant(std::move(value));
     bool needed = false;
     for (const Var& v : inputs) needed |= v.needs_grad();
     if (!needed) return constant(std::move(value));
-    nodes_.push_back(Node{{}, {}, make_closure(std::move(backward))});
+    nodes_.push_back(Node{{}, {}, make_closure(std::move(backward)), primitive});
     return Var(std::move(value), this, int(nodes_.size()) - 1);
   }
   template <class F>
@@ -89,6 +95,8 @@ class Tape {
   void backward(const Var& loss);
   // The same from any value, with `dy` its gradient.
   void backward(const Var& y, const Tensor& dy);
+  // The primitives whose gradients backward() has run, by their places in primitives.def.
+  const std::bitset<kPrimitives>& differentiated() const { return differentiated_; }
   // The gradient of a leaf after backward(); undefined if the loss does not depend on it.
   Tensor grad(const Var& v) const;
 
@@ -106,6 +114,7 @@ class Tape {
     Tensor grad;
     Tensor bound;  // parameters: the gradient's home
     Closure closure;
+    Primitive primitive;
   };
 
   template <class F>
@@ -120,6 +129,7 @@ class Tape {
   Exec& exec_;
   bool recording_;
   std::vector<Node> nodes_;
+  std::bitset<kPrimitives> differentiated_;
   std::vector<std::unique_ptr<std::byte[]>> chunks_;
   size_t chunk_ = 0, used_ = 0;
 };

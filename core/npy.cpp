@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstring>
+#include <set>
 
 #include "core/error.h"
 #include "core/file.h"
@@ -64,11 +65,12 @@ class HeaderReader {
 
   Header read() {
     Header header;
-    int seen = 0;
+    std::set<std::string> seen;
     expect('{');
     while (!accept('}')) {
       auto key = quoted();
       expect(':');
+      require(seen.insert(key).second, "{}: '{}' twice in the header", file_, key);
       if (key == "descr") {
         header.descr = quoted();
       } else if (key == "fortran_order") {
@@ -78,14 +80,13 @@ class HeaderReader {
       } else {
         fail("{}: unknown key '{}' in the header", file_, key);
       }
-      ++seen;
       if (!accept(',')) {
         expect('}');
         break;
       }
     }
     skip_space();
-    require(seen == 3 && text_.empty(), "{}: header is damaged", file_);
+    require(seen.size() == 3 && text_.empty(), "{}: header is damaged", file_);
     return header;
   }
 

@@ -3,7 +3,26 @@
 namespace star {
 
 const char* dtype_name(DType t) {
-  return t == DType::f32 ? "float32" : t == DType::f64 ? "float64" : "int32";
+  switch (t) {
+    case DType::f32:
+      return "float32";
+    case DType::f64:
+      return "float64";
+    case DType::i32:
+      return "int32";
+  }
+  fail("tensor: no type {}", int(t));
+}
+
+size_t dtype_bytes(DType t) {
+  switch (t) {
+    case DType::f32:
+    case DType::i32:
+      return 4;
+    case DType::f64:
+      return 8;
+  }
+  fail("tensor: no type {}", int(t));
 }
 
 Shape contiguous_strides(const Shape& shape) {
@@ -205,9 +224,16 @@ std::vector<double> Tensor::to_doubles() const {
     for_each_offset(shape_, strides_,
                     [&](int64_t i, int64_t offset) { out[size_t(i)] = double(p[offset]); });
   };
-  if (dtype_ == DType::f32) copy(data<float>());
-  if (dtype_ == DType::f64) copy(data<double>());
-  if (dtype_ == DType::i32) copy(data<int32_t>());
+  switch (dtype_) {
+    case DType::f32:
+      copy(data<float>());
+      break;
+    case DType::f64:
+      copy(data<double>());
+      break;
+    case DType::i32:
+      copy(data<int32_t>());
+  }
   return out;
 }
 

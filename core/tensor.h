@@ -13,13 +13,23 @@ namespace star {
 enum class DType : uint8_t { f32, f64, i32 };
 
 template <class T>
-constexpr DType dtype_of = DType::f32;
+struct DTypeOf;  // of no other type
 template <>
-inline constexpr DType dtype_of<double> = DType::f64;
+struct DTypeOf<float> {
+  static constexpr DType value = DType::f32;
+};
 template <>
-inline constexpr DType dtype_of<int32_t> = DType::i32;
+struct DTypeOf<double> {
+  static constexpr DType value = DType::f64;
+};
+template <>
+struct DTypeOf<int32_t> {
+  static constexpr DType value = DType::i32;
+};
+template <class T>
+constexpr DType dtype_of = DTypeOf<std::remove_const_t<T>>::value;
 
-constexpr size_t dtype_bytes(DType t) { return t == DType::f64 ? 8 : 4; }
+size_t dtype_bytes(DType t);
 const char* dtype_name(DType t);
 
 class Tensor {
@@ -102,9 +112,15 @@ Shape contiguous_strides(const Shape& shape);
 // Calls `f.template operator()<T>()` with the type behind a floating dtype.
 template <class F>
 decltype(auto) dispatch(DType dtype, F&& f) {
-  assert(dtype != DType::i32);
-  if (dtype == DType::f64) return f.template operator()<double>();
-  return f.template operator()<float>();
+  switch (dtype) {
+    case DType::f32:
+      return f.template operator()<float>();
+    case DType::f64:
+      return f.template operator()<double>();
+    case DType::i32:
+      break;
+  }
+  fail("tensor: {} is no floating type", dtype_name(dtype));
 }
 
 // Calls `f(index, offset)` for every element of a strided view, in row-major order.

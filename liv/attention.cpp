@@ -45,6 +45,8 @@ class LowRank : public TokenMixing {
     std::string factor = fmt::format("{}", scale_of_scores());
     std::string entries = "bihgn,bjhn";
     switch (layout_.liv.op.nonlinearity()) {
+      case 1:
+        return fmt::format("{},{},{},i,bjhv->bihgv", factor, entries, band);
       case 2:
         return fmt::format("softmax({},{},{}),bjhv->bihgv", factor, entries, band);
       case 3:
@@ -53,9 +55,8 @@ class LowRank : public TokenMixing {
         return fmt::format("silu({},{}),{},i,bjhv->bihgv", factor, entries, band);
       case 5:
         return fmt::format("{},{},bjhv->bihgv", entries, band);
-      default:
-        return fmt::format("{},{},{},i,bjhv->bihgv", factor, entries, band);
     }
+    unknown_nonlinearity();
   }
   ContractionPlan plan(int64_t B, int64_t L) const override {
     int64_t H = layout_.sizes.heads, kv = H % layout_.kv_heads() ? H : layout_.kv_heads();
@@ -112,6 +113,10 @@ class LowRank : public TokenMixing {
   double scale_of_scores() const { return 1 / std::sqrt(double(layout_.head_width())); }
   bool softmax() const { return layout_.liv.op.nonlinearity() == 2; }
   bool normalised() const { return layout_.liv.op.nonlinearity() == 5; }
+  [[noreturn]] void unknown_nonlinearity() const {
+    fail("{}: nonlinearity {} of scores is unknown", layout_.liv.name,
+         layout_.liv.op.nonlinearity());
+  }
 
   // One over the number of keys that each of the last L of T tokens sees.
   Var means(Tape& tape, DType dtype, int64_t L, int64_t T) const {
@@ -152,15 +157,17 @@ class LowRank : public TokenMixing {
     for (int64_t j = from; j <= i; ++j) greatest = std::max(greatest, core.at(h, i, j));
     auto nonlinear = [&](double s) {
       switch (layout_.liv.op.nonlinearity()) {
+        case 1:
+        case 5:
+          return s;
         case 2:
           return std::exp(s - greatest);
         case 3:
           return std::max(s, 0.0);
         case 4:
           return s / (1 + std::exp(-s));
-        default:
-          return s;
       }
+      unknown_nonlinearity();
     };
     for (int64_t j = from; j <= i; ++j) total += core.at(h, i, j) = nonlinear(core.at(h, i, j));
     double divisor = double(i - from + 1);

@@ -1,5 +1,9 @@
 // Diagonal token mixing: the gated linear unit (Shazeer, "GLU variants improve transformer", 2020).
 //   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner];  network bic,bjc,[i=j]->bic
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
 #include "autograd/elementwise.h"
 #include "liv/mixing.h"
 
@@ -12,23 +16,16 @@ class Diagonal : public TokenMixing {
 
   Var apply(const Features& f, const Weights&, State*) const override {
     const Var &gate = f.at("gate"), &v = f.at("v");
-    switch (layout_.liv.op.nonlinearity()) {  // with a nonlinearity, both in one pass
-      case 3:
-        return gated(Unary::relu, gate, v);
-      case 4:
-        return gated(Unary::silu, gate, v);
-      default:
-        return contract(network(), {gate, v});
-    }
+    if (auto nonlinear = of_entries()) return gated(*nonlinear, gate, v);  // both in one pass
+    return contract(network(), {gate, v});
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
-    Var diagonal = entry(f.at("gate"));
-    FeatureRows gate({{"entry", diagonal}}, "entry");
+    FeatureRows gate(f, "gate");
     DenseCore core{layout_.inner(), gate.length(), {}};
     core.entries.resize(size_t(core.rows * core.length * core.length));
     for (int64_t c = 0; c < core.rows; ++c)
-      for (int64_t i = 0; i < core.length; ++i) core.at(c, i, i) = gate.at(i, c);
+      for (int64_t i = 0; i < core.length; ++i) core.at(c, i, i) = entry(gate.at(i, c));
     return core;
   }
 
@@ -42,15 +39,32 @@ class Diagonal : public TokenMixing {
   double work(int64_t) const override { return double(layout_.inner()); }
 
  private:
-  Var entry(const Var& gate) const {
+  // The nonlinearity on the entries of T, and one entry by its definition.
+  std::optional<Unary> of_entries() const {
     switch (layout_.liv.op.nonlinearity()) {
+      case 1:
+        return {};
       case 3:
-        return relu(gate);
+        return Unary::relu;
       case 4:
-        return silu(gate);
-      default:
-        return gate;
+        return Unary::silu;
     }
+    unknown_nonlinearity();
+  }
+  double entry(double gate) const {
+    switch (layout_.liv.op.nonlinearity()) {
+      case 1:
+        return gate;
+      case 3:
+        return std::max(gate, 0.0);
+      case 4:
+        return gate / (1 + std::exp(-gate));
+    }
+    unknown_nonlinearity();
+  }
+  [[noreturn]] void unknown_nonlinearity() const {
+    fail("{}: nonlinearity {} of a diagonal is unknown", layout_.liv.name,
+         layout_.liv.op.nonlinearity());
   }
 };
 

@@ -67,13 +67,14 @@ Var unit_length(const Var& x, int64_t heads) {
 Var activate(const Layout& layout, const FeatureGroup& g, const Var& x) {
   if (auto f = pointwise(g)) return unary(*f, x);
   switch (g.nonlinearity()) {
+    case 1:
+      return x;
     case 2:
       return channel_softmax(x);
     case 8:
       return unit_length(x, x.size(2) / layout.head_width());
-    default:
-      return x;
   }
+  fail("{}: nonlinearity {} of {} is unknown", layout.liv.name, g.nonlinearity(), g.name);
 }
 
 Var rotate(const Layout& layout, const Var& x, int64_t position) {
@@ -96,9 +97,12 @@ std::optional<Unary> pointwise(const FeatureGroup& group) {
       return Unary::sigmoid;
     case 7:
       return Unary::elu_plus_one;
-    default:
+    case 1:
+    case 2:
+    case 8:
       return {};
   }
+  fail("featurizer: nonlinearity {} of {} is unknown", group.nonlinearity(), group.name);
 }
 
 std::vector<ParameterSpec> feature_parameters(const Layout& layout, const FeatureGroup& g) {

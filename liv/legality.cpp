@@ -7,16 +7,18 @@ namespace star {
 namespace {
 
 // The legal combinations, stated as refusals. What star/README.md leaves open is decided here,
-// towards one genome for one computation and towards operators that keep their fast form.
+// towards one genome for one computation and towards operators that keep their fast form. A refusal
+// says what is wrong once: it leaves alone what another refuses.
 struct Case {
   const OperatorGenome& op;
   const std::vector<FeatureGroup>& groups;
   int mixing = op.token_mixing();
   bool grouped = op.channel_mixing() == 3;
   bool states = counts_states(op);
+  bool around = reader(groups) && writer(groups);  // features on both sides of the values
 
   bool has(std::string_view role) const { return find_group(groups, role); }
-  // A digit of the group with this role; 0 without the group.
+  // A digit of the group; 0 without it.
   int digit(const FeatureGroup* g, int i) const { return g ? g->digits[size_t(i)] : 0; }
   int value_digit(int i) const { return digit(find_group(groups, "v"), i); }
   template <class Test>
@@ -37,8 +39,8 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
     {[](const Case& c) { return c.mixing == 1 && !c.has("gate"); },
      "token mixing 1 (diagonal) needs a gate"},
     {[](const Case& c) {
-       return (c.mixing == 2 || c.mixing == 3 || (c.mixing == 4 && c.has("dt"))) &&
-              !(reader(c.groups) && writer(c.groups));
+       return (c.mixing == 2 || c.mixing == 3 || (c.mixing == 4 && c.has("dt") && !c.has("a"))) &&
+              !c.around;
      },
      "token mixing 2, 3, and 4 with dt, need features that read (q or C) and write (k or B)"},
     {[](const Case& c) { return c.mixing == 3 && c.has("kernel") == c.has("filter"); },
@@ -71,21 +73,25 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
      "a nonlinearity on the entries leaves token mixing 3 and 4 without a fast form: "
      "nonlinearity 1"},
     {[](const Case& c) {
-       return c.op.nonlinearity() == 5 &&
+       return c.mixing == 2 && c.around && c.op.nonlinearity() == 5 &&
               (c.digit(reader(c.groups), 4) != 7 || c.digit(writer(c.groups), 4) != 7);
      },
      "kernel-normalised entries need elu+1 (7) on what reads and writes"},
     // Agreement between groups.
     {[](const Case& c) {
-       return c.states && c.has("dt") &&
+       return c.states && c.around && c.has("dt") &&
               c.digit(reader(c.groups), 2) != c.digit(writer(c.groups), 2);
      },
      "what reads and what writes have the same number of states"},
     {[](const Case& c) {
-       return c.mixing == 2 && c.digit(writer(c.groups), 3) != c.value_digit(3);
+       return c.mixing == 2 && writer(c.groups) && c.has("v") &&
+              c.digit(writer(c.groups), 3) != c.value_digit(3);
      },
      "keys and values repeat together"},
-    {[](const Case& c) { return c.has("beta") && c.digit(writer(c.groups), 4) != 8; },
+    {[](const Case& c) {
+       return c.mixing == 4 && c.grouped && c.has("beta") && writer(c.groups) &&
+              c.digit(writer(c.groups), 4) != 8;
+     },
      "a write strength beta needs keys of unit length (8), or its transition may grow"},
 };
 
@@ -117,7 +123,7 @@ constexpr GroupRefusal kGroupRefusals[] = {
        return (g.name == "gate" && c.mixing != 1) || (!projected(g) && c.mixing != 3) ||
               ((g.name == "dt" || g.name == "a") && c.mixing != 4) ||
               (g.name == "beta" && !(c.mixing == 4 && c.grouped && c.has("dt"))) ||
-              (around && (c.mixing == 1 || c.has("a")));
+              (around && (c.mixing == 1 || (c.mixing == 4 && c.has("a"))));
      },
      "this operator has no use for the role"},
     // Channel mixing.
@@ -199,6 +205,13 @@ std::vector<std::string> check_operator(const OperatorGenome& op,
       if (refusal.applies(c, g)) reasons.push_back(fmt::format("{}: {}", g.name, refusal.reason));
     }
   }
+  return reasons;
+}
+
+std::vector<std::string> refusals() {
+  std::vector<std::string> reasons;
+  for (const OperatorRefusal& refusal : kOperatorRefusals) reasons.push_back(refusal.reason);
+  for (const GroupRefusal& refusal : kGroupRefusals) reasons.push_back(refusal.reason);
   return reasons;
 }
 

@@ -110,4 +110,8 @@ int repeats(int repeat);               // 1, 2 or 4, from the digit
 std::vector<std::string> check_operator(const OperatorGenome& op,
                                         const std::vector<FeatureGroup>& groups);
 
+// The reasons that check_operator may give when all digits are in range, each once; in a line about
+// a group they stand behind its role and a colon.
+std::vector<std::string> refusals();
+
 }  // namespace star

@@ -17,7 +17,7 @@ void verify_branch(Exec& exec, const LivClass& liv, const Sizes& sizes, int64_t 
     Tensor x = random_tensor(exec, rng, {1, length, sizes.width}, dtype);
     Tape tape(exec, false);
     Evidence e = gather(random.op, random.weights(tape), tape.constant(x));
-    const char* precision = dtype == DType::f64 ? "float64" : "float32";
+    const char* precision = dtype_name(dtype);
     auto compare = [&](const char* view, const std::vector<double>& y) {
       checks.push_back({fmt::format("{} {}", view, precision), 0, relative_error(y, e.parallel),
                         agreement(dtype)});

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "core/error.h"
+
 namespace star {
 namespace {
 
@@ -190,6 +192,9 @@ class Mqar : public TaskGenerator {
 
 std::unique_ptr<TaskGenerator> make_generator(const TaskOptions& options, uint64_t seed) {
   switch (options.task) {
+    case Task::recall:
+    case Task::noisy_recall:
+      return std::make_unique<Recall>(options);
     case Task::fuzzy_recall:
       return std::make_unique<FuzzyRecall>(options);
     case Task::copy:
@@ -198,9 +203,10 @@ std::unique_ptr<TaskGenerator> make_generator(const TaskOptions& options, uint64
       return std::make_unique<Memorize>(options, seed);
     case Task::mqar:
       return std::make_unique<Mqar>(options);
-    default:
-      return std::make_unique<Recall>(options);
+    case Task::mix:
+      break;  // its parts have generators, it has none
   }
+  fail("task: {} has no generator of its own", int(options.task));
 }
 
 }  // namespace star

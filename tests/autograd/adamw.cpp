@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "core/rng.h"
+#include "tests/difference.h"
 
 namespace star {
 namespace {
@@ -67,11 +68,7 @@ TEST_CASE("adamw: ten steps against the algorithm written out") {
             CHECK(optimizer.step(rate) == doctest::Approx(naive.step(kept, rate)).epsilon(1e-6));
             CHECK(g.to_doubles() == kept);
           }
-          std::vector<double> values = w.to_doubles();
-          double worst = 0;
-          for (size_t i = 0; i < values.size(); ++i)
-            worst = std::max(worst, std::abs(values[i] - naive.w[i]));
-          CHECK(worst < (dtype == DType::f64 ? 1e-12 : 1e-5));
+          CHECK(largest_difference(w.to_doubles(), naive.w) < (dtype == DType::f64 ? 1e-12 : 1e-5));
         }
 }
 
@@ -109,9 +106,14 @@ TEST_CASE("adamw: a gradient that is not finite changes nothing, nor what follow
 TEST_CASE("adamw: vectors of one length") {
   Exec exec(cpu_backend());
   Tensor w = exec.zeros({4}, DType::f64);
-  CHECK_THROWS_AS(AdamW(exec, w, exec.zeros({5}, DType::f64), 0), Error);
-  CHECK_THROWS_AS(AdamW(exec, w.reshape({2, 2}), exec.zeros({2, 2}, DType::f64), 0), Error);
-  CHECK_THROWS_AS(AdamW(exec, w, exec.zeros({4}, DType::f64), 5), Error);
+  CHECK_THROWS_WITH_AS(AdamW(exec, w, exec.zeros({5}, DType::f64), 0),
+                       doctest::Contains("gradients [5]"), Error);
+  CHECK_THROWS_WITH_AS(AdamW(exec, w.reshape({2, 2}), exec.zeros({2, 2}, DType::f64), 0),
+                       doctest::Contains("values [2, 2]"), Error);
+  CHECK_THROWS_WITH_AS(AdamW(exec, w, exec.zeros({4}, DType::f64), 5),
+                       doctest::Contains("5 of them decay"), Error);
+  CHECK_THROWS_WITH_AS(AdamW(exec, w, exec.zeros({4}, DType::f64), -1),
+                       doctest::Contains("-1 of them decay"), Error);
 }
 
 TEST_CASE("adamw: the learning rate rises in a line and falls as a cosine to a tenth") {

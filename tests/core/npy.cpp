@@ -102,6 +102,7 @@ TEST_CASE("npy: faults are errors, damage never reads beyond the end") {
   CHECK(fails(npy_v1(header("<f4", "False", "(4294967296, 4294967296)"), data)));
   CHECK(fails(npy_v1(header("<f4", "False", "(2,"), data)));
   CHECK(fails(npy_v1("{'descr': '<f4'}", data)));
+  CHECK(fails(npy_v1("{'descr': '<f4', 'shape': (2,), 'shape': (2,)}", data)));
   CHECK(fails("PK"));
 
   const std::string whole = npy_v1(header("<f4", "False", "(2,)"), data);
@@ -113,5 +114,6 @@ TEST_CASE("npy: faults are errors, damage never reads beyond the end") {
     fails(damaged);
   }
   const std::vector<float> two(2);
-  CHECK_THROWS_AS(write_npy(path, std::vector<int64_t>{3}, std::span<const float>(two)), Error);
+  CHECK_THROWS_WITH_AS(write_npy(path, std::vector<int64_t>{3}, std::span<const float>(two)),
+                       doctest::Contains("2 values do not fill shape [3]"), Error);
 }

@@ -98,10 +98,13 @@ TEST_CASE("uniform numbers fill [0, 1), in ones and in pairs") {
   }
   check_uniform(ones, n);
   check_uniform(pairs, n);
-  for (int i = 0; i < 1000; ++i) {
+  std::vector<int> between(31, 0);
+  for (int i = 0; i < 10000; ++i) {
     double x = rng.uniform(-3, 5);
-    CHECK((x >= -3 && x < 5));
+    REQUIRE((x >= -3 && x < 5));
+    ++between[size_t((x + 3) / 8 * 31)];
   }
+  check_uniform(between, 10000);
 }
 
 TEST_CASE("normal numbers have the moments and the distribution of N(0, 1)") {

@@ -254,6 +254,8 @@ TEST_CASE("tensor: what does not fit is refused, by name and shape") {
   refuses("[2, 3, 4]", [&] { t.item(); });
   refuses("tensor", [&] { exec.from({2, 2}, std::vector<double>{1, 2, 3}, DType::f64); });
   refuses("tensor", [&] { exec.from({2, 2}, std::vector<int32_t>{1, 2, 3}); });
+  refuses("fill", [&] { exec.fill(t.narrow(1, 0, 2), 0); });
+  refuses("int32", [&] { exec.fill(exec.from({1}, std::vector<int32_t>{1}), 0); });
   refuses("copy", [&] { exec.copy(t, t.narrow(0, 0, 1)); });
   refuses("copy", [&] { exec.copy(t, other); });
   refuses("shape", [&] { Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}; });

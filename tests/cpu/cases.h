@@ -95,6 +95,30 @@ class Array : ArrayMemory {
   int64_t size_;
 };
 
+// The kernels of a backend, noted by their names as they are called.
+template <class T>
+class NotedKernels {
+ public:
+  static const Kernels<T>& of(const Kernels<T>& kernels, std::set<std::string>& called) {
+    kernels_ = &kernels;
+    called_ = &called;
+    static const Kernels<T> noting = {
+#define KERNEL(name, Arguments)                   \
+  [](Exec& exec, const Arguments<T>& arguments) { \
+    called_->insert(#name);                       \
+    kernels_->name(exec, arguments);              \
+  },
+#include "core/kernels.def"
+#undef KERNEL
+    };
+    return noting;
+  }
+
+ private:
+  static inline const Kernels<T>* kernels_ = nullptr;
+  static inline std::set<std::string>* called_ = nullptr;
+};
+
 template <class T>
 class Session {
  public:
@@ -108,7 +132,7 @@ class Session {
     ArrayMemory::use(backend.memory);
   }
 
-  const Kernels<T>& kernels() const { return exec.template kernels<T>(); }
+  const Kernels<T>& kernels() { return NotedKernels<T>::of(exec.template kernels<T>(), called); }
 
   Array<T> random(int64_t n, double lo = -1, double hi = 1) {
     Array<T> x(n);
@@ -141,7 +165,8 @@ class Session {
 
   Exec exec;
   Rng rng;
-  Doubles outputs;  // all that was judged, to compare between numbers of threads
+  Doubles outputs;               // all that was judged, to compare between numbers of threads
+  std::set<std::string> called;  // the kernels that the case has asked for and run
 
  private:
   void judge(const Array<T>& y, const Reference& reference,
@@ -214,7 +239,8 @@ inline std::set<std::string>& covered_kernels() {
 }
 
 template <class T, class Case>
-void run_with_threads(const Backend& backend, int most_threads, const Case& body) {
+void run_with_threads(const char* kernel, const Backend& backend, int most_threads,
+                      const Case& body) {
   std::string target = fmt::format("{} {}", backend.target, dtype_name(dtype_of<T>));
   CAPTURE(target);
   Doubles alone;
@@ -223,6 +249,7 @@ void run_with_threads(const Backend& backend, int most_threads, const Case& body
     Session<T> session(backend, threads);
     body(session);
     REQUIRE(!session.outputs.empty());
+    REQUIRE_MESSAGE(session.called.count(kernel), "a case that never calls its kernel");
     if (threads == 1) alone = session.outputs;
     REQUIRE(session.outputs.size() == alone.size());
     // Bit for bit: −0 is not 0 here.
@@ -238,23 +265,23 @@ struct Place {
 std::vector<Place> places();
 
 template <class Case>
-void run_everywhere(const Case& body) {
+void run_everywhere(const char* kernel, const Case& body) {
   for (auto [backend, most_threads] : places()) {
-    run_with_threads<float>(*backend, most_threads, body);
-    run_with_threads<double>(*backend, most_threads, body);
+    run_with_threads<float>(kernel, *backend, most_threads, body);
+    run_with_threads<double>(kernel, *backend, most_threads, body);
   }
 }
 
 }  // namespace star
 
 // KERNEL_CASE(softmax) { … } is the body of a function template on T, with a Session<T>& s.
-#define KERNEL_CASE(kernel)                                                       \
-  template <class T>                                                              \
-  static void kernel##_case(star::Session<T>& s);                                 \
-  [[maybe_unused]] static const bool kernel##_covered =                           \
-      star::covered_kernels().insert(#kernel).second;                             \
-  TEST_CASE("kernel " #kernel) {                                                  \
-    star::run_everywhere([]<class T>(star::Session<T>& s) { kernel##_case(s); }); \
-  }                                                                               \
-  template <class T>                                                              \
+#define KERNEL_CASE(kernel)                                                                \
+  template <class T>                                                                       \
+  static void kernel##_case(star::Session<T>& s);                                          \
+  [[maybe_unused]] static const bool kernel##_covered =                                    \
+      star::covered_kernels().insert(#kernel).second;                                      \
+  TEST_CASE("kernel " #kernel) {                                                           \
+    star::run_everywhere(#kernel, []<class T>(star::Session<T>& s) { kernel##_case(s); }); \
+  }                                                                                        \
+  template <class T>                                                                       \
   static void kernel##_case(star::Session<T>& s)

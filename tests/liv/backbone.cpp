@@ -340,13 +340,20 @@ TEST_CASE("backbone: parameters start as liv/README.md says, by seed and name") 
       square += std::pow(all[i] / (unit.empty() ? 1 : unit[i * unit.size() / all.size()]), 2);
     CHECK(std::abs(std::sqrt(square / double(all.size())) / expected - 1) < 0.1);
   };
-  // Within the range, and over most of it.
+  // Within the range, over most of it, and in its middle on average: five deviations of the mean of
+  // uniform values.
   auto between = [&](const std::string& name, double lo, double hi, double (*f)(double)) {
     INFO(name);
-    double least = INFINITY, most = -INFINITY;
-    for (double x : values(name)) least = std::min(least, f(x)), most = std::max(most, f(x));
+    double least = INFINITY, most = -INFINITY, mean = 0;
+    const std::vector<double> all = values(name);
+    for (double x : all) {
+      least = std::min(least, f(x)), most = std::max(most, f(x));
+      mean += f(x) / double(all.size());
+    }
     CHECK((least >= lo - 1e-6 && most <= hi + 1e-6));
     CHECK((least <= lo + 0.3 * (hi - lo) && most >= hi - 0.3 * (hi - lo)));
+    CHECK(std::abs(mean - (lo + hi) / 2) <=
+          5 * (hi - lo) / std::sqrt(12 * double(all.size())) + 1e-6);
   };
   deviates("embed.weight", 0.02);
   deviates("blocks.3.liv.q.weight", 1 / std::sqrt(3 * 64.0));
@@ -359,7 +366,6 @@ TEST_CASE("backbone: parameters start as liv/README.md says, by seed and name") 
   for (double x : values("blocks.2.liv.filter.decay"))
     energy.push_back(std::sqrt(-std::expm1(-2 * std::log1p(std::exp(x))) / 16));
   deviates("blocks.2.liv.filter.w2", 1, energy);
-  auto softplus = [](double x) { return std::log1p(std::exp(x)); };
   auto log_softplus = [](double x) { return std::log(std::log1p(std::exp(x))); };
   auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
   between("blocks.0.norm.weight", 1, 1, [](double x) { return x; });
@@ -373,7 +379,7 @@ TEST_CASE("backbone: parameters start as liv/README.md says, by seed and name") 
   between("blocks.1.liv.a.bias", 0.9, 0.999, sigmoid);
   between("blocks.4.liv.A_log", 1, 16, [](double x) { return std::exp(x); });
   between("blocks.7.liv.A_log", 1, 16, [](double x) { return std::exp(x); });
-  between("blocks.2.liv.filter.decay", 1 / 32.0, 1 / 4.0, softplus);
+  between("blocks.2.liv.filter.decay", std::log(1 / 32.0), std::log(1 / 4.0), log_softplus);
   auto conv = values("blocks.3.liv.k.conv"), rates = values("blocks.0.liv.A_log");
   for (size_t i = 0; i < conv.size(); ++i) CHECK(conv[i] == (i % 3 == 2));
   for (size_t i = 0; i < rates.size(); ++i) CHECK(rates[i] == std::log(double(i % 16 + 1)));
@@ -408,23 +414,36 @@ TEST_CASE("backbone: errors") {
   const Pool pool = extended_pool();
   Exec exec(cpu_backend());
   auto blocks = [&](const char* text) { return compile(parse(text, pool), pool); };
-  CHECK_THROWS_AS(Backbone(&exec, {}, kSizes), Error);
-  CHECK_THROWS_AS(Backbone(&exec, blocks("11111"), {8, 3, 7, 6, 3}), Error);  // heads
-  CHECK_THROWS_AS(Backbone(&exec, blocks("11111"), {6, 2, 7, 6, 3}), Error);  // odd head width
+  CHECK_THROWS_WITH_AS(Backbone(&exec, {}, kSizes), doctest::Contains("no LIV"), Error);
+  CHECK_THROWS_WITH_AS(Backbone(&exec, blocks("11111"), {8, 3, 7, 6, 3}),
+                       doctest::Contains("3 heads do not divide the width 8"), Error);  // heads
+  CHECK_THROWS_WITH_AS(Backbone(&exec, blocks("11111"), {6, 2, 7, 6, 3}),
+                       doctest::Contains("even head width, not 3"), Error);  // odd head width
   CHECK_NOTHROW(Backbone(&exec, blocks("i1111"), {6, 2, 7, 6, 3}));
-  for (Sizes s : {Sizes{0, 1, 7, 6, 3},
-                  {8, 0, 7, 6, 3},
-                  {8, 2, 0, 6, 3},
-                  {8, 2, 7, 0, 3},
-                  {8, 2, 7, 6, 0},
-                  {-8, 2, 7, 6, 3},
-                  {int64_t(1) << 40, 1, 7, 6, 3}})
-    CHECK_THROWS_AS(Backbone(nullptr, blocks("91111"), s), Error);
+  auto refuses = [&](const Sizes& sizes, const char* words) {
+    CHECK_THROWS_WITH_AS(Backbone(nullptr, blocks("91111"), sizes), doctest::Contains(words),
+                         Error);
+  };
+  for (int64_t Sizes::*size :
+       {&Sizes::width, &Sizes::heads, &Sizes::vocab, &Sizes::seq, &Sizes::window}) {
+    for (int64_t least : {0, -8}) {
+      Sizes sizes = kSizes;
+      sizes.*size = least;
+      refuses(sizes, "must be positive");
+    }
+    for (int bits : {25, 40, 62}) {
+      Sizes sizes = kSizes;
+      sizes.*size = int64_t(1) << bits;
+      refuses(sizes, "is too large");
+    }
+  }
   Tape tape(exec, false);
   Backbone bare(nullptr, blocks("11111"), kSizes), model(&exec, blocks("11111"), kSizes);
   Tensor tokens = exec.from({1, 2}, std::vector<int32_t>{1, 2});
-  CHECK_THROWS_AS(bare.forward(tape, tokens), Error);
-  CHECK_THROWS_AS(model.forward(tape, tokens.reshape({2})), Error);
+  CHECK_THROWS_WITH_AS(bare.forward(tape, tokens), doctest::Contains("built without memory"),
+                       Error);
+  CHECK_THROWS_WITH_AS(model.forward(tape, tokens.reshape({2})),
+                       doctest::Contains("tokens of shape [2]"), Error);
   CHECK(model.find("blocks.0.liv.q.weight") != nullptr);
   CHECK(model.find("blocks.1.liv.q.weight") == nullptr);
 }

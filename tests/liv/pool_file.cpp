@@ -108,10 +108,10 @@ TEST_CASE("pool file: names stay, a file becomes its text") {
   CHECK(pool_setting("extended") == "extended");
   CHECK(pool_setting(path) == text);
   CHECK(named_pool(pool_setting(path)) == paper_pool());
-  CHECK_THROWS_AS(pool_setting(folder.file("none")), Error);
+  CHECK_THROWS_WITH_AS(pool_setting(folder.file("none")), doctest::Contains("No such file"), Error);
   std::ofstream(path) << "class";
   CHECK_THROWS_WITH_AS(pool_setting(path), doctest::Contains(path.c_str()), Error);
-  CHECK_THROWS_AS(named_pool("papers"), Error);
+  CHECK_THROWS_WITH_AS(named_pool("papers"), doctest::Contains("must be `featurizer ID"), Error);
 }
 
 }  // namespace star

@@ -199,9 +199,13 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
         return 5 * d * d + H * d + 3 * H;
       case 'l':
         return 5 * d * d + 2 * H * d + 3 * H;
-      default:
+      case '1':
+      case 'i':
+      case 'j':
         return 4 * d * d;
     }
+    FAIL("no parameters are stated for class " << base);
+    return 0;
   };
   auto cache = [](char base, int64_t d, int64_t H, int64_t c, int64_t window) -> int64_t {
     int64_t e = d / H;
@@ -227,9 +231,12 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
         return H * (e * e + e);
       case 'j':
         return 2 * d * std::min(c, window);
-      default:
+      case 'k':
+      case 'l':
         return H * e * e;
     }
+    FAIL("no cache is stated for class " << base);
+    return 0;
   };
   for (const LivClass& liv : extended_pool().classes)
     for (auto [d, H] : kShapes) {
@@ -241,6 +248,60 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
       CHECK(op.common_parameters().size() == (liv.differential ? 1 : 0));
       for (int64_t c : {1, 3, 5, 6, 1000})
         CHECK(op.cache_floats(c, {}) == op.branches() * cache(liv.base, d, H, c, 5));
+    }
+}
+
+TEST_CASE("views: a class does the multiply-adds a token that its equation takes") {
+  // Of one branch: projections and convolutions of the features, T(x) v, the gate, and W_o.
+  auto work = [](char base, double d, double H, int64_t L, int64_t window) -> double {
+    double e = d / H, r = std::ceil(d / 16), m = 8 * std::ceil(d / 3),
+           chunk = double(std::min<int64_t>(L, 48));
+    double seen = 0, seen_in_window = 0;  // positions, on average
+    for (int64_t i = 1; i <= L; ++i) {
+      seen += double(i) / double(L);
+      seen_in_window += double(std::min(i, window)) / double(L);
+    }
+    auto kept_heads = [&](double share) { return std::max(1.0, std::floor(H / share)); };
+    switch (base) {
+      case '1':
+        return 4 * d * d + 2 * d * seen;
+      case '2':
+        return 4 * d * d + 9 * d + 2 * d * seen;
+      case '3':
+        return 2 * d * d + 2 * kept_heads(4) * e * d + 2 * d * seen;
+      case '4':
+        return 2 * d * d + 2 * kept_heads(2) * e * d + 2 * d * seen;
+      case '5':
+        return 3 * d * d + 3 * d + 2 * r * d + 32 * d + d * (4 * 16 + 2) + d;
+      case '6':
+        return 8 * d * d + 2 * 2 * d + 2 * d;
+      case '7':
+        return 4 * d * d + 5 * d;
+      case '8':
+        return 4 * d * d + 9 * d + (seen + 3) * d;
+      case '9':
+        return 3 * d * m + m;
+      case 'i':
+        return 4 * d * d + H * (2 * e * e + 2 * e);
+      case 'j':
+        return 4 * d * d + 2 * d * seen_in_window;
+      case 'k':
+        return 5 * d * d + H * d + d + H * e * (2 * e + 2 * chunk);
+      case 'l':
+        return 5 * d * d + 2 * H * d + d + H * e * (2 * e + 3 * chunk);
+    }
+    FAIL("no work is stated for class " << base);
+    return 0;
+  };
+  for (const LivClass& liv : extended_pool().classes)
+    for (auto [d, H] : kShapes) {
+      Operator op(liv, {d, H, 11, 16, 5});
+      for (int64_t L : {1, 4, 6, 48, 100}) {
+        INFO(liv.name << ", width " << d << ", " << H << " heads, " << L << " tokens");
+        CHECK(op.work(L, {}) ==
+              doctest::Approx(op.branches() * work(liv.base, double(d), double(H), L, 5))
+                  .epsilon(1e-12));
+      }
     }
 }
 

@@ -49,6 +49,15 @@ LIV   class        parameters       cache  weights        features
 )");
 }
 
+TEST_CASE("drawing: sizes have the unit in which they are ten or more") {
+  CHECK(size_text(0) == "0 B");
+  CHECK(size_text(10 * 1024 - 1) == "10239 B");
+  CHECK(size_text(10 * 1024) == "10.0 KiB");
+  CHECK(size_text(10 * 1024 * 1024 - 1) == "10240.0 KiB");
+  CHECK(size_text(10 * 1024 * 1024) == "10.0 MiB");
+  CHECK(size_text(int64_t(5) << 40) == "5242880.0 MiB");
+}
+
 TEST_CASE("drawing: rows are aligned, and say what every LIV takes and gives") {
   const Pool pool = extended_pool();
   size_t links = 0;

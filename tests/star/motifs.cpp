@@ -122,6 +122,19 @@ TEST_CASE("motifs: kinds are adjusted apart, and come in their order") {
   CHECK(findings.back().motif.kind == "triple");
 }
 
+TEST_CASE("motifs: of a kind, the least p of all comparisons comes first") {
+  const MotifSets group(6, made({"A", "Z"}));
+  MotifSets half(6, made({"Z"}));
+  for (size_t i = 0; i < 3; ++i) half[i] = made({"A", "Z"});
+  // Z stands out from the first alone, A a little from the second.
+  const auto findings =
+      find_motifs(group, {{"first", MotifSets(6, made({"A"}))}, {"second", half}}, {}, 1);
+  REQUIRE(findings.size() == 2);
+  CHECK(findings[0].motif.text == "Z");
+  CHECK(findings[0].among.at("first").p < findings[1].among.at("second").p);
+  CHECK(findings[1].among.at("second").p < findings[0].among.at("second").p);
+}
+
 TEST_CASE("motifs: effects among the evaluated") {
   Judged judged;
   judged.motifs = {made({"A"}), made({"A", "B"}), made({"A"}), made({"C"}), made({"C"}), made({})};

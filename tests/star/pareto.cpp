@@ -327,15 +327,26 @@ TEST_CASE("pareto: crowding of evenly spaced points is even") {
     CHECK(all[size_t(i)].crowding == doctest::Approx(2 * 2.0 / (n - 1)).epsilon(1e-12));
 }
 
+TEST_CASE("pareto: an objective without bounds says nothing of room") {
+  // Beside the infinite one, the others are told apart by the second objective alone.
+  const std::vector<Fitness> all = {{{0, 8}}, {{1, 4}}, {{2, 3}}, {{kInf, 0}}};
+  const std::vector<double> distance = crowding_distance(all, {0, 1, 2, 3});
+  CHECK(distance[0] == kInf);
+  CHECK(distance[1] == 5.0 / 8);
+  CHECK(distance[2] == 4.0 / 8);
+  CHECK(distance[3] == kInf);
+}
+
 TEST_CASE("pareto: hypervolume at its limits") {
   CHECK(hypervolume({}, {1, 1}) == 0);
   CHECK(hypervolume({{0, 0}}, {1, 1}) == 1);
   CHECK(hypervolume({{-1, 0.5}}, {1, 1}) == 0.5);
   CHECK(hypervolume({{1, 0}}, {1, 1}) == 0);
   CHECK(hypervolume({{kNan, 0}, {0.5, kInf}}, {1, 1}) == 0);
-  CHECK_THROWS_AS(hypervolume({{1}}, {1, 1}), Error);
-  CHECK_THROWS_AS(hypervolume({{1, 1}}, {1, 0}), Error);
-  CHECK_THROWS_AS(hypervolume({}, {}), Error);
+  CHECK_THROWS_WITH_AS(hypervolume({{1}}, {1, 1}),
+                       doctest::Contains("a point of 1 objectives, the reference 2"), Error);
+  CHECK_THROWS_WITH_AS(hypervolume({{1, 1}}, {1, 0}), doctest::Contains("reference 0"), Error);
+  CHECK_THROWS_WITH_AS(hypervolume({}, {}), doctest::Contains("no objectives"), Error);
 }
 
 }  // namespace star

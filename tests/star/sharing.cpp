@@ -106,7 +106,8 @@ TEST_CASE("sharing: beta goes with dt") {
   CHECK(plan[1] == std::vector<FeatureSource>{{1, 1}, {1, 1}, {1, 1}, {1, 1}, {1, 0}, {1, 0}});
   plan = plan_sharing(parse("l1116-l1116", pool), pool);
   CHECK(plan[1] == std::vector<FeatureSource>{{1, 1}, {1, 1}, {1, 1}, {1, 1}, {0, -1}, {0, -1}});
-  CHECK_THROWS_AS(plan_sharing(named_genome("@linear"), paper_pool()), Error);
+  CHECK_THROWS_WITH_AS(plan_sharing(named_genome("@linear"), paper_pool()),
+                       doctest::Contains("class i is not in the pool"), Error);
 }
 
 }  // namespace star

@@ -86,6 +86,18 @@ TEST_CASE("translation: ids stay where they can, classes move where they must") 
   CHECK(translated("z1111-x1111") == "none");
 }
 
+TEST_CASE("translation: a featurizer keeps its id before it is one that needs no override") {
+  auto text = [](const char* pool_text, const char* genome) {
+    const Pool pool = parse_pool(pool_text, "text");
+    return to_text(translate(parse(genome, pool), pool, extended_pool()).value());
+  };
+  // Featurizer 2 is what 1 is by default; g is what 1 is, and no id there.
+  CHECK(text("featurizer 2: q 21111, k 21111, v 21111\nclass 2 own: 22123\n", "21111") ==
+        "21111|%2:21111,21111,21111");
+  CHECK(text("featurizer g: q 21111, k 21111, v 21111\nclass 1 other: g2123\n", "11111") ==
+        "11111");
+}
+
 TEST_CASE("checkpoint: the model of a user's pool needs no pool file") {
   const Pool pool = parse_pool(kUserPool, "text");
   Exec exec(cpu_backend());

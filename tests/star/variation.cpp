@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -145,6 +146,49 @@ TEST_CASE("variation: mutation draws each digit at its rate") {
   CHECK(std::abs(double(parallel) / total - 0.05) < 0.011);
 }
 
+TEST_CASE("variation: mutation reaches every digit of every level") {
+  const Pool pool = extended_pool();
+  VariationConfig config;
+  config.operators = config.featurizers = true;
+  config.rate = 0.3;
+  // Many of one class: sharing nothing, so that strategies come from mutation alone, or all, so
+  // that a group that changes leaves another one behind.
+  const Genome apart = plain_genome("11111111111");
+  Genome shared = apart;
+  for (Segment& s : shared.segments) s.weight_strategy = s.feature_strategy = 2;
+  config.min_depth = config.max_depth = int(apart.segments.size());
+  std::set<size_t> of_operators, of_groups, of_apart, of_shared;
+  int other_mixings = 0;
+  auto differ = [](const auto& a, const auto& b, std::set<size_t>& places) {
+    for (size_t i = 0; i < a.size(); ++i)
+      if (a[i] != b[i]) places.insert(i);
+  };
+  auto digits = [](const Segment& s) {
+    return std::array<int, 6>{s.liv,           s.weight_group,     s.weight_strategy,
+                              s.feature_group, s.feature_strategy, s.parallel};
+  };
+  for (uint64_t round = 0; round < 400; ++round) {
+    Rng rng(22, "test.variation", round);
+    const bool sharing = round % 2;
+    const Genome& start = sharing ? shared : apart;
+    const Genome child = mutate(rng, start, pool, config);
+    for (const ClassOverride& o : child.operators) {
+      differ(o.op.digits, pool.find(o.liv)->op.digits, of_operators);
+      other_mixings += o.op.token_mixing() != pool.find(o.liv)->op.token_mixing();
+    }
+    for (const FeaturizerOverride& o : child.featurizers)
+      for (size_t g = 0; g < o.groups.size(); ++g)
+        differ(o.groups[g], pool.find_featurizer(o.id)->groups[g].digits, of_groups);
+    for (size_t l = 0; l < child.segments.size(); ++l)
+      differ(digits(child.segments[l]), digits(start.segments[l]), sharing ? of_shared : of_apart);
+  }
+  CHECK(of_operators == std::set<size_t>{0, 1, 2, 3, 4});
+  CHECK(of_groups == std::set<size_t>{0, 1, 2, 3, 4});
+  CHECK(other_mixings > 100);  // repair alone changes some thirty
+  CHECK(of_apart.count(2) + of_apart.count(4) == 2);
+  CHECK(of_shared == std::set<size_t>{0, 1, 2, 3, 4, 5});
+}
+
 TEST_CASE("variation: segments come and go only where the depth may change") {
   const Pool pool = paper_pool();
   VariationConfig config;
@@ -164,6 +208,29 @@ TEST_CASE("variation: segments come and go only where the depth may change") {
   for (int round = 0; round < 100; ++round)
     depths.insert(mutate(rng, genome, pool, config).segments.size());
   CHECK(depths == std::set<size_t>{3, 4, 5});
+}
+
+TEST_CASE("variation: segments come and go at any place") {
+  const Pool pool = paper_pool();
+  VariationConfig config;
+  config.rate = 0.05;
+  config.min_depth = 3;
+  config.max_depth = 5;
+  Rng rng(23, "test.variation");
+  const std::string before = "1234";
+  std::set<size_t> come, gone;
+  for (int round = 0; round < 4000; ++round) {
+    const std::string after = classes_of(mutate(rng, plain_genome(before), pool, config));
+    for (size_t i = 0; i <= before.size(); ++i) {
+      const std::string left = before.substr(0, i), right = before.substr(i);
+      if (after.size() == 5 && after.starts_with(left) && after.ends_with(right) &&
+          before.find(after[i]) == before.npos)
+        come.insert(i);
+      if (i < before.size() && after == left + right.substr(1)) gone.insert(i);
+    }
+  }
+  CHECK(come == std::set<size_t>{0, 1, 2, 3, 4});
+  CHECK(gone == std::set<size_t>{0, 1, 2, 3});
 }
 
 TEST_CASE("variation: every combination of levels evolves these, and no other") {
