@@ -27,6 +27,7 @@ std::string whole_number_fault(std::string_view text, T least, T most) {
   if (value && *value >= least && *value <= most) return "";
   const std::string_view digits = text.substr(text.starts_with('-'));
   const std::string_view shown = text.substr(0, 40);
+  if (text.empty()) return "an empty text is not a whole number";
   if (digits.empty() || digits.find_first_not_of("0123456789") != digits.npos)
     return fmt::format("{} is not a whole number", shown);
   if (least == std::numeric_limits<T>::min() && most == std::numeric_limits<T>::max())

@@ -23,12 +23,15 @@ std::string mixing_of(const LivClass& liv) {
     case 1:
       return "memoryless";
     case 2:
-      return liv.op.nonlinearity() == 2 ? "attention" : "linear attention";
+      // Scores that are none or only normalised leave T(x) v linear in the keys.
+      return liv.op.nonlinearity() == 1 || liv.op.nonlinearity() == 5 ? "linear attention"
+                                                                      : "attention";
     case 3:
       return "convolution";
-    default:
+    case 4:
       return "recurrence";
   }
+  fail("report: token mixing {} has no name", liv.op.token_mixing());
 }
 
 // The genomes of a report and the classes that they use, each once.

@@ -12,7 +12,15 @@ namespace {
 constexpr int32_t kBetweenFiles = 0;  // no byte of what people write
 
 const char* name_of(Split split) {
-  return split == Split::train ? "training" : split == Split::validation ? "validation" : "test";
+  switch (split) {
+    case Split::train:
+      return "training";
+    case Split::validation:
+      return "validation";
+    case Split::test:
+      return "test";
+  }
+  fail("text: there is no split {}", int(split));
 }
 
 // Of which number `at` is, in counts that begin with 0 and end with the total.
@@ -54,8 +62,15 @@ TextData::TextData(std::vector<TextFile> files, int length, std::string name)
 std::string_view TextData::part_of(const TextFile& file, Split split) const {
   std::string_view text = file.text;
   size_t a = text.size() * 90 / 100, b = text.size() * 95 / 100;
-  if (split == Split::train) return text.substr(0, a);
-  return split == Split::validation ? text.substr(a, b - a) : text.substr(b);
+  switch (split) {
+    case Split::train:
+      return text.substr(0, a);
+    case Split::validation:
+      return text.substr(a, b - a);
+    case Split::test:
+      return text.substr(b);
+  }
+  fail("text: there is no split {}", int(split));
 }
 
 std::string TextData::identity() const {

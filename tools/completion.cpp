@@ -258,15 +258,16 @@ std::string fish_script(const CommandWords& star) {
   return script;
 }
 
+const std::map<std::string, std::string (*)(const CommandWords&)> kShells = {
+    {"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
+
 struct CompletionCommand {
   Common common;
   std::string shell;
 
   void run(const CLI::App& app) const {
     const CommandWords star = words_of(app, "");
-    const std::string script = shell == "bash"  ? bash_script(star)
-                               : shell == "zsh" ? zsh_script(star)
-                                                : fish_script(star);
+    const std::string script = kShells.at(shell)(star);
     if (common.json)
       print_json({{"shell", shell}, {"script", script}});
     else

@@ -34,6 +34,9 @@ std::vector<int32_t> parse_tokens(const std::string& text, const std::string& wh
   return tokens;
 }
 
+const std::map<std::string, DecodeMode> kModes = {{"parallel", DecodeMode::parallel},
+                                                  {"recurrent", DecodeMode::recurrent}};
+
 struct Logits {
   Common common;
   std::string checkpoint, tokens, tokens_file, mode = "parallel", out, config;
@@ -45,9 +48,7 @@ struct Logits {
     LoadedModel loaded = load_checkpoint(checkpoint, *exec);
     std::vector<int32_t> ids = tokens.empty() ? parse_tokens(read_file(tokens_file), tokens_file)
                                               : parse_tokens(tokens, "--tokens");
-    std::vector<float> values =
-        all_logits(*exec, *loaded.model, ids,
-                   mode == "recurrent" ? DecodeMode::recurrent : DecodeMode::parallel);
+    std::vector<float> values = all_logits(*exec, *loaded.model, ids, kModes.at(mode));
     std::vector<int64_t> shape = {int64_t(ids.size()), loaded.model->sizes().vocab};
     write_npy(out, shape, std::span<const float>(values));
     if (common.json)

@@ -22,7 +22,7 @@ struct Motifs : RunCommand {
       return sets;
     };
     std::vector<std::string> group, initial;
-    for (auto& subject : of == "front" ? front() : population()) group.push_back(subject.genome);
+    for (auto& subject : subjects_of(of)) group.push_back(subject.genome);
     for (auto& candidate : run->file.candidates())
       if (candidate.generation == 0) initial.push_back(candidate.genome);
     MotifSets drawn;
@@ -133,7 +133,7 @@ void declare_motifs(CLI::App& app) {
       "motifs", "What the genomes that a search has kept have in common beyond chance");
   c->declare(*sub);
   sub->add_option("--of", c->of, "Whose motifs: of the last front, or of the last population")
-      ->check(CLI::IsMember({"front", "population"}))
+      ->check(CLI::IsMember(kSubjectGroups))
       ->capture_default_str();
   add_whole(*sub, "--random", c->random, 1, 1 << 20, "Random genomes to compare with")
       ->capture_default_str();

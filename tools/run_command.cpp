@@ -89,6 +89,12 @@ std::vector<Subject> RunCommand::population() const {
   return subjects(generations.empty() ? std::vector<std::string>() : generations.back().population);
 }
 
+std::vector<Subject> RunCommand::subjects_of(const std::string& group) const {
+  if (group == "front") return front();
+  if (group == "population") return population();
+  fail("{}: there is no group `{}`", path, group);
+}
+
 Subject RunCommand::named(const std::string& text) const {
   const Pool own = named_pool(settings().pool), known = extended_pool();
   if (!text.starts_with('@') && (check(text, own).valid() || !check(text, known).valid())) {

@@ -40,6 +40,8 @@ struct Subject {
   const std::string& label() const { return name.empty() ? genome : name; }
 };
 
+inline const std::vector<std::string> kSubjectGroups = {"front", "population"};
+
 struct RunCommand {
   Common common;
   std::string path;
@@ -59,6 +61,8 @@ struct RunCommand {
   std::vector<Subject> front() const;
   // All of its population but what failed, in the same order.
   std::vector<Subject> population() const;
+  // Either, by its name in kSubjectGroups.
+  std::vector<Subject> subjects_of(const std::string& group) const;
   // A name, at the run's depth unless it says another, or a genome of the run's pool.
   Subject named(const std::string& text) const;
 

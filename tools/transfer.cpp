@@ -49,7 +49,7 @@ struct Transfer : RunCommand {
 
   std::vector<Row> train_all() {
     run->data->check(Split::test);
-    std::vector<Subject> subjects = of == "front" ? front() : population();
+    std::vector<Subject> subjects = subjects_of(of);
     if (top > 0) subjects.resize(std::min(subjects.size(), size_t(top)));
     for (auto& name : names) subjects.push_back(named(name));
     std::vector<Trial> trials;
@@ -178,7 +178,7 @@ void declare_transfer(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
   sub->add_option("--of", c->of, "Which genomes of the search")
-      ->check(CLI::IsMember({"front", "population"}))
+      ->check(CLI::IsMember(kSubjectGroups))
       ->capture_default_str();
   add_whole(*sub, "--top", c->top, 0, 1 << 16,
             "So many of them, best first in its first objective; 0: all")

@@ -236,7 +236,7 @@ TEST_CASE("genome: named genomes") {
        {"@", "@transformers", "@transformer:", "@transformer:0", "@transformer:-1",
         "@transformer:8x", "@transformer:1001", "@conv:99999999999999999999"}) {
     const bool named = std::string_view(bad).find(':') != std::string_view::npos;
-    const char* words = named ? "must be a number from 1 to 1000" : "is not one of @transformer";
+    const char* words = named ? "genome: the depth of @" : "is not one of @transformer";
     CHECK_THROWS_WITH_AS(resolve(bad, pool), doctest::Contains(words), Error);
   }
   CHECK(to_text(resolve("11111-91111", paper_pool())) == "11111-91111");

@@ -89,7 +89,8 @@ TEST_CASE("objectives: the fitness holds the objectives in order, and the excess
   // What keeps its bound does not make up for what exceeds it.
   CHECK(fitness_of(metrics, {"quality"}, {{"params", 100}, {"cache", 10}, {"flops", 100}})
             .violation == doctest::Approx(0.5 + 2));
-  CHECK_THROWS(fitness_of({}, {"quality"}, {}));
+  CHECK_THROWS_WITH_AS(fitness_of({}, {"quality"}, {}),
+                       "search: a candidate has no value of quality", Error);
 }
 
 TEST_CASE("objectives: all names are known to both parsers") {

@@ -327,16 +327,17 @@ TEST_CASE("search: a run of a program that breeds otherwise is not gone on with"
 }
 
 TEST_CASE("search: settings out of range are refused") {
-  auto refused = [](auto change) {
+  auto refused = [](const char* words, auto change) {
     SearchSettings settings = small_settings();
     change(settings);
-    CHECK_THROWS_AS(Search(settings, small_data()), Error);
+    CHECK_THROWS_WITH_AS(Search(settings, small_data()), doctest::Contains(words), Error);
   };
-  refused([](SearchSettings& s) { s.lag = -2; });
-  refused([](SearchSettings& s) { s.crossover_points = 0; });
-  refused([](SearchSettings& s) { s.mutation_rate = 1.5; });
-  refused([](SearchSettings& s) { s.objectives = {"luck"}; });
-  refused([](SearchSettings& s) { s.bounds = {{"latency@0", 5}}; });
+  refused("`lag` is -2", [](SearchSettings& s) { s.lag = -2; });
+  refused("`crossover_points` is 0", [](SearchSettings& s) { s.crossover_points = 0; });
+  refused("`mutation_rate` is 1.5", [](SearchSettings& s) { s.mutation_rate = 1.5; });
+  refused("unknown objective `luck`", [](SearchSettings& s) { s.objectives = {"luck"}; });
+  refused("`latency@0`", [](SearchSettings& s) { s.bounds = {{"latency@0", 5}}; });
+  refused("`validation_tokens` is -2", [](SearchSettings& s) { s.validation_tokens = -2; });
 }
 
 TEST_CASE("search: real workers train, measure and agree with what they are asked") {

@@ -15,14 +15,14 @@ TEST_CASE("workers: what is asked is answered in another process") {
   workers.start(4, "a");
   workers.start(5, "b");
   CHECK(workers.running() == 2);
-  CHECK_THROWS_AS(workers.start(6, "c"), Error);
+  CHECK_THROWS_WITH_AS(workers.start(6, "c"), doctest::Contains("workers are busy"), Error);
   for (int i = 0; i < 2; ++i) {
     WorkerPool::Finished finished = workers.wait({});
     CHECK(finished.outcome.result.substr(0, 2) == (finished.job == 4 ? "a " : "b "));
     CHECK(finished.outcome.result.substr(2) != fmt::format("{}", getpid()));
   }
   CHECK(workers.wait({}).job == -1);
-  CHECK_THROWS_AS(LocalWorkers(0, {}, {}), Error);
+  CHECK_THROWS_WITH_AS(LocalWorkers(0, {}, {}), doctest::Contains("0 workers"), Error);
 }
 
 TEST_CASE("workers: one alone has the machine to itself, then the others go on") {
