@@ -719,8 +719,8 @@ def check_completion(tmp):
         script = star("completion", shell)
         done = subprocess.run([shell, "-n"], input=script, capture_output=True, text=True)
         assert done.returncode == 0 and done.stderr == "", done.stderr
-    offered = subprocess.run(["fish", "-c", 'eval (string join \n (star completion fish) | string collect); '
-                              'complete -C "star search --algorithm "'], capture_output=True, text=True,
+    offered = subprocess.run(["fish", "-c", 'star completion fish | source; complete -C "star search --algorithm "'],
+                             capture_output=True, text=True,
                              env={**os.environ, "PATH": os.path.dirname(STAR) + ":" + os.environ["PATH"]})
     assert "nsga2" in offered.stdout and "regularized" in offered.stdout, offered
     star("completion", "tcsh", status=2)
