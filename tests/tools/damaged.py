@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 
-STAR = os.path.abspath(sys.argv[1])
+from program import STAR, named, run_checks
+
 SEARCH = ["search", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "4",
           "--population", "4", "--generations", "3", "--depth", "2-4", "--workers", "2", "--quiet"]
 
@@ -136,18 +137,9 @@ def check_random_rows(tmp):
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory() as tmp:
         subprocess.run([STAR, *SEARCH, "--out", f"{tmp}/good.run"], check=True, capture_output=True)
-        for check in (check_changed_rows, check_random_rows):
-            name = check.__name__.removeprefix("check_").replace("_", " ")
-            try:
-                check(tmp)
-                print(f"ok      {name}", flush=True)
-            except Exception as e:  # every check is reported
-                failed += 1
-                print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
-    return 1 if failed else 0
+        return run_checks(named((check_changed_rows, check_random_rows), tmp))
 
 
 if __name__ == "__main__":

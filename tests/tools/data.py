@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from program import STAR, doc, run_checks, star
+from program import STAR, doc, named, run_checks, star
 
 TINY = ["--width", "8", "--heads", "1", "--batch", "1", "--threads", "1", "--quiet"]
 SEARCH = ["search", "--population", "2", "--generations", "1", "--depth", "1", "--workers", "1",
@@ -293,4 +293,4 @@ if __name__ == "__main__":
     def in_folder(check):
         with tempfile.TemporaryDirectory() as tmp:
             check(tmp)
-    sys.exit(run_checks([(c.__name__[6:].replace("_", " "), lambda c=c: in_folder(c)) for c in checks]))
+    sys.exit(run_checks([(name, lambda c=c: in_folder(c)) for c in checks for name, _ in named([c])]))

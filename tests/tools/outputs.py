@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 
-STAR = os.path.abspath(sys.argv[1])
+from program import STAR, named, run_checks
+
 SIZES = ["--width", "8", "--heads", "1"]
 SMALL = [*SIZES, "--seq", "8", "--batch", "1"]
 SEARCH = ["search", "--task", "recall:V=8,L=8", *SMALL, "--steps", "2", "--depth", "1", "--population", "2",
@@ -231,7 +232,6 @@ def check_pasted(tmp):
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory() as tmp:
         write(f"{tmp}/tokens", "1,2,3")
         write(f"{tmp}/config", "seed = 1\n")
@@ -240,16 +240,9 @@ def main():
         for name in ("a", "b"):
             star(*SEARCH, "--out", f"{tmp}/{name}.run")
         star(*SEARCH, "--algorithm", "random", "--out", f"{tmp}/random.run")
-        for check in (check_inputs, check_kinds, check_neighbours, check_full_disk, check_report_names,
-                      check_names_at_once, check_bounds, check_pasted):
-            name = check.__name__.removeprefix("check_").replace("_", " ")
-            try:
-                check(tmp)
-                print(f"ok      {name}", flush=True)
-            except Exception as e:  # every check is reported
-                failed += 1
-                print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
-    return 1 if failed else 0
+        checks = (check_inputs, check_kinds, check_neighbours, check_full_disk, check_report_names,
+                  check_names_at_once, check_bounds, check_pasted)
+        return run_checks(named(checks, tmp))
 
 
 if __name__ == "__main__":

@@ -62,6 +62,12 @@ def positionals_of(command):
     return re.findall(r"^  (\w+) TEXT", listed[1], re.M) if listed else []
 
 
+def named(checks, *arguments):
+    """Functions check_… as run_checks takes them, each to be called with the arguments."""
+    return [(check.__name__.removeprefix("check_").replace("_", " "), lambda check=check: check(*arguments))
+            for check in checks]
+
+
 def run_checks(checks):
     """Runs (name, function) in turn, a line for each; the exit status."""
     failed = 0

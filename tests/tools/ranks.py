@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 
+from program import run_checks
+
 STAR, STAR_MPI = map(os.path.abspath, sys.argv[1:3])
 SEARCH = ["search", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "60",
           "--population", "6", "--generations", "3", "--depth", "2-4", "--json", "--quiet"]
@@ -121,7 +123,6 @@ def check_errors(tmp):
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory() as tmp:
         expected = local(*SEARCH, "--out", tmp + "/local.run")
         checks = [("same result", lambda: check_same(tmp, expected)),
@@ -129,14 +130,7 @@ def main():
                   ("dead rank", lambda: check_dead_rank(tmp, expected)),
                   ("dead worker", lambda: check_dead_worker(tmp, expected)),
                   ("errors", lambda: check_errors(tmp))]
-        for name, check in checks:
-            try:
-                check()
-                print(f"ok      {name}", flush=True)
-            except Exception as e:  # every check is reported
-                failed += 1
-                print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
-    return 1 if failed else 0
+        return run_checks(checks)
 
 
 if __name__ == "__main__":

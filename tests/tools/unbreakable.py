@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+from program import run_checks
+
 arguments = argparse.ArgumentParser()
 arguments.add_argument("binary")
 arguments.add_argument("--kills", type=int, default=12)
@@ -406,7 +408,6 @@ def uninterrupted(tmp):
 
 
 def main():
-    failed = 0
     with tempfile.TemporaryDirectory() as tmp:
         expected = uninterrupted(tmp)
         checks = [("kills", lambda: check_kills(tmp, expected)),
@@ -420,14 +421,7 @@ def main():
                   ("standing still", lambda: check_standing_still(tmp)),
                   ("breeding", lambda: check_breeding(tmp)),
                   ("gone", lambda: check_gone(tmp))]
-        for name, check in checks:
-            try:
-                check()
-                print(f"ok      {name}", flush=True)
-            except Exception as e:  # every check is reported
-                failed += 1
-                print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
-    return 1 if failed else 0
+        return run_checks(checks)
 
 
 if __name__ == "__main__":

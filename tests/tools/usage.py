@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from program import COMMANDS, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, run_checks, star
+from program import COMMANDS, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, star
 
 TINY = ["--width", "8", "--heads", "1", "--seq", "8", "--batch", "1", "--task", "recall"]
 SMALL_SEARCH = ["search", *TINY, "--depth", "1", "--population", "2", "--generations", "1", "--steps", "2", "--workers", "1"]
@@ -395,7 +395,7 @@ def main():
         prepare(tmp)
         checks = (check_numbers, check_config, check_empty, check_suggestions, check_resume, check_explicit, check_pool,
                   check_standard_error, check_standard_output, check_signals)
-        return run_checks([(check.__name__[6:].replace("_", " "), lambda check=check: check(tmp)) for check in checks])
+        return run_checks(named(checks, tmp))
 
 
 if __name__ == "__main__":
