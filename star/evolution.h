@@ -89,9 +89,9 @@ class Algorithm {
 
 // "nsga2": binary tournament on rank and crowding, crossover, mutation, elitist (μ+λ) survival.
 // "genetic": the same on the first objective alone.
-// "regularized": the best of a sample mutates, the oldest die (Real et al., "Regularized evolution
-// for image classifier architecture search", 2019). "random": random genomes. Throws Error for
-// another name.
+// "regularized": the best of a sample mutates, the oldest die: to be told steadily (Real et al.,
+// "Regularized evolution for image classifier architecture search", 2019). "random": random
+// genomes. Throws Error for another name.
 std::unique_ptr<Algorithm> make_algorithm(std::string_view name, EvolutionConfig config);
 std::vector<std::string> algorithm_names();
 

@@ -156,6 +156,7 @@ json generations_of(Genomes& genomes, const std::vector<Generation>& generations
   json all = json::array();
   for (auto& g : generations)
     all.push_back({{"hypervolume", g.hypervolume},
+                   {"scaled", g.scaled},
                    {"evaluated", g.evaluated},
                    {"failed", g.failed},
                    {"population", genomes.places(g.population)},

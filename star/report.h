@@ -16,7 +16,7 @@
 //                           takes those of the group `name` of LIV `from`
 //                the last two are empty where the text does not compile
 //   candidates   [{generation, genome, origin, parents}]
-//   generations  [{hypervolume, evaluated, failed, population, front}]
+//   generations  [{hypervolume, scaled, evaluated, failed, population, front}]
 //   baselines    [{name, genome}]
 //   random       {run, generations: [{evaluated, hypervolume}]}, a random search to compare with:
 //                the hypervolume of all it had found by then; or null

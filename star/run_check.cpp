@@ -134,9 +134,12 @@ class RunCheck {
            shown(text), g.generation);
       some |= results_.at(text)->ok();
     }
-    for (auto& text : g.front)
+    for (auto& text : g.front) {
+      need(complete_.count(text), "{} stands in the front of generation {} and was no candidate",
+           shown(text), g.generation);
       need(results_.at(text)->ok(), "{} stands in the front of generation {}, and has failed", text,
            g.generation);
+    }
     need(!some || !g.front.empty(), "generation {} has no front", g.generation);
   }
 

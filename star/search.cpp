@@ -46,6 +46,7 @@ std::vector<Genome> random_genomes(const SearchSettings& settings, int count) {
 Search::Search(const SearchSettings& settings, const Dataset& data)
     : settings_(settings), data_(data), pool_(named_pool(settings.pool)) {
   check_settings(settings);
+  require(settings.validation_tokens >= 0, "search: the setting `validation_tokens` is missing");
   data.check(Split::train);
   data.check(Split::validation);
   // The heads must fit every class of the pool: better said now than in every worker.
@@ -200,6 +201,7 @@ bool Search::settle(size_t count) {
     for (; told_ < next; ++told_) {
       results.push_back(known_.at(asked_[told_]).fitness);
       told_failed_ += results.back().failed;
+      archive_.add(int(told_), results.back());
     }
     algorithm_->tell(results);
     close_generations();
@@ -268,32 +270,26 @@ void Search::close_generations() {
     last_ = summarise();
     if (size_t(last_.generation) >= stored_generations_) file_->record(last_);
     result_.hypervolume.push_back(last_.hypervolume);
+    result_.scaled.push_back(last_.scaled);
     ++result_.generations;
     report();
   }
 }
 
-Generation Search::summarise() const {
+Generation Search::summarise() {
   Generation g;
   g.generation = result_.generations;
   g.evaluated = int64_t(told_);
   g.failed = int64_t(told_failed_);
-  std::vector<Fitness> fitness;
-  for (int i : algorithm_->population()) {
-    g.population.push_back(asked_[size_t(i)]);
-    fitness.push_back(known_.at(g.population.back()).fitness);
-  }
+  for (int i : algorithm_->population()) g.population.push_back(asked_[size_t(i)]);
   std::vector<std::vector<double>> points;
-  if (!fitness.empty()) {
-    const std::vector<std::vector<int>> fronts = sort_fronts(fitness);
-    for (int i : fronts[0]) {
-      const Fitness& f = fitness[size_t(i)];
-      if (has_failed(f)) continue;
-      g.front.push_back(g.population[size_t(i)]);
-      if (f.violation == 0) points.push_back(f.objectives);
-    }
+  for (const Archive::Member& m : archive_.members()) {
+    g.front.push_back(asked_[size_t(m.individual)]);
+    if (m.fitness.violation == 0) points.push_back(m.fitness.objectives);
   }
   g.hypervolume = points.empty() ? 0 : hypervolume(points, reference_);
+  if (!scale_ && !points.empty()) scale_.emplace(points, reference_, settings_.population);
+  g.scaled = scale_ ? scale_->of(points) : std::nan("");
   return g;
 }
 

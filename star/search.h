@@ -9,7 +9,9 @@
 #include <deque>
 #include <functional>
 #include <limits>
+#include <optional>
 
+#include "star/archive.h"
 #include "star/candidate.h"
 #include "star/evolution.h"
 #include "star/front.h"
@@ -33,6 +35,7 @@ struct SearchResult {
   int generations = 0;  // complete
   int64_t evaluated = 0, failed = 0;
   std::vector<double> hypervolume;  // of each generation's front
+  std::vector<double> scaled;       // likewise, by HypervolumeScale
   std::vector<FrontMember> front;   // by the first objective
   double busy = 0;  // share of the workers' time that they worked; NaN if there was nothing to do
   bool interrupted = false;
@@ -84,7 +87,7 @@ class Search {
   bool measure(Evaluation& evaluation);
   void learn(const Evaluation& evaluation);
   void close_generations();
-  Generation summarise() const;
+  Generation summarise();
   void report() const;
   void finish();
 
@@ -104,9 +107,11 @@ class Search {
   std::vector<std::string> asked_;  // the genome of each individual
   std::vector<size_t> ends_;        // individuals until the end of each generation
   size_t told_ = 0, told_failed_ = 0;
-  std::deque<Queued> queue_;            // bred, not started
-  std::map<std::string, Known> known_;  // evaluated
-  int64_t failed_ = 0;                  // of these
+  Archive archive_;                        // of those told
+  std::optional<HypervolumeScale> scale_;  // from the first front that keeps the bounds
+  std::deque<Queued> queue_;               // bred, not started
+  std::map<std::string, Known> known_;     // evaluated
+  int64_t failed_ = 0;                     // of these
   double best_ = std::numeric_limits<double>::quiet_NaN();
   double busy_seconds_ = 0;
   Generation last_;

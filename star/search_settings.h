@@ -14,6 +14,7 @@
 namespace star {
 
 inline constexpr int kByGenerations = -1;
+inline constexpr int kSteadyLag = 8;  // of regularized evolution, unless it is said
 // Validation tokens of a run file from before they were a setting: it can be read, not gone on
 // with.
 inline constexpr int64_t kUnknownSample = -1;

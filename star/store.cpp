@@ -10,7 +10,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <thread>
 
 #include "core/file.h"
@@ -21,7 +20,7 @@ namespace star {
 namespace {
 
 constexpr int64_t kApplication = 0x53544152;  // "STAR"
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 constexpr int kClaimTries = 100;  // 20 ms apart
 
 constexpr const char* kSchema = R"(
@@ -45,11 +44,15 @@ CREATE TABLE curve (
   evaluation INTEGER REFERENCES evaluations, step INTEGER, loss ANY,
   PRIMARY KEY (evaluation, step)) STRICT, WITHOUT ROWID;
 CREATE TABLE generations (
-  generation INTEGER PRIMARY KEY, hypervolume ANY, evaluated INTEGER NOT NULL,
+  generation INTEGER PRIMARY KEY, hypervolume ANY, scaled ANY, evaluated INTEGER NOT NULL,
   failed INTEGER NOT NULL) STRICT;
 CREATE TABLE members (
   generation INTEGER REFERENCES generations, place INTEGER,
-  genome INTEGER NOT NULL REFERENCES genomes, front INTEGER NOT NULL,
+  genome INTEGER NOT NULL REFERENCES genomes,
+  PRIMARY KEY (generation, place)) STRICT, WITHOUT ROWID;
+CREATE TABLE fronts (
+  generation INTEGER REFERENCES generations, place INTEGER,
+  genome INTEGER NOT NULL REFERENCES genomes,
   PRIMARY KEY (generation, place)) STRICT, WITHOUT ROWID;
 )";
 
@@ -93,6 +96,8 @@ class RunFile::Database : public Connection {
   // does not touch it, and it ends with this process, however that ends, once its workers have
   // ended too. They do so at once, which is waited for.
   void claim() {
+    require(version() == kVersion,
+            "{}: an older version of star made it: it can be looked at, not gone on with", path());
     claim_ = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
     require(claim_ >= 0, "{}: {}", path(), std::strerror(errno));
     struct flock lock = {};
@@ -107,6 +112,8 @@ class RunFile::Database : public Connection {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
   }
+
+  int64_t version() const { return pragma(*this, "user_version"); }
 
   int64_t genome_id(const std::string& genome) {
     Statement(*this, "INSERT OR IGNORE INTO genomes (genome) VALUES (?)").bind(genome).run();
@@ -202,23 +209,27 @@ class RunFile::Database : public Connection {
 
   std::vector<Generation> generations() {
     std::vector<Generation> all;
-    Statement row(*this,
-                  "SELECT generation, hypervolume, evaluated, failed FROM generations "
-                  "ORDER BY generation");
-    Statement member(*this,
-                     "SELECT g.genome, front FROM members m JOIN genomes g ON g.id = m.genome "
-                     "WHERE generation = ? ORDER BY place");
+    const bool old = version() == 1;
+    Statement row(*this, fmt::format("SELECT generation, hypervolume, {}, evaluated, failed FROM "
+                                     "generations ORDER BY generation",
+                                     old ? "NULL" : "scaled"));
+    constexpr const char* kGenomes =
+        "SELECT g.genome FROM {} m JOIN genomes g ON g.id = m.genome WHERE {} generation = ? "
+        "ORDER BY place";
+    Statement member(*this, fmt::format(fmt::runtime(kGenomes), "members", ""));
+    Statement front(*this, old ? fmt::format(fmt::runtime(kGenomes), "members", "front = 1 AND")
+                               : fmt::format(fmt::runtime(kGenomes), "fronts", ""));
     while (row.next()) {
       Generation generation;
       generation.generation = row.index();
       generation.hypervolume = row.real();
+      generation.scaled = row.real();
       generation.evaluated = row.integer();
       generation.failed = row.integer();
-      for (member.bind(generation.generation); member.next();) {
-        auto genome = member.text();
-        if (member.integer()) generation.front.push_back(genome);
-        generation.population.push_back(std::move(genome));
-      }
+      for (member.bind(generation.generation); member.next();)
+        generation.population.push_back(member.text());
+      for (front.bind(generation.generation); front.next();)
+        generation.front.push_back(front.text());
       all.push_back(std::move(generation));
     }
     return all;
@@ -325,7 +336,7 @@ void RunFile::record_anew(const Evaluation& evaluation, size_t candidates, size_
           .bind(generation, place)
           .run();
   }
-  for (const char* table : {"members", "generations"})
+  for (const char* table : {"members", "fronts", "generations"})
     Statement(*database_, fmt::format("DELETE FROM {} WHERE generation >= ?", table))
         .bind(generations)
         .run();
@@ -350,25 +361,23 @@ bool RunFile::record(const std::vector<Candidate>& candidates,
 }
 
 void RunFile::record(const Generation& generation) {
-  const auto& population = generation.population;
-  const std::set<std::string> members(population.begin(), population.end());
-  const std::set<std::string> front(generation.front.begin(), generation.front.end());
-  for (const auto& genome : front)
-    require(members.count(genome), "generation {}: '{}' of the front is not in the population",
-            generation.generation, genome);
+  const int number = generation.generation;
   Transaction transaction(*database_);
-  Statement(*database_, "DELETE FROM members WHERE generation = ?")
-      .bind(generation.generation)
-      .run();
-  Statement(*database_, "INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?)")
-      .bind(generation.generation, generation.hypervolume, generation.evaluated, generation.failed)
-      .run();
-  Statement member(*database_, "INSERT INTO members VALUES (?, ?, ?, ?)");
-  for (size_t i = 0; i < population.size(); ++i)
-    member
-        .bind(generation.generation, i, database_->genome_id(population[i]),
-              front.count(population[i]) > 0)
+  for (const char* table : {"members", "fronts"})
+    Statement(*database_, fmt::format("DELETE FROM {} WHERE generation = ?", table))
+        .bind(number)
         .run();
+  Statement(*database_, "INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?, ?)")
+      .bind(number, generation.hypervolume, generation.scaled, generation.evaluated,
+            generation.failed)
+      .run();
+  auto put = [&](const char* table, const std::vector<std::string>& genomes) {
+    Statement insert(*database_, fmt::format("INSERT INTO {} VALUES (?, ?, ?)", table));
+    for (size_t i = 0; i < genomes.size(); ++i)
+      insert.bind(number, i, database_->genome_id(genomes[i])).run();
+  };
+  put("members", generation.population);
+  put("fronts", generation.front);
   transaction.commit();
 }
 

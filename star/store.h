@@ -14,9 +14,14 @@
 //                 `seconds` it took
 //   metrics       of an evaluation: `evaluation`, `name`, `value`
 //   curve         training losses of an evaluation: `evaluation`, `step`, `loss`
-//   generations   `generation`, `hypervolume`, `evaluated` so far, `failed` so far
-//   members       the population after selection: `generation`, `place`, `genome`, `front` (1 for
-//                 those of the first front)
+//   generations   `generation`, `hypervolume` of its front and `scaled` (star/archive.h),
+//                 `evaluated` so far, `failed` so far
+//   members       the population after selection: `generation`, `place`, `genome`
+//   fronts        of all that was evaluated so far what is not dominated: `generation`, `place`,
+//                 `genome`
+//
+// In format 1 the front was that of the population, marked in `members`; such a file can be read,
+// not gone on with.
 //
 // Numbers that are measured are kept bit for bit in columns of type ANY (REAL would turn −0 into
 // 0), NaN as NULL.
@@ -58,10 +63,11 @@ struct Candidate {
 struct Generation {
   int generation = 0;
   std::vector<std::string> population;
-  std::vector<std::string> front;  // members of the population, read back in its order
-  double hypervolume = 0;
+  std::vector<std::string> front;  // of all that was evaluated until its end
+  double hypervolume = 0;          // of the front
   int64_t evaluated = 0;
   int64_t failed = 0;
+  double scaled = 0;               // HypervolumeScale; NaN before some front keeps the bounds
 };
 
 // All of it at one moment.
@@ -101,7 +107,8 @@ class RunFile {
   const std::string& path() const;
 
   // Makes this process the only one that goes on with the run, as long as this object lives. Other
-  // processes may read. Error: another one does already, or the file cannot be written.
+  // processes may read. Error: another one does already, the file cannot be written, or it is of an
+  // older format.
   void claim();
 
   RunFile(RunFile&&) noexcept;
@@ -118,7 +125,6 @@ class RunFile {
   // False, and nothing is recorded, once `interrupted` says so.
   bool record(const std::vector<Candidate>& candidates,
               const std::function<bool()>& interrupted = {});
-  // Error: a front that is no part of the population.
   void record(const Generation& generation);
   // What a candidate has come to that was tried again; and forgets what may follow from what it had
   // come to before: all candidates but the first `candidates`, all generations but the first

@@ -169,9 +169,10 @@ struct RunsCommand {
     line("generations", fmt::format("{} of {}", run.generations.size(), s.generations));
     line("evaluated", fmt::format("{}, {} failed", run.evaluated, run.failed));
     if (!run.generations.empty()) {
-      fmt::print("\ngeneration  hypervolume\n");
+      fmt::print("\ngeneration  hypervolume   scaled\n");
       for (auto& g : run.generations)
-        fmt::print("{:10}  {:>11}\n", g.generation + 1, fixed(g.hypervolume, 4));
+        fmt::print("{:10}  {:>11}  {:>7}\n", g.generation + 1, fixed(g.hypervolume, 4),
+                   fixed(g.scaled, 3));
       fmt::print("\n");
       print_front(run);
     }
@@ -205,8 +206,11 @@ struct RunsCommand {
                        {"objectives", m.objectives},
                        {"metrics", m.metrics},
                        {"violation", m.violation}});
-    json["hypervolume"] = nlohmann::json::array();
-    for (auto& g : run.generations) json["hypervolume"].push_back(g.hypervolume);
+    json["hypervolume"] = json["hypervolume_scaled"] = nlohmann::json::array();
+    for (auto& g : run.generations) {
+      json["hypervolume"].push_back(g.hypervolume);
+      json["hypervolume_scaled"].push_back(g.scaled);
+    }
     json["front"] = front;
     json["settings"] = nlohmann::json::parse(settings_to_json(run.settings));
     json["go_on"] = run.complete() ? nlohmann::json() : nlohmann::json(how_to_go_on(run));

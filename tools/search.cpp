@@ -12,6 +12,7 @@
 #include "tools/ranks/ranks.h"
 #include "tools/report.h"
 #include "tools/run_command.h"
+#include "tools/table.h"
 
 namespace star {
 namespace {
@@ -80,6 +81,8 @@ struct SearchCommand {
       if (!given("--depth")) depth = "24";
     }
     fill_depth();
+    // Ageing is by single deaths, not by generations.
+    if (settings.algorithm == "regularized") settings.lag = kSteadyLag;
     if (given("--lag")) settings.lag = lag;
     settings.seed = settings.training.seed = common.seed;
     settings.pool = model.pool;
@@ -230,6 +233,7 @@ struct SearchCommand {
                 {"evaluated", r.evaluated},
                 {"failed", r.failed},
                 {"hypervolume", r.hypervolume},
+                {"hypervolume_scaled", r.scaled},
                 {"busy", r.busy},
                 {"command", reproducing_command(settings, path, program)},
                 {"feasible", feasible_json(r.front)},
@@ -245,9 +249,12 @@ struct SearchCommand {
   }
 
   void print_text(const SearchResult& r, const std::string& path, const std::string& report) const {
-    fmt::print("{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}{}\n\n",
-               r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back(),
-               std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
+    fmt::print(
+        "{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}, scaled {} "
+        "to {}{}\n\n",
+        r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back(),
+        fixed(r.scaled.front(), 3), fixed(r.scaled.back(), 3),
+        std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
     auto width = [](const std::string& name) { return std::max<size_t>(12, name.size() + 2); };
     for (auto& name : settings.objectives) fmt::print("{:>{}}", name, width(name));
     fmt::print("  genome\n");
@@ -302,9 +309,12 @@ void declare_search(CLI::App& app) {
   add_whole(*sub, "--generations", s.generations, 1, 1 << 20,
             "Generations, the initial one included")
       ->capture_default_str();
-  add_whole(*sub, "--lag", c->lag, 0, 1 << 20,
-            "Breed steadily, from all results but this many latest ones, rather than by "
-            "generations; several times the workers keeps them busy");
+  add_whole(
+      *sub, "--lag", c->lag, 0, 1 << 20,
+      fmt::format("Breed steadily, from all results but this many latest ones, rather than by "
+                  "generations; several times the workers keeps them busy (default for "
+                  "regularized: {})",
+                  kSteadyLag));
   sub->add_option("--algorithm", s.algorithm, "How to evolve")
       ->check(CLI::IsMember(algorithm_names()))
       ->capture_default_str();

@@ -19,8 +19,9 @@
 namespace star {
 namespace {
 
-const char* const kTables[] = {"run",     "reference", "genomes", "candidates",  "parents",
-                               "members", "metrics",   "curve",   "evaluations", "generations"};
+const char* const kTables[] = {"run",     "reference",   "genomes",    "candidates",
+                               "parents", "members",     "fronts",     "metrics",
+                               "curve",   "evaluations", "generations"};
 
 const Dataset& data() {
   static const TaskData made(parse_task("recall:V=8,L=8"), 1);

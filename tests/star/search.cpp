@@ -99,8 +99,9 @@ std::string story(const RunFile& file) {
     text += fmt::format("{} {} {} {} {}\n", c.generation, c.place, c.genome, c.origin,
                         fmt::join(c.parents, " "));
   for (auto& g : file.generations())
-    text += fmt::format("{} {} {} {} {} {}\n", g.generation, g.hypervolume, g.evaluated, g.failed,
-                        fmt::join(g.population, " "), fmt::join(g.front, " "));
+    text +=
+        fmt::format("{} {} {} {} {} {} {}\n", g.generation, g.hypervolume, g.scaled, g.evaluated,
+                    g.failed, fmt::join(g.population, " "), fmt::join(g.front, " "));
   return text;
 }
 
@@ -324,6 +325,47 @@ TEST_CASE("search: a run of a program that breeds otherwise is not gone on with"
   CHECK_THROWS_WITH_AS(run(settings, workers, path), doctest::Contains("another version"),
                        RunFileDamaged);
   CHECK(RunFile::open(path).candidates().size() == 1);
+}
+
+TEST_CASE("search: the front is of all that was evaluated, and its hypervolume never falls") {
+  TemporaryFolder folder;
+  for (auto& algorithm : algorithm_names())
+    for (int lag : {kByGenerations, 3}) {
+      CAPTURE(algorithm);
+      SearchSettings settings = small_settings();
+      settings.algorithm = algorithm;
+      settings.lag = lag;
+      settings.generations = 8;
+      InstantWorkers workers(2, 1);
+      const std::string path = folder.file(fmt::format("{}{}.run", algorithm, lag));
+      const SearchResult result = run(settings, workers, path).result;
+      const RunContents file = open_run_file(path).contents;
+      std::map<std::string, Fitness> fitness;
+      for (auto& e : file.evaluations)
+        if (e.ok()) fitness[e.genome] = fitness_of(e.metrics, settings.objectives, settings.bounds);
+      std::vector<Fitness> told;
+      std::vector<std::string> genomes;
+      size_t next = 0;
+      for (auto& g : file.generations) {
+        for (; next < file.candidates.size() && file.candidates[next].generation <= g.generation;
+             ++next) {
+          auto result_of = fitness.find(file.candidates[next].genome);
+          if (result_of == fitness.end()) continue;
+          genomes.push_back(result_of->first);
+          told.push_back(result_of->second);
+        }
+        std::vector<std::string> front;
+        const std::vector<int> first = sort_fronts(told).at(0);
+        for (int i : first) front.push_back(genomes[size_t(i)]);
+        CHECK(g.front == front);
+      }
+      for (size_t g = 1; g < result.hypervolume.size(); ++g) {
+        CHECK(result.hypervolume[g] >= result.hypervolume[g - 1]);
+        CHECK(result.scaled[g] >= result.scaled[g - 1]);
+      }
+      CHECK(result.scaled.back() > 0);
+      CHECK(result.front.size() == file.generations.back().front.size());
+    }
 }
 
 TEST_CASE("search: settings out of range are refused") {

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/rng.h"
+#include "star/sqlite.h"
 #include "tests/temporary.h"
 
 using namespace star;
@@ -153,7 +154,8 @@ TEST_CASE("store: candidates, generations and the reference come back") {
   Generation g;
   g.generation = 3;
   g.population = {"d", "a", "c"};
-  g.front = {"d", "c"};
+  g.front = {"d", "b"};  // the archive keeps what the population has lost
+  g.scaled = 1.5;
   g.hypervolume = 0.1;
   g.evaluated = 12;
   g.failed = 2;
@@ -161,16 +163,42 @@ TEST_CASE("store: candidates, generations and the reference come back") {
   longer.population.push_back("b");
   run.record(longer);
   run.record(g);
-  g.front = {"b"};
-  CHECK(has(fault_of([&] { run.record(g); }), "'b' of the front"));
   auto back = run.generations();
   REQUIRE(back.size() == 1);
   CHECK(back[0].generation == 3);
   CHECK(back[0].population == std::vector<std::string>{"d", "a", "c"});
-  CHECK(back[0].front == std::vector<std::string>{"d", "c"});
+  CHECK(back[0].front == std::vector<std::string>{"d", "b"});
+  CHECK(back[0].scaled == 1.5);
   CHECK(back[0].hypervolume == 0.1);
   CHECK(back[0].evaluated == 12);
   CHECK(back[0].failed == 2);
+}
+
+TEST_CASE("store: a file of format 1 can be read, not gone on with") {
+  Folder folder;
+  const std::string path = folder.file("old.run");
+  {
+    RunFile run = RunFile::create(path, "{}");
+    Generation g;
+    g.population = {"a", "b"};
+    g.hypervolume = 0.25;
+    run.record(g);
+  }
+  {
+    Connection old(path, false);
+    old.execute(
+        "DROP TABLE fronts; ALTER TABLE generations DROP COLUMN scaled; "
+        "ALTER TABLE members ADD COLUMN front INTEGER NOT NULL DEFAULT 0; "
+        "UPDATE members SET front = 1 WHERE place = 1; PRAGMA user_version = 1");
+  }
+  RunFile run = RunFile::open(path);
+  auto back = run.generations();
+  REQUIRE(back.size() == 1);
+  CHECK(back[0].population == std::vector<std::string>{"a", "b"});
+  CHECK(back[0].front == std::vector<std::string>{"b"});
+  CHECK(back[0].hypervolume == 0.25);
+  CHECK(std::isnan(back[0].scaled));
+  CHECK(has(fault_of([&] { run.claim(); }), "an older version of star made it"));
 }
 
 TEST_CASE("store: a run file is never overwritten") {

@@ -37,9 +37,12 @@ class Run:
     def rows(self, sql, *values):
         return self.db.execute(sql, values).fetchall()
 
-    def members(self, generation, front=None):
-        sql = "SELECT g.genome FROM members m JOIN genomes g ON g.id = m.genome WHERE generation = ?"
-        return [g for (g,) in self.rows(sql + ("" if front is None else f" AND front = {front}"), generation)]
+    def members(self, generation, table="members"):
+        return [g for (g,) in self.rows(f"SELECT g.genome FROM {table} m JOIN genomes g ON g.id = m.genome "
+                                        "WHERE generation = ?", generation)]
+
+    def front(self, generation):
+        return self.members(generation, "fronts")
 
     def metric(self, genome, name):
         return self.rows("SELECT value FROM metrics m JOIN evaluations e ON e.id = m.evaluation "
@@ -112,14 +115,14 @@ def check_numbers(page, run):
         page.evaluate(f"change({{ generation: {generation} }})")
         moment = page.evaluate("document.getElementById('moment').textContent")
         assert f"{volume:.4f}" in moment and f"{done} evaluated" in moment, moment
-        front = sorted(run.members(generation, 1), key=lambda g: run.metric(g, objectives[0]))
+        front = sorted(run.front(generation), key=lambda g: run.metric(g, objectives[0]))
         rows = shown_rows(page)
         assert [row[-1] for row in rows] == front, (rows, front)
         for row, genome in zip(rows, front):
             assert row[:len(objectives)] == [TEXT[o](run.metric(genome, o)) for o in objectives], row
         pairs = [(x, y) for i, x in enumerate(objectives) for y in objectives[i + 1:]]
         for chart, (x, y) in enumerate(pairs):
-            for dataset, genomes in ((FRONT, run.members(generation, 1)), (POPULATION, run.members(generation))):
+            for dataset, genomes in ((FRONT, run.front(generation)), (POPULATION, run.members(generation))):
                 expected = [[run.metric(g, x), run.metric(g, y)] for g in genomes]
                 assert sorted(chart_points(page, chart, dataset)) == sorted(expected), (x, y, dataset)
     volumes = [[done, volume] for _, volume, done, _ in run.generations]
@@ -139,7 +142,7 @@ def check_selection(page, run):
         text = page.evaluate("document.querySelector('#genome code.text').textContent")
         assert text == genomes[chosen]
         rows = page.evaluate("[...document.querySelectorAll('#genomes-table tr.selected code')].map((c) => c.textContent)")
-        assert rows in ([text], []) and (rows or text not in run.members(page.evaluate("state.generation"), 1)), rows
+        assert rows in ([text], []) and (rows or text not in run.front(page.evaluate("state.generation"))), rows
         ring = chart_points(page, 0, 0)
         assert [run.metric(text, objectives[0]), run.metric(text, objectives[1])] in ring, (text, ring)
         assert chart_points(page, curves, 0) == [list(p) for p in run.curve(text)], text
@@ -244,7 +247,7 @@ def check_hostile(browser, tmp):
                    ("UPDATE metrics SET value = NULL WHERE evaluation = 1 AND name = 'train_loss'",),
                    ("DELETE FROM metrics WHERE evaluation = 1 AND name = 'flops'",),
                    ("DELETE FROM curve WHERE evaluation = 3",),
-                   ("UPDATE members SET front = (genome != 2)",),
+                   ("DELETE FROM fronts WHERE genome = 2",),
                    ("UPDATE generations SET hypervolume = NULL WHERE generation = 1",))
     page = open_report(browser, path)
     assert page.evaluate("document.title").startswith("hostile.run")
@@ -260,7 +263,7 @@ def check_hostile(browser, tmp):
 
 def check_unfinished(browser, tmp):
     """A run of which no generation is complete, and one without any result."""
-    tables = [(f"DELETE FROM {table}",) for table in ("members", "generations")]
+    tables = [(f"DELETE FROM {table}",) for table in ("members", "fronts", "generations")]
     page = open_report(browser, changed(tmp, "begun", *tables))
     assert "No generation is complete yet" in page.evaluate("document.body.innerText")
     assert len(chart_points(page, 0, EVALUATED)) > 0 and chart_points(page, 0, FRONT) == []

@@ -75,7 +75,7 @@ def check_changed_rows(tmp):
         ("UPDATE curve SET loss = 'low'", "a `loss` is no number"),
         ("DELETE FROM generations WHERE generation = 1", "one of `generations` that is missing"),
         ("DELETE FROM members WHERE generation = 2", "generation 2 has 0 members"),
-        ("UPDATE members SET front = 0 WHERE generation = 2", "generation 2 has no front"),
+        ("DELETE FROM fronts WHERE generation = 2", "generation 2 has no front"),
         (f"UPDATE parents SET genome = (SELECT id FROM genomes WHERE genome = '{last}') WHERE generation = 1",
          f"was bred from {last}, which was not bred"),
         ("DROP TABLE parents", "no such table: parents"),

@@ -63,8 +63,8 @@ def contents(path):
             "curve": rows("SELECT g.genome, step, loss FROM curve c JOIN evaluations e ON e.id = c.evaluation "
                           "JOIN genomes g ON g.id = e.genome ORDER BY 1, 2"),
             "generations": rows("SELECT * FROM generations ORDER BY 1"),
-            "members": rows("SELECT generation, place, g.genome, front FROM members m JOIN genomes g "
-                            "ON g.id = m.genome ORDER BY 1, 2"),
+            **{table: rows(f"SELECT generation, place, g.genome FROM {table} m JOIN genomes g "
+                           "ON g.id = m.genome ORDER BY 1, 2") for table in ("members", "fronts")},
             "reference": rows("SELECT * FROM reference ORDER BY 1"),
         }
 
@@ -300,7 +300,7 @@ def check_retry(tmp, expected):
     path = changed(tmp, "retry", "UPDATE evaluations SET status = 'failed', failure = 'killed by SIGKILL (Killed)' "
                    "WHERE genome = (SELECT genome FROM candidates WHERE generation = 1 AND place = 2)",
                    "DELETE FROM metrics WHERE evaluation IN (SELECT id FROM evaluations WHERE status = 'failed')",
-                   "DELETE FROM members WHERE generation > 0", "DELETE FROM generations WHERE generation > 0",
+                   "DELETE FROM members WHERE generation > 0", "DELETE FROM fronts WHERE generation > 0", "DELETE FROM generations WHERE generation > 0",
                    "DELETE FROM parents WHERE generation > 1", "DELETE FROM candidates WHERE generation > 1")
     kept = path + ".copy"
     shutil.copy(path, kept)
@@ -310,7 +310,7 @@ def check_retry(tmp, expected):
         found = json.loads(star("search", "--resume", again, "--retry", "--json", "--quiet"))
         assert found["failed"] == 0 and found["front"] == result["front"], found
         now = contents(again)
-        for table in ("candidates", "parents", "generations", "members", "reference"):
+        for table in ("candidates", "parents", "generations", "members", "fronts", "reference"):
             assert now[table] == whole[table], table
         assert set(now["evaluations"]) >= set(whole["evaluations"])
         assert json.loads(star("runs", again, "--json"))["evaluated"] == 24

@@ -21,7 +21,7 @@ function volumeNote() {
   if (report.generations.length === 0) return "No generation is complete yet.";
   if (!report.random)
     return "To compare with random search: star search --algorithm random under the same options, then star report --against its run file.";
-  return `Random search (${report.random.run}) is judged by all that it had found by then.`;
+  return `Both searches are judged by all that they had found by then; random search is ${report.random.run}.`;
 }
 
 const track = (generations) => generations

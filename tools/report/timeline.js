@@ -37,5 +37,6 @@ function showMoment() {
   byId("moment").textContent = generation === undefined ? "No generation is complete yet"
     : `Generation ${state.generation + 1} of ${report.settings.generations} · ` +
       `${whole(generation.evaluated)} evaluated · hypervolume ${generation.hypervolume === null ? missing
-        : fixed(4)(generation.hypervolume)}`;
+        : fixed(4)(generation.hypervolume)}` +
+      (generation.scaled === null ? "" : `, scaled ${fixed(3)(generation.scaled)}`);
 }
