@@ -11,20 +11,20 @@
 
 namespace star {
 
+// What is quoted may come from a damaged file or be a strange name: control characters are written
+// out.
+inline std::string one_line(const std::string& text) {
+  std::string line;
+  for (char c : text) {
+    const bool control = static_cast<unsigned char>(c) < ' ' || c == 127;
+    line += control ? fmt::format("\\x{:02x}", int(c)) : std::string(1, c);
+  }
+  return line;
+}
+
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& what) : std::runtime_error(one_line(what)) {}
-
- private:
-  // What an error quotes may come from a damaged file: control characters are written out.
-  static std::string one_line(const std::string& text) {
-    std::string line;
-    for (char c : text) {
-      const bool control = static_cast<unsigned char>(c) < ' ' || c == 127;
-      line += control ? fmt::format("\\x{:02x}", int(c)) : std::string(1, c);
-    }
-    return line;
-  }
 };
 
 // Output that cannot be written: the work failed, while the input was good.

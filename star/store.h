@@ -67,7 +67,7 @@ struct Generation {
   double hypervolume = 0;          // of the front
   int64_t evaluated = 0;
   int64_t failed = 0;
-  double scaled = 0;               // HypervolumeScale; NaN before some front keeps the bounds
+  double scaled = 0;  // HypervolumeScale; NaN before some front keeps the bounds
 };
 
 // All of it at one moment.

@@ -21,15 +21,18 @@ struct LeftOut {
 struct TextFiles {
   std::vector<TextFile> files;  // none is empty
   std::vector<LeftOut> left_out;
+  std::string
+      no_text;  // what the one file that was named is by its first bytes, if that is no text
 };
 
 // A file, or all files of a folder and its subfolders in the order of their paths. Links are
-// followed, and nothing is read twice. Errors name the place: missing, unreadable, or nothing but
-// empty files.
+// followed, and nothing is read twice. Errors name the place: missing, unreadable, written to by
+// this very process, or nothing but empty files.
 TextFiles read_text(const std::string& path);
 
-// "left out 3 of 40 files, 12.5 % of the bytes: a.run (a run file), …"; empty where nothing was.
-std::string left_out_text(const TextFiles& text);
+// What there is to warn of: "left out 3 of 40 files, 12.5 % of the bytes: a.run (a run file), …",
+// or that the file that was named is no text; empty where there is nothing.
+std::string warning_of(const TextFiles& text);
 
 // Each file is cut in order into 90 % training, 5 % validation and 5 % test, at ⌊0.9 n⌋ and
 // ⌊0.95 n⌋ bytes.

@@ -1,5 +1,6 @@
 // Reading text from a file or a folder.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,7 +23,11 @@ namespace fs = std::filesystem;
 // What the first bytes of a file say that it is, if that is no text; else empty.
 std::string no_text(const std::string& path) {
   using namespace std::string_view_literals;
+  constexpr std::string_view kJournal = "-journal";
   if (is_run_file(path)) return "a run file";
+  // Before SQLite writes its mark into a journal, it may be anything.
+  if (path.ends_with(kJournal) && is_run_file(path.substr(0, path.size() - kJournal.size())))
+    return "a journal of SQLite";
   std::array<char, 1024> bytes{};
   std::ifstream file(path, std::ios::binary);
   file.read(bytes.data(), bytes.size());
@@ -42,6 +47,10 @@ std::string no_text(const std::string& path) {
 class Walk {
  public:
   explicit Walk(const std::string& folder) {
+    for (int stream : {STDOUT_FILENO, STDERR_FILENO}) {
+      struct stat info;
+      if (::fstat(stream, &info) == 0) written_.emplace(info.st_dev, info.st_ino);
+    }
     add(folder);
     for (; !links_.empty(); links_.pop_front()) add(links_.front());
     std::sort(files.begin(), files.end());
@@ -80,6 +89,9 @@ class Walk {
       require(link || reason == ENOENT, "{}: {}", path, std::strerror(reason));
     } else if (!S_ISDIR(info.st_mode) && !S_ISREG(info.st_mode)) {
       left_out.push_back({path, "neither a file nor a folder"});
+    } else if (written_.count({info.st_dev, info.st_ino})) {
+      // Text that changes while it is read, and is another one the next time.
+      fail("{}: what this command prints goes there, into the folder of its data", path);
     } else if (!seen_.emplace(info.st_dev, info.st_ino).second) {
       left_out.push_back({path, "another name of what is read already"});
     } else if (S_ISDIR(info.st_mode)) {
@@ -92,7 +104,7 @@ class Walk {
   }
 
   std::deque<std::string> links_;  // to be followed
-  std::set<std::pair<dev_t, ino_t>> seen_;
+  std::set<std::pair<dev_t, ino_t>> seen_, written_;
 };
 
 }  // namespace
@@ -109,15 +121,17 @@ TextFiles read_text(const std::string& path) {
     require(!text.files.empty(), "{}: the folder holds no file of text", path);
   } else {
     text.files.push_back({path, read_file(path)});
+    text.no_text = no_text(path);
   }
   std::erase_if(text.files, [](const auto& file) { return file.text.empty(); });
   require(!text.files.empty(), "{}: no text, only empty files", path);
   return text;
 }
 
-std::string left_out_text(const TextFiles& text) {
+std::string warning_of(const TextFiles& text) {
   constexpr size_t kNamed = 3;
   const auto& out = text.left_out;
+  if (!text.no_text.empty()) return fmt::format("it is {}, and read as text", text.no_text);
   if (out.empty()) return "";
   uint64_t left = 0, all = 0;
   for (const auto& file : out) left += file.bytes;

@@ -29,8 +29,8 @@ std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64
   const int text_length = wanted > 0 ? wanted : kTextLength;
   if (!path.empty()) {
     TextFiles text = read_text(path);
-    if (const std::string left_out = left_out_text(text); !left_out.empty() && !silent)
-      say("star: warning: {}: {}\n", path, left_out);
+    if (const std::string warning = warning_of(text); !warning.empty() && !silent)
+      say_error(fmt::format("warning: {}: {}", path, warning));
     return std::make_unique<TextData>(std::move(text.files), text_length, path);
   }
   if (task == "source") return std::make_unique<TextData>(source_text(), text_length, task);

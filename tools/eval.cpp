@@ -66,6 +66,8 @@ struct Eval {
     }
     const uint64_t seed = seed_option->count() > 0 ? common.seed : record.data_seed;
     auto dataset = data.open(length, loaded.model->sizes().seq, seed);
+    require(seed_option->count() == 0 || !dataset->tokens_are_bytes(),
+            "--seed: text has none; it is of a generated task");
     const bool same_text = dataset->tokens_are_bytes() && dataset->identity() != record.identity &&
                            (data.path.empty() ? data.task == record.task
                                               : absolute_path(data.path) == record.data_path);

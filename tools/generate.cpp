@@ -19,11 +19,15 @@ namespace {
 std::vector<int32_t> parse_tokens(const std::string& text, const std::string& where) {
   std::vector<int32_t> tokens;
   auto separates = [](char c) { return c == ',' || std::isspace(static_cast<unsigned char>(c)); };
+  bool comma = true;  // one after which a number has to come, or the beginning
   for (size_t at = 0; at < text.size();) {
     if (separates(text[at])) {
+      require(text[at] != ',' || !comma, "{}: no number before a comma", where);
+      comma = comma || text[at] == ',';
       ++at;
       continue;
     }
+    comma = false;
     size_t end = at;
     while (end < text.size() && !separates(text[end])) ++end;
     constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
@@ -31,6 +35,7 @@ std::vector<int32_t> parse_tokens(const std::string& text, const std::string& wh
     at = end;
   }
   require(!tokens.empty(), "{}: no tokens", where);
+  require(!comma, "{}: no number after a comma", where);
   return tokens;
 }
 

@@ -34,11 +34,13 @@ struct Train {
   CLI::App* app = nullptr;
 
   void run() {
+    record.data_seed = common.seed;
+    if (is_path(genome)) take_from_run();
+    Pool pool;
+    Genome g = model.genome(genome, pool);
     std::unique_ptr<Dataset> dataset = open();
     dataset->check(Split::train);
     dataset->check(Split::validation);
-    Pool pool;
-    Genome g = model.genome(genome, pool);
     Sizes sizes = model.for_data(*dataset);
     if (!out.empty()) check_output(out, inputs(*dataset));
     auto exec = common.make_exec();
@@ -62,21 +64,25 @@ struct Train {
 
  private:
   TrainingRecord record;
-  std::string run_path;  // that the genome is from
+  std::string run_path;     // that the genome is from
+  int64_t run_length = 0;   // of its sequences
+  std::string of_run = {};  // what the data has to be, where it is the run's
 
   bool given(const char* option) const { return app->get_option(option)->count() > 0; }
 
-  std::unique_ptr<Dataset> open() {
-    record.data_seed = common.seed;
-    int64_t usual = 0;
-    std::string identity;  // what the data has to be, if that is known
+  // No genome has a point or a slash.
+  static bool is_path(const std::string& text) {
     std::error_code none;
-    if (std::filesystem::is_regular_file(genome, none)) usual = take_from_run(identity);
-    auto dataset = data.open(model.length, usual, record.data_seed);
-    require(identity.empty() || dataset->identity() == identity,
+    return std::filesystem::is_regular_file(text, none) ||
+           text.find_first_of("./") != std::string::npos;
+  }
+
+  std::unique_ptr<Dataset> open() {
+    auto dataset = data.open(model.length, run_length, record.data_seed);
+    require(of_run.empty() || dataset->identity() == of_run,
             "the data is no longer what the search began with ({}, then {}); --data or --task says "
             "what to train on",
-            dataset->identity(), identity);
+            dataset->identity(), of_run);
     record.data_path = data.path.empty() ? "" : absolute_path(data.path);
     record.task = data.task;
     return dataset;
@@ -91,8 +97,8 @@ struct Train {
   }
 
   // A run file stands for the best genome of its front, in the model, on the data and by the recipe
-  // of the search, but for the steps and what is given. Returns the length of its sequences.
-  int64_t take_from_run(std::string& identity) {
+  // of the search, but for the steps and what is given.
+  void take_from_run() {
     const CheckedRun run = open_run_file(genome);
     const SearchSettings& s = run.settings;
     run_path = genome;
@@ -116,11 +122,11 @@ struct Train {
     take("--clip", training.optimizer.clip, s.training.optimizer.clip);
     if (s.validation_tokens != kUnknownSample)
       take("--validation-tokens", validation_tokens, s.validation_tokens);
-    if (data.given()) return s.sizes.seq;
+    run_length = s.sizes.seq;
+    record.data_seed = data.given() ? common.seed : s.seed;
+    if (data.given()) return;
     data = {s.data_path, s.task};
-    record.data_seed = s.seed;
-    if (!given("--seq")) identity = s.data_identity;
-    return s.sizes.seq;
+    if (!given("--seq")) of_run = s.data_identity;
   }
 
   TrainResult train_model(Exec& exec, Backbone& backbone, const Dataset& dataset) const {

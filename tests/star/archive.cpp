@@ -76,8 +76,8 @@ TEST_CASE("archive: the scale is that of the first front, and what is better tha
   CHECK(scale.of({}) == 0);
   CHECK(scale.of({{2, 10}}) == doctest::Approx(1).epsilon(1e-12));  // the ideal point
   CHECK(scale.of({{9, 9}}) == 0);                                   // beyond r in the first
-  for (const Points& points :
-       {first, Points{{3, 15}}, Points{{1, 25}, {7, 5}}, Points{{0, 0}}, Points{{2, 30}, {0.5, 31}}})
+  for (const Points& points : {first, Points{{3, 15}}, Points{{1, 25}, {7, 5}}, Points{{0, 0}},
+                               Points{{2, 30}, {0.5, 31}}})
     CHECK(scale.of(points) ==
           doctest::Approx(area(unit(points), -1, -1, 1.1, 1.1, 2100) / box).epsilon(2e-3));
   // Neither unit nor origin matters.

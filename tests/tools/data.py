@@ -171,6 +171,44 @@ def check_left_out(tmp):
     assert "star.run (a run file)" in said and "% of the bytes" in said, said
     assert identity == sqlite_setting(folder + "/star.run", "data_identity")
 
+def check_own_files(tmp):
+    """What the program prints may not become its data; a journal that a kill left is none."""
+    folder = tmp + "/own"
+    write(folder + "/a.txt", "hello world\n" * 200)
+    for stream in ("stdout", "stderr"):
+        with open(folder + "/log", "w") as log:
+            done = subprocess.run([STAR, *SEARCH, "--data", ".", "--seq", "8"], cwd=folder, timeout=600,
+                                  **{**{"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}, stream: log})
+        assert done.returncode == 2, (stream, done)
+        if stream == "stdout":
+            assert b"./log: what this command prints goes there" in done.stderr, done.stderr
+        os.remove(folder + "/log")
+    assert os.listdir(folder) == ["a.txt"]
+    star(*SEARCH, "--data", ".", "--seq", "8", cwd=folder)
+    with open(folder + "/star.run-journal", "wb") as f:
+        f.write(bytes(28) + random.Random(1).randbytes(4068))
+    star("search", "--resume", "star.run", "--quiet", cwd=folder)
+    said = warnings("train", "91111", "--data", folder + "/star.run", "--seq", "8", "--steps", "2", *TINY)
+    assert "it is a run file, and read as text" in said, said
+
+
+def check_names(tmp):
+    """A run that is not there is none, and no genome; a strange name is shown on one line."""
+    assert "nofile.run: no such run file" in star("train", "nofile.run", "--steps", "1", *TINY, status=2)
+    assert "segment 1" in star("train", "9x", "--steps", "1", *TINY, status=2)
+    write(tmp + "/n/a.txt", "hello world\n" * 200)
+    os.symlink("nowhere", tmp + "/n/a\nb")
+    said = warnings("train", "91111", "--data", tmp + "/n", "--seq", "8", "--steps", "1", *TINY)
+    assert "a\\x0ab" in said and len(said.splitlines()) == 1, said
+    shutil.copy(tmp + "/n/a.txt", tmp + "/plain.txt")
+    out = tmp + "/n.safetensors"
+    doc("train", "91111", "--data", tmp + "/plain.txt", "--seq", "8", "--steps", "1", "--out", out, *TINY)
+    assert "--seed: text has none" in star("eval", out, "--seed", "5", "--quiet", status=2)
+    for wrong in ("1,,2", "1,", ",1", ","):
+        assert "comma" in star("logits", out, "--tokens", wrong, "--out", tmp + "/l.npy", status=2), wrong
+    assert doc("logits", out, "--tokens", "1, 2 3", "--out", tmp + "/l.npy")["shape"] == [3, 256]
+
+
 def check_unreadable_folder(tmp):
     """A subfolder that cannot be read is named itself. Root reads everything, so somebody else asks."""
     os.chmod(tmp, 0o755)
