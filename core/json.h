@@ -11,4 +11,7 @@ namespace star {
 // nests more than 64 deep: what the library does with a value recurses.
 nlohmann::json parse_json(std::string_view text, const std::string& name);
 
+// What is wrong with a text that the library has refused, and where.
+std::string json_fault(std::string_view text, const nlohmann::json::exception& e);
+
 }  // namespace star

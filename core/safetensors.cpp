@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/json.h"
 
 namespace star {
 namespace {
@@ -44,7 +44,7 @@ Json parse_header(std::string_view text, const std::string& file) {
   try {
     return Json::parse(text, check);
   } catch (const Json::exception& e) {
-    fail("{}: header is no JSON: {}", file, e.what());
+    fail("{}: header is no JSON: {}", file, json_fault(text, e));
   }
 }
 

@@ -4,6 +4,7 @@
 // it.
 #include <cblas.h>
 
+#include "core/blas_memory.h"
 #include "cpu/tile.h"
 
 namespace star::cpu::STAR_TARGET {
@@ -66,6 +67,13 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
   }
 }
 
+// Whether OpenBLAS computes a block of so many rows and columns.
+template <class T>
+bool needs_blas(const Gemm<T>& g, int64_t rows, int64_t columns) {
+  const bool packed = rows > 1 && columns > 1 && g.k <= kSmallInner;
+  return g.k > 0 && !(packed && (g.beta == 0 || g.beta == 1));
+}
+
 // One product of rows r0 … r1 and columns c0 … c1 of C; `base` is null or C's.
 template <class T>
 void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, const T* base, int64_t r0,
@@ -77,7 +85,7 @@ void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, const T* base
   Tile<const T> from = Tile<const T>{base, g.base_row}.from(r0, c0);
   if (!base) from = {c, g.c_row};
   if (g.beta == 0) from = {nullptr, 0};
-  if (m > 1 && n > 1 && k > 0 && k <= kSmallInner && (g.beta == 0 || g.beta == 1))
+  if (k > 0 && !needs_blas(g, m, n))
     return packed_product<T>(m, n, k, g.alpha, {a, g.a_row, g.a_col}, {b, g.b_row, g.b_col},
                              {c, g.c_row}, from);
   if (from.data && from.data != c)
@@ -131,6 +139,7 @@ void gemm(Exec& exec, const Gemm<T>& g) {
   };
   double task_flops = g.m == 1 || g.n == 1 ? kVectorTaskFlops : kTaskFlops;
   if (batch >= 8 || flops < 2 * task_flops) {
+    if (needs_blas(g, g.m, g.n)) reserve_blas_memory(exec.pool().threads());
     int64_t items = std::max<int64_t>(1, int64_t(task_flops / std::max(flops, 1.0)));
     for_blocks(exec, batch, items, [&](int64_t begin, int64_t end) {
       for (int64_t item = begin; item < end; ++item) one(item, 0, g.m, 0, g.n);
@@ -143,6 +152,9 @@ void gemm(Exec& exec, const Gemm<T>& g) {
   int64_t parts = std::min<int64_t>(size >= kLong ? 8 : 4, 2 * int64_t(flops / task_flops / 2));
   int64_t block = blocks_of(blocks_of(size, std::max<int64_t>(parts, 2)), step) * step;
   int64_t cuts = blocks_of(size, block);
+  const int64_t last = size - (cuts - 1) * block;  // the smallest
+  if (needs_blas(g, by_rows ? last : g.m, by_rows ? g.n : last))
+    reserve_blas_memory(exec.pool().threads());
   exec.pool().run(batch * cuts, [&](int64_t task) {
     int64_t begin = task % cuts * block, end = std::min(size, begin + block);
     if (by_rows)

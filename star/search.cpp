@@ -30,6 +30,10 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   return config;
 }
 
+std::string parents_text(const Candidate& c) {
+  return c.parents.empty() ? "nothing" : fmt::format("{}", fmt::join(c.parents, " and "));
+}
+
 }  // namespace
 
 std::vector<Genome> random_genomes(const SearchSettings& settings, int count) {
@@ -166,6 +170,13 @@ bool Search::record(const std::vector<Offspring>& offspring) {
     for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)]);
     if (individual < stored_.size() && !(stored_[individual] == c)) {
       const Candidate& stored = stored_[individual];
+      if (stored.genome == c.genome && stored.origin == c.origin)
+        throw RunFileDamaged(
+            fmt::format("{}: the run file is damaged: candidate {} of generation {}, {} by {}, has "
+                        "{} as parents, "
+                        "where {} follow from what came before",
+                        file_->path(), c.place, c.generation, c.genome, c.origin,
+                        parents_text(stored), parents_text(c)));
       throw RunFileDamaged(fmt::format(
           "{}: candidate {} of generation {} is {} by {}, where {} by {} follows from what came "
           "before: the run file was changed, or written by another version of star",

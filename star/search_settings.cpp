@@ -257,7 +257,7 @@ std::string settings_to_json(const SearchSettings& settings) {
 }
 
 SearchSettings settings_from_json(const std::string& text) {
-  const nlohmann::json json = parse_json(text, "run file: the settings");
+  const nlohmann::json json = parse_json(text, "run file: the text of its settings");
   require(json.is_object(), "run file: the settings are not a JSON object");
   SearchSettings settings;
   settings.validation_tokens = kUnknownSample;

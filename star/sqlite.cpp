@@ -10,6 +10,18 @@
 
 namespace star {
 
+namespace {
+
+// Why the system did not read or write. Of a COMMIT that fails SQLite does not keep it, but nothing
+// has replaced it since; what else `errno` may hold is no fault.
+int io_reason(sqlite3* handle, int last) {
+  const int kept = handle ? sqlite3_system_errno(handle) : 0;
+  const bool fault = last == EFBIG || last == ENOSPC || last == EDQUOT || last == EIO;
+  return kept ? kept : fault ? last : 0;
+}
+
+}  // namespace
+
 Connection::Connection(const std::string& path, bool create) : path_(path) {
   sqlite3* handle = nullptr;
   int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
@@ -21,6 +33,7 @@ Connection::Connection(const std::string& path, bool create) : path_(path) {
 }
 
 void Connection::fail_with(int code) const {
+  const int before = errno;
   switch (code & 0xff) {
     case SQLITE_NOTADB:
       fail("{}: not a run file", path_);
@@ -41,7 +54,7 @@ void Connection::fail_with(int code) const {
         throw WriteError(fmt::format("{}: {}", path_, std::strerror(reason)));
       fail("{}: neither it nor a journal beside it can be opened for writing", path_);
     case SQLITE_IOERR:
-      if (int reason = handle_ ? sqlite3_system_errno(handle_.get()) : 0)
+      if (int reason = io_reason(handle_.get(), before))
         throw WriteError(fmt::format("{}: {}", path_, std::strerror(reason)));
       throw WriteError(fmt::format("{}: it cannot be read or written", path_));
     case SQLITE_ERROR:  // a table or column that is not there
@@ -53,6 +66,7 @@ void Connection::fail_with(int code) const {
 }
 
 void Connection::execute(const char* sql) {
+  errno = 0;
   int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail_with(code);
 }
@@ -66,6 +80,7 @@ Statement::Statement(const Connection& connection, std::string_view sql) : conne
 
 bool Statement::next() {
   column_ = 0;
+  errno = 0;
   int code = sqlite3_step(handle_.get());
   if (code == SQLITE_ROW) return true;
   sqlite3_reset(handle_.get());

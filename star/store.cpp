@@ -274,6 +274,8 @@ RunFile RunFile::open(const std::string& path) {
   require(std::filesystem::exists(status), "{}: {}", path,
           error ? error.message() : "no such run file");
   require(std::filesystem::is_regular_file(status), "{}: not a run file", path);
+  const int reason = ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) == 0 ? 0 : errno;
+  require(reason == 0, "{}: {}", path, std::strerror(reason));
   auto database = std::make_unique<Database>(path, false);
   require(pragma(*database, "application_id") == kApplication, "{}: not a run file", path);
   int64_t version = pragma(*database, "user_version");

@@ -54,9 +54,8 @@ std::string to_text(const Evaluation& evaluation);
 // And what that comes to, genome and recipe left open.
 Evaluation evaluation_of(const Outcome& outcome);
 
-// To be called before workers are started. OpenBLAS asks for its buffers at the first product, and
-// does so for ever where a memory limit stands in the way: workers inherit buffers that are there
-// already. (Small products need none.)
+// To be called before workers are started, in the thread that starts them: they inherit OpenBLAS's
+// buffer, which so is none of the memory that a candidate may take.
 void prepare_blas();
 
 // How trials are worked on.

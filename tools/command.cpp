@@ -45,8 +45,13 @@ std::string pool_given(const std::string& name_or_path) {
   std::ifstream file(name_or_path, std::ios::binary);
   std::string head(15, ' ');
   bool run = file.read(head.data(), 15) && head == "SQLite format 3";
-  return run ? settings_from_json(RunFile::open(name_or_path).settings()).pool
-             : pool_setting(name_or_path);
+  if (!run) return pool_setting(name_or_path);
+  const std::string settings = RunFile::open(name_or_path).settings();
+  try {
+    return settings_from_json(settings).pool;
+  } catch (const Error& e) {
+    fail("{}: {}", name_or_path, e.what());
+  }
 }
 
 }  // namespace

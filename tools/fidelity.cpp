@@ -37,6 +37,8 @@ struct Fidelity : RunCommand {
     measure_all(rows);
     const std::vector<Agreement> agreements = compare(rows);
     common.json ? print_documents(rows, agreements) : print_text(rows, agreements);
+    if (std::none_of(rows.begin(), rows.end(), [](auto& row) { return row.ok(); }))
+      throw Failure("every genome failed; " + failure_of(rows[0]));
   }
 
  private:
@@ -51,7 +53,7 @@ struct Fidelity : RunCommand {
     Rng rng(common.seed, "fidelity");
     rng.shuffle(all);
     all.resize(std::min(all.size(), size_t(count)));
-    std::stable_sort(all.begin(), all.end(), [](auto& a, auto& b) {
+    std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) {
       return metric_of(*a.searched, "quality") < metric_of(*b.searched, "quality");
     });
     return all;
@@ -104,15 +106,15 @@ struct Fidelity : RunCommand {
     };
     const std::string loss = fmt::format("loss after {} steps", settings().training.steps);
     add(loss, "quality", fmt::format("loss after {}", steps),
-        [](const Row& r) { return metric_of(r.longer, "quality"); });
+        [&](const Row& r) { return metric_of(r.longer, "quality"); });
     add(loss, "quality", fmt::format("test loss after {}", steps),
-        [](const Row& r) { return metric_of(r.longer, "test_quality"); });
+        [&](const Row& r) { return metric_of(r.longer, "test_quality"); });
     // Of accuracies the share that is wrong, so that 1 is agreement everywhere.
     add(loss, "quality", fmt::format("test error after {}", steps),
-        [](const Row& r) { return 1 - metric_of(r.longer, "test_accuracy"); });
+        [&](const Row& r) { return 1 - metric_of(r.longer, "test_accuracy"); });
     if (!downstream.empty())
       add(loss, "quality", fmt::format("error in {} after {}", downstream, steps),
-          [](const Row& r) { return 1 - metric_of(r.task, "test_accuracy"); });
+          [&](const Row& r) { return 1 - metric_of(r.task, "test_accuracy"); });
     for (const char* signal : {"cache", "params"})
       for (auto& name : kMeasured)
         add(signal, signal, fmt::format("{} at {} tokens", name, context),

@@ -1,6 +1,7 @@
 // star final: the best of a front and known architectures, trained longer from several seeds, and
 // compared on the test part, which the search has not seen.
 #include <cmath>
+#include <set>
 
 #include "star/statistics.h"
 #include "tools/options.h"
@@ -48,10 +49,18 @@ struct Final : RunCommand {
  private:
   std::vector<Subject> best_of_front() const {
     std::vector<Subject> members = front();
-    if (!by.empty())
+    if (!by.empty()) {
+      std::vector<std::string> known;
+      for (auto& [name, value] : members[0].searched->metrics) {
+        auto has = [&](auto& m) { return m.searched->metrics.count(name) > 0; };
+        if (std::all_of(members.begin(), members.end(), has)) known.push_back(name);
+      }
+      require(std::find(known.begin(), known.end(), by) != known.end(), "--by: {} is not one of {}",
+              by, fmt::join(known, ", "));
       std::stable_sort(members.begin(), members.end(), [&](auto& a, auto& b) {
         return metric_of(*a.searched, by) < metric_of(*b.searched, by);
       });
+    }
     members.resize(std::min(members.size(), size_t(top)));
     return members;
   }
@@ -79,12 +88,16 @@ struct Final : RunCommand {
     return rows;
   }
 
-  static void summarise(Row& row) {
+  // What may be missing is what runs of older versions, or of other data, have not.
+  void summarise(Row& row) const {
+    static const std::set<std::string> kNeeded = {
+        "test_quality", "test_standard_error", "test_targets", "test_perplexity", "test_accuracy"};
     for (const char* name :
          {"test_quality", "test_standard_error", "test_targets", "test_bpb", "test_perplexity",
           "test_accuracy", "test_macro_accuracy", "quality", "standard_error", "targets",
           "train_loss", "train_standard_error", "train_targets"}) {
-      if (!row.trained.empty() && !row.trained[0].metrics.count(name)) continue;
+      if (!row.trained.empty() && !row.trained[0].metrics.count(name) && !kNeeded.count(name))
+        continue;
       std::vector<double> values;
       for (auto& e : row.trained) values.push_back(metric_of(e, name));
       row.spread[name] = spread_of(values);
@@ -128,7 +141,7 @@ struct Final : RunCommand {
     return plus_minus(nats_to_bits(nats.mean), nats_to_bits(nats.deviation), 4);
   }
 
-  static double relative_of(const Row& row, const Row& reference, const char* name) {
+  double relative_of(const Row& row, const Row& reference, const char* name) const {
     return relative(metric_of(row.trained[0], name), metric_of(reference.trained[0], name));
   }
 

@@ -104,6 +104,14 @@ Subject RunCommand::named(const std::string& text) const {
   return {text, to_text(canonical(genome, known)), "extended", {}};
 }
 
+double RunCommand::metric_of(const Evaluation& evaluation, const std::string& name) const {
+  auto metric = evaluation.metrics.find(name);
+  require(metric != evaluation.metrics.end(),
+          "{}: the run file is damaged: the evaluation of {} lacks {}", path, evaluation.genome,
+          name);
+  return metric->second;
+}
+
 Trial RunCommand::trial_for(const Subject& subject) const {
   Trial trial = candidate_trial(settings(), subject.genome);
   trial.pool = subject.pool;
@@ -179,13 +187,6 @@ std::string agreements_text(const std::vector<Agreement>& agreements) {
     table.add({fixed(a.kendall.tau, 3), probability(a.kendall.p), std::to_string(a.n), a.signal,
                a.target});
   return table.text();
-}
-
-double metric_of(const Evaluation& evaluation, const std::string& name) {
-  auto metric = evaluation.metrics.find(name);
-  require(metric != evaluation.metrics.end(), "run file: the evaluation of {} lacks {}",
-          evaluation.genome, name);
-  return metric->second;
 }
 
 std::string metric_text(const std::string& name, double value) {

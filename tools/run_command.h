@@ -66,6 +66,9 @@ struct RunCommand {
   // A name, at the run's depth unless it says another, or a genome of the run's pool.
   Subject named(const std::string& text) const;
 
+  // Error: the evaluation lacks the metric, which whatever wrote the run file put there.
+  double metric_of(const Evaluation& evaluation, const std::string& name) const;
+
   // As the search would train it, from `common.seed`; the recipe is "baseline" if that is the
   // search's.
   Trial trial_for(const Subject& subject) const;
@@ -98,9 +101,6 @@ struct Agreement {
 };
 // The table of agreements for people.
 std::string agreements_text(const std::vector<Agreement>& agreements);
-
-// Error: the evaluation lacks the metric.
-double metric_of(const Evaluation& evaluation, const std::string& name);
 
 // Losses and times have digits after the point, counts have none.
 std::string metric_text(const std::string& name, double value);

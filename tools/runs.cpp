@@ -1,5 +1,9 @@
 // star runs: what run files hold.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
 #include <filesystem>
 #include <set>
@@ -80,6 +84,13 @@ bool is_folder(const std::string& path) {
   return fs::is_directory(path, none);
 }
 
+// A file that may not be read: whether it is a run file cannot be told.
+bool is_closed(const fs::path& path) {
+  std::error_code none;
+  return fs::is_regular_file(path, none) && ::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) &&
+         errno == EACCES;
+}
+
 struct RunsCommand {
   Common common;
   std::vector<std::string> paths;
@@ -110,7 +121,7 @@ struct RunsCommand {
       std::error_code error;
       for (fs::directory_iterator entry(path, error), end; !error && entry != end;
            entry.increment(error))
-        if (is_run_file(entry->path()))
+        if (is_run_file(entry->path()) || is_closed(entry->path()))
           found.push_back(path == "." ? entry->path().filename() : entry->path());
       require(!error, "{}: {}", path, error.message());
       std::sort(found.begin(), found.end());

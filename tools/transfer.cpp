@@ -72,7 +72,7 @@ struct Transfer : RunCommand {
   }
 
   // Best first in the larger model; what failed comes last and has no rank.
-  static void rank(std::vector<Row>& rows) {
+  void rank(std::vector<Row>& rows) const {
     std::vector<double> small, large;
     std::stable_partition(rows.begin(), rows.end(), [](auto& row) { return row.ok(); });
     for (auto& row : rows) {
@@ -89,7 +89,7 @@ struct Transfer : RunCommand {
                      [](auto& a, auto& b) { return a.large_rank < b.large_rank; });
   }
 
-  static std::vector<Agreement> compare(const std::vector<Row>& rows) {
+  std::vector<Agreement> compare(const std::vector<Row>& rows) const {
     std::vector<Agreement> agreements;
     for (auto& name : kCompared) {
       std::vector<double> small, large;

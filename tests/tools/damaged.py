@@ -93,9 +93,41 @@ def check_changed_rows(tmp):
     done = read_by("search", path)
     assert done.returncode == 2 and path in done.stderr and "by whim, where" in done.stderr, done
     assert "go on with" not in done.stderr, done
+    path = changed(tmp, "changed", "DELETE FROM parents")
+    done = read_by("search", path)
+    assert done.returncode == 2 and path in done.stderr and "has nothing as parents, where" in done.stderr, done
     # What is more than is asked for is no harm.
     path = changed(tmp, "changed", "UPDATE generations SET hypervolume = NULL", "DELETE FROM curve")
     assert read_by("search", path).returncode == 0
+
+
+def check_later_results(tmp):
+    """What a command after the search has left, and finds again, lacks nothing that it shows."""
+    later = {"final": ("test_quality", "test_standard_error", "test_targets", "test_perplexity", "test_accuracy",
+                       "params", "cache"),
+             "transfer": ("cache",), "baseline": ("cache", "params"), "fidelity": ("cache", "test_accuracy", "memory")}
+    for command, names in later.items():
+        whole = changed(tmp, f"whole-{command}")
+        assert read_by(command, whole).returncode == 0
+        for name in names:
+            path = f"{tmp}/lacking.run"
+            shutil.copy(whole, path)
+            with sqlite3.connect(path) as db:
+                db.execute("DELETE FROM metrics WHERE name = ?", (name,))
+            done = read_by(command, path)
+            assert done.returncode == 2 and f"{path}: the run file is damaged: the evaluation of" in done.stderr and \
+                f" lacks {name}\n" in done.stderr, (command, name, done)
+
+
+def check_texts(tmp):
+    """Where a text is damaged is said in words that are not a library's, and with the file's name."""
+    path = changed(tmp, "text", "UPDATE run SET settings = '{'")
+    number = changed(tmp, "number", "UPDATE run SET settings = replace(settings, '\"steps\": 4', '\"steps\": 1e999')")
+    for args in (["runs"], ["genome", "check", "91111", "--pool"]):
+        for file, words in ((path, "it ends too early"), (number, "out of range")):
+            done = subprocess.run([STAR, *args, file], capture_output=True, text=True, timeout=600)
+            assert done.returncode == 2 and words in done.stderr and file in done.stderr, (args, done)
+            assert "exception" not in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
 
 
 def check_random_rows(tmp):
@@ -139,7 +171,7 @@ def check_random_rows(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         subprocess.run([STAR, *SEARCH, "--out", f"{tmp}/good.run"], check=True, capture_output=True)
-        return run_checks(named((check_changed_rows, check_random_rows), tmp))
+        return run_checks(named((check_changed_rows, check_later_results, check_texts, check_random_rows), tmp))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -152,6 +153,28 @@ def check_full_disk(tmp):
     assert f"{folder}/a.run" in err and os.listdir(folder) == [], err
 
 
+    # A run file that has become too large says so, wherever in its transaction that is found.
+    size, words = os.path.getsize(f"{tmp}/a.run"), set()
+    for limit in range(4096, size + 8192, 4096):
+        def small():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        shutil.copy(f"{tmp}/a.run", f"{folder}/b.run")
+        done = subprocess.run([STAR, "baseline", f"{folder}/b.run", "@conv", "@lfm2", "@linear", "@mamba", "@hybrid",
+                               "--quiet"], capture_output=True, text=True, timeout=600, preexec_fn=small)
+        if done.returncode:
+            words.add(done.stderr)
+    assert words == {f"star: {folder}/b.run: File too large\n"}, words
+
+
+def check_failures(tmp):
+    """Where nothing has succeeded, the command has not."""
+    err = star("fidelity", f"{tmp}/a.run", "--sample", "2", "--steps", "1", "--context", str(2 ** 40), "--quiet",
+               status=1)
+    assert "every genome failed; " in err, err
+    err = star("final", f"{tmp}/a.run", "@conv", "--by", "nope", "--steps", "1", "--quiet", status=2)
+    assert "--by: nope is not one of" in err and "quality" in err and "params" in err, err
+
+
 def check_report_names(tmp):
     """Runs have pages of their own; the page on another run is not replaced unless it is named."""
     for name, page in (("exp.1", "exp.1.html"), ("exp.2", "exp.2.html"), ("x.run", "x.html"), (".run", ".run.html")):
@@ -240,7 +263,7 @@ def main():
         for name in ("a", "b"):
             star(*SEARCH, "--out", f"{tmp}/{name}.run")
         star(*SEARCH, "--algorithm", "random", "--out", f"{tmp}/random.run")
-        checks = (check_inputs, check_kinds, check_neighbours, check_full_disk, check_report_names,
+        checks = (check_inputs, check_kinds, check_neighbours, check_full_disk, check_failures, check_report_names,
                   check_names_at_once, check_bounds, check_pasted)
         return run_checks(named(checks, tmp))
 

@@ -46,6 +46,11 @@ def star(*args, status=0, **kw):
     return err if status else out
 
 
+def ends(*args, **kw):
+    """Runs the program, which must not take more than a minute."""
+    return subprocess.run([STAR, *args], capture_output=True, text=True, timeout=60, **kw)
+
+
 def contents(path):
     """All that a run file holds, times aside. Numbers as SQLite keeps them: bit for bit."""
     with sqlite3.connect(path) as run:
@@ -156,6 +161,25 @@ def check_out_of_memory_or_time(tmp):
     before = contents(path)
     assert "out of memory" in star("search", "--resume", path, "--quiet", status=1)
     assert contents(path) == before
+    # What a product of matrices takes besides is not waited for.
+    with open(tmp + "/text", "w") as f:
+        f.write("\n".join(map(str, range(1, 4001))))
+    sizes = ["--data", tmp + "/text", "--width", "8", "--heads", "1", "--seq", "8", "--batch", "1", "--steps", "2",
+             "--quiet"]
+    for limit in ("0.5", "1", "3", "8", "20", "40"):
+        ended = ends("search", *sizes, "--depth", "1", "--population", "2", "--generations", "1", "--workers", "1",
+                     "--start", "11111", "51111", "--memory-limit", limit, "--out", f"{tmp}/least-{limit}.run")
+        assert ended.returncode == 0 or ended.returncode == 1 and "out of memory" in ended.stderr, (limit, ended)
+    statuses = set()
+    for threads in ("1", "3"):
+        for limit in range(50, 900, 50):
+            def limited():
+                resource.setrlimit(resource.RLIMIT_DATA, (limit << 20, limit << 20))
+            ended = ends("train", "11111", *sizes, "--width", "768", "--threads", threads, preexec_fn=limited)
+            statuses.add(ended.returncode)
+            assert ended.returncode == 0 or ended.returncode == 1 and "out of memory" in ended.stderr, \
+                (threads, limit, ended)
+    assert statuses == {0, 1}, statuses
     # A limit is kept however small it is, or refused.
     assert "out of memory" in star(*SEARCH, "--width", "256", "--memory-limit", "1e-6", "--out", tmp + "/least.run",
                                    status=1)
@@ -230,6 +254,13 @@ def check_read_only(tmp, expected):
         done = subprocess.run([tmp + "/star", *args], capture_output=True, text=True, preexec_fn=nobody, cwd="/")
         assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done
         assert args[-2 if args[-1] == "--quiet" else -1] in done.stderr, done.stderr
+    os.chmod(folder + "/stopped.run", 0)
+    for args in (["runs", folder + "/stopped.run"], ["runs", folder], ["train", folder + "/stopped.run"],
+                 ["search", "--resume", folder + "/stopped.run"]):
+        done = subprocess.run([tmp + "/star", *args], capture_output=True, text=True, preexec_fn=nobody, cwd="/")
+        said = done.stdout if args[-1] == folder else done.stderr
+        assert said.removeprefix("star: ") == f"{folder}/stopped.run: Permission denied\n", done
+    os.chmod(folder + "/stopped.run", 0o444)
     os.chmod(folder, 0o755)
     assert os.listdir(folder) == ["stopped.run"] and contents(folder + "/stopped.run") == before
 
