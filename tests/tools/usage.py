@@ -243,14 +243,16 @@ def check_standard_output(tmp):
     assert run_with(["train", "1111"], before=lambda: os.close(1))[0] == 2
 
 
-def handled(pid, sign):
+def handled(running, sign):
     """Waits until the process handles the signal."""
-    while True:
-        with open(f"/proc/{pid}/status") as status:
+    for _ in range(10000):
+        assert running.poll() is None, "it ended before it handled the signal"
+        with open(f"/proc/{running.pid}/status") as status:
             caught, = re.findall(r"^SigCgt:\s*(\w+)$", status.read(), re.M)
         if int(caught, 16) >> (sign - 1) & 1:
             return
         time.sleep(0.002)
+    assert False, "the signal is not handled"
 
 
 def check_fit(tmp):
@@ -286,7 +288,7 @@ def check_signals(tmp):
                   ["bench", "91111", "--width", "8", "--heads", "1", "--seq", "8", "--seconds", "3600", "--only", "decode"]):
         for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             running = subprocess.Popen([STAR, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            handled(running.pid, sign)
+            handled(running, sign)
             running.send_signal(sign)
             _, err = running.communicate(timeout=60)
             assert running.returncode == 130 and err == b"star: interrupted\n", (words, sign, running.returncode, err)
