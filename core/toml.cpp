@@ -143,7 +143,11 @@ std::vector<TomlEntry> parse_toml(std::string_view text, const std::string& file
     reader.read(toml::parse(text), {});
   } catch (const toml::parse_error& e) {
     const auto line = int64_t(e.source().begin.line);
-    fail("{}, line {}: `{}`: {}", file, line, line_text(text, line), e.description());
+    // Whole numbers of TOML end at 2^63 - 1, those of --seed later.
+    const bool large =
+        e.description().find("not representable in 64 bits") != std::string_view::npos;
+    fail("{}, line {}: `{}`: {}{}", file, line, line_text(text, line), e.description(),
+         large ? "; write it as a string" : "");
   } catch (const TomlFault&) {
     const int64_t line = line_of_fault(text);
     fail("{}, line {}: `{}`: no TOML", file, line, line_text(text, line));

@@ -4,6 +4,7 @@
 #include "autograd/elementwise.h"
 #include "autograd/rows.h"
 #include "autograd/views.h"
+#include "core/counting.h"
 
 namespace star {
 namespace {
@@ -77,7 +78,8 @@ void Backbone::declare(Exec* exec, DType dtype, uint64_t seed) {
     for (size_t i = 0; i < specs.size(); ++i) {
       if (specs[i].decay != decay) continue;
       offsets[i] = size;
-      size += (specs[i].shape.numel() + kAlign - 1) / kAlign * kAlign;
+      const int64_t padded = counted_sum("parameters", specs[i].shape.numel(), kAlign - 1);
+      size = counted_sum("parameters", size, padded / kAlign * kAlign);
     }
     if (decay) decayed_ = size;
   }
@@ -158,7 +160,7 @@ Parameter* Backbone::find(const std::string& name) {
 
 int64_t Backbone::parameter_count() const {
   int64_t total = 0;
-  for (auto& s : shapes_) total += s.shape.numel();
+  for (auto& s : shapes_) total = counted_sum("parameters", total, s.shape.numel());
   return total;
 }
 
@@ -169,17 +171,20 @@ int64_t Backbone::body_parameter_count() const {
 int64_t Backbone::layer_parameter_count(int block) const {
   int64_t total = 0;
   for (auto& s : shapes_)
-    if (s.name.rfind(block_prefix(block), 0) == 0) total += s.shape.numel();
+    if (s.name.rfind(block_prefix(block), 0) == 0)
+      total = counted_sum("parameters", total, s.shape.numel());
   return total;
 }
 
 int64_t Backbone::layer_cache_bytes(int block, int64_t context) const {
-  return 4 * operators_[size_t(block)].cache_floats(context, reused(block));
+  return counted_product("cache", 4,
+                         operators_[size_t(block)].cache_floats(context, reused(block)));
 }
 
 int64_t Backbone::cache_bytes(int64_t context) const {
   int64_t total = 0;
-  for (int l = 0; l < int(blocks_.size()); ++l) total += layer_cache_bytes(l, context);
+  for (int l = 0; l < int(blocks_.size()); ++l)
+    total = counted_sum("cache", total, layer_cache_bytes(l, context));
   return total;
 }
 

@@ -72,6 +72,7 @@ class Backbone {
   };
   const std::vector<NamedShape>& shapes() const { return shapes_; }
 
+  // What 64 bits do not hold is refused, by an `Error`.
   int64_t parameter_count() const;                 // unique, embedding included
   int64_t body_parameter_count() const;            // without the embedding
   int64_t layer_parameter_count(int block) const;  // owned by one block

@@ -7,6 +7,7 @@
 #include "autograd/rows.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"
+#include "core/counting.h"
 #include "liv/toeplitz.h"
 
 namespace star {
@@ -163,7 +164,10 @@ int64_t feature_cache(const Layout& layout, const FeatureGroup& g, int64_t conte
   if (is_kernel(g)) return 0;
   int64_t floats = 0, out = layout.width_of(g);
   if (g.token_mixing() == 3) floats += (kTaps - 1) * out;
-  if (cached(layout, g)) floats += std::min(context, cached_rows(layout)) * out;
+  if (cached(layout, g)) {
+    const int64_t rows = std::min(context, cached_rows(layout));
+    floats = counted_sum("cache", floats, counted_product("cache", rows, out));
+  }
   return floats;
 }
 

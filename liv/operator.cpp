@@ -5,6 +5,7 @@
 
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "core/counting.h"
 
 namespace star {
 
@@ -93,8 +94,9 @@ bool contains(std::span<const std::string> names, const std::string& name) {
 int64_t Operator::cache_floats(int64_t context, std::span<const std::string> reused) const {
   int64_t floats = mixing_->cache(context);
   for (const FeatureGroup& g : liv().groups)
-    if (!contains(reused, g.name)) floats += feature_cache(layout_, g, context);
-  return floats * branches();
+    if (!contains(reused, g.name))
+      floats = counted_sum("cache", floats, feature_cache(layout_, g, context));
+  return counted_product("cache", floats, branches());
 }
 
 double Operator::work(int64_t length, std::span<const std::string> reused) const {

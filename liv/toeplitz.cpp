@@ -11,6 +11,7 @@
 #include "autograd/elementwise.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"
+#include "core/counting.h"
 #include "liv/mixing.h"
 
 namespace star {
@@ -110,7 +111,7 @@ class Toeplitz : public TokenMixing {
   }
 
   int64_t cache(int64_t context) const override {
-    return layout_.inner() * (implicit() ? context : kTaps - 1);
+    return counted_product("cache", layout_.inner(), implicit() ? context : kTaps - 1);
   }
 
   double work(int64_t length) const override {

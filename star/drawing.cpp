@@ -106,6 +106,9 @@ std::string draw(const Genome& genome, const Backbone& backbone, int64_t cache_c
   const size_t number = std::max<size_t>(3, fmt::formatted_size("{}", depth));
   size_t name = sizeof("norm, embed") - 1;
   for (const Block& b : backbone.blocks()) name = std::max(name, b.liv.name.size());
+  size_t size = std::max<size_t>(10, size_text(backbone.cache_bytes(cache_context)).size());
+  for (size_t l = 0; l < depth; ++l)
+    size = std::max(size, size_text(backbone.layer_cache_bytes(int(l), cache_context)).size());
   std::vector<Column> columns;
   columns.emplace_back("weights", genome, kWeightSharing, links_of(backbone, true));
   columns.emplace_back("features", genome, kFeatureSharing, links_of(backbone, false));
@@ -114,8 +117,8 @@ std::string draw(const Genome& genome, const Backbone& backbone, int64_t cache_c
   std::string table;
   auto line = [&](const std::string& place, const char* mark, const std::string& what,
                   const std::string& parameters, const std::string& cache, const auto& cell) {
-    std::string text = fmt::format("{:>{}} {} {:{}}  {:>10}  {:>10}", place, number, mark, what,
-                                   name, parameters, cache);
+    std::string text = fmt::format("{:>{}} {} {:{}}  {:>10}  {:>{}}", place, number, mark, what,
+                                   name, parameters, cache, size);
     for (const Column& c : columns) text += "  " + cell(c);
     append_line(table, text);
   };

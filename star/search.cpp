@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/clock.h"
+#include "core/counting.h"
 #include "star/compiler.h"
 #include "star/repair.h"
 
@@ -54,7 +55,11 @@ Search::Search(const SearchSettings& settings, const Dataset& data)
   data.check(Split::train);
   data.check(Split::validation);
   // The heads must fit every class of the pool: better said now than in every worker.
-  for (auto& liv : pool_.classes) Layout(liv, settings.sizes);
+  // So must the bytes that the deepest genome keeps, whatever its class, be countable.
+  for (auto& liv : pool_.classes) {
+    const Operator op(liv, settings.sizes);
+    counted_product("cache", op.cache_floats(settings.cache_context, {}), 4 * settings.max_depth);
+  }
   algorithm_ = make_algorithm(settings.algorithm, evolution_of(settings, pool_));
 }
 

@@ -223,6 +223,10 @@ std::string shell_word(const std::string& text) {
   return word + "'";
 }
 
+std::string shell_path(const std::string& path) {
+  return shell_word(path.starts_with('-') ? "./" + path : path);
+}
+
 std::vector<FixedOption> fixed_options(const SearchSettings& settings) {
   Options options;
   add_evolution(options, settings);

@@ -78,11 +78,13 @@ std::vector<FixedOption> fixed_options(const SearchSettings& settings);
 
 // A line for a POSIX shell that makes the same run again: "star search" with every option that is
 // not at its default. `run` is the path of a run file with these settings, for the pool where that
-// was a file; `program` is how star is called.
+// was a file, from the root, as the data's is; `program` is how star is called.
 std::string reproducing_command(const SearchSettings& settings, const std::string& run,
                                 const std::string& program = "star");
 
-// A word of a shell, quoted where it must be.
+// A word of a shell, quoted where it must be, and a path as one: no option, whatever it begins
+// with.
 std::string shell_word(const std::string& text);
+std::string shell_path(const std::string& path);
 
 }  // namespace star

@@ -63,7 +63,7 @@ int64_t pragma(const Connection& connection, const char* name) {
 
 [[noreturn]] void fail_for_name(const std::string& path) {
   std::string text = fmt::format("{}: exists already", path);
-  if (is_run_file(path)) text += fmt::format("; --resume {} goes on with it", shell_word(path));
+  if (is_run_file(path)) text += fmt::format("; --resume {} goes on with it", shell_path(path));
   throw RunFileExists(text);
 }
 

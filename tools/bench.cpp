@@ -109,7 +109,9 @@ struct Bench {
       require(genomes.size() == 1, "bench: --dump takes one genome, not {}", genomes.size());
       check_output(dump, {config, model.pool_path});
       Subject s(*this, *exec, genomes[0]);
-      return dump_step(dump, *exec, s.backbone, s.data.train_batch(0, 0, batch), genomes[0]);
+      dump_step(dump, *exec, s.backbone, s.data.train_batch(0, 0, batch), genomes[0]);
+      if (common.json) return print_json({{"dump", dump}, {"genome", genomes[0]}});
+      return fmt::print("{}: the first training step of {}\n", dump, genomes[0]);
     }
     for (auto& genome : genomes) check_genome(genome);  // before anything is timed
     Rates rates(*exec, seconds);
@@ -117,7 +119,7 @@ struct Bench {
     if (!common.json)
       fmt::print(
           "{}: {:.1f} GFLOP/s in a product of {} x {}, "
-          "{:.1f} GB/s in a copy\n\n{:8} {:26}{:>11}{:>11}{:>12}{:>10}{:>7}{:>7}\n",
+          "{:.1f} GB/s in a copy\n\n{:8} {:26} {:>10} {:>10} {:>11} {:>9} {:>6} {:>6}\n",
           description(*exec), rates.gemm / 1e9, rates.n, rates.n, rates.memory / 1e9, "", "",
           "least ms", "median ms", "tokens/s", "GFLOP/s", "GEMM", "mem.");
     auto report = [&](const Row& row) { rows.push_back(print(row, rates)); };
@@ -143,7 +145,7 @@ struct Bench {
     double memory = row.bytes / row.time.least / rates.memory;
     double tokens = double(row.tokens) / row.time.least;
     if (!common.json)
-      fmt::print("{:8} {:26}{:11.3f}{:11.3f}{:>12}{:10.1f}{:6.0f}%{:>7}\n", row.what, row.name,
+      fmt::print("{:8} {:26} {:10.3f} {:10.3f} {:>11} {:9.1f} {:5.0f}% {:>6}\n", row.what, row.name,
                  1e3 * row.time.least, 1e3 * row.time.median,
                  row.tokens ? fmt::format("{:.0f}", tokens) : "", rate / 1e9, 100 * share,
                  row.bytes > 0 ? fmt::format("{:.0f}%", 100 * memory) : "");

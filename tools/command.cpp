@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <thread>
@@ -22,6 +23,17 @@ namespace star {
 namespace {
 
 volatile sig_atomic_t g_signal = 0;
+
+void handle_signals(void (*handler)(int)) {
+  struct sigaction action = {}, before = {};
+  action.sa_handler = handler;
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&action.sa_mask, number);
+  action.sa_flags = SA_RESTART;  // what is being printed is printed whole
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+}
 
 std::string clock_text(double seconds) {
   int64_t s = int64_t(seconds + 0.5);
@@ -42,9 +54,13 @@ size_t terminal_columns() {
 
 // What is given for --pool, as `named_pool` takes it.
 std::string pool_given(const std::string& name_or_path) {
-  std::ifstream file(name_or_path, std::ios::binary);
-  std::string head(15, ' ');
-  bool run = file.read(head.data(), 15) && head == "SQLite format 3";
+  std::error_code none;
+  bool run = false;
+  if (std::filesystem::is_regular_file(name_or_path, none)) {  // opening a pipe would wait
+    std::ifstream file(name_or_path, std::ios::binary);
+    std::string head(15, ' ');
+    run = file.read(head.data(), 15) && head == "SQLite format 3";
+  }
   if (!run) return pool_setting(name_or_path);
   const std::string settings = RunFile::open(name_or_path).settings();
   try {
@@ -142,19 +158,20 @@ void declare_training(CLI::App& app, TrainOptions& o) {
   add("--clip", o.optimizer.clip, reals_from_zero(), "Largest norm of the gradient; 0: no limit");
 }
 
+void end_on_signals() {
+  handle_signals([](int) {
+    say_text("star: interrupted\n");  // by write(2) alone
+    _exit(130);
+  });
+}
+
 bool interrupted() {
   static const bool installed = [] {
-    struct sigaction action = {}, before = {};
-    action.sa_handler = [](int number) {
+    handle_signals([](int number) {
       // Asked twice: at once. A terminal that closes may say so more than once.
       if (g_signal && number != SIGHUP) _exit(130);
       g_signal = 1;
-    };
-    action.sa_flags = SA_RESTART;  // what is being printed is printed whole
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-    sigaction(SIGHUP, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);
+    });
     return true;
   }();
   return installed && g_signal;

@@ -84,8 +84,11 @@ void declare_pool(CLI::App& app, std::string& pool, std::string* path = nullptr)
 
 void declare_training(CLI::App& app, TrainOptions& options);
 
-// True once SIGINT, SIGTERM or SIGHUP has come; the handlers are installed by the first call. A
-// SIGHUP that was ignored when the program began (nohup) stays so.
+// From here on SIGINT, SIGTERM and SIGHUP end the program at once, with a line and exit status 130.
+// A SIGHUP that was ignored when the program began (nohup) stays so.
+void end_on_signals();
+
+// True once one of these signals has come: from the first call on they end nothing by themselves.
 bool interrupted();
 
 // Progress on standard error: a bar that redraws itself on a terminal, in colour unless NO_COLOR is

@@ -94,6 +94,14 @@ std::vector<CLI::ConfigItem> TomlConfig::from_config(std::istream& input) const 
   return {};
 }
 
+std::string check_regular(const std::string& path) {
+  std::error_code none;
+  const auto status = std::filesystem::status(path, none);
+  const bool other = std::filesystem::is_other(status);
+  require(!other, "{}: not a regular file", path);
+  return "";
+}
+
 std::string unreadable(const std::string& path) {
   std::error_code none;
   if (std::filesystem::is_directory(path, none)) return path + ": a folder, not a file of options";

@@ -20,6 +20,9 @@ class TomlConfig : public CLI::Config {
   CLI::App& app_;
 };
 
+// Throws `Error` for a pipe or a device, which reading might wait for; else the empty string.
+std::string check_regular(const std::string& path);
+
 // Why a file cannot be read, as one line.
 std::string unreadable(const std::string& path);
 

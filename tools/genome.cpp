@@ -15,9 +15,17 @@ struct GenomeCommand {
   std::string text;
   int64_t cache_context = 4096;
   int depth = 8, count = 1;
+  bool sized = false;  // whether width or heads were given
+
+  Sizes sizes() const {
+    Sizes s = model.sizes;
+    if (model.length > 0) s.seq = model.length;
+    return s;
+  }
 
   // A named genome is written out, in the pool in force.
   std::string written_out(Pool& pool) const {
+    check_sizes(sizes());
     pool = named_pool(model.pool);
     return text.starts_with('@') ? to_text(resolve(text, pool)) : text;
   }
@@ -26,6 +34,8 @@ struct GenomeCommand {
     Pool pool;
     std::string plain = written_out(pool);
     GenomeCheck result = check(plain, pool);
+    // The usual sizes claim nothing, those that are given must fit.
+    if (sized && result.valid()) Backbone(nullptr, compile(parse(plain, pool), pool), sizes());
     if (common.json) {
       print_json({{"genome", plain}, {"valid", result.valid()}, {"errors", result.errors}});
     } else if (result.valid()) {
@@ -70,6 +80,7 @@ struct GenomeCommand {
   }
 
   void random() {
+    check_sizes(sizes());
     Pool pool = named_pool(model.pool);
     std::vector<Genome> genomes;
     for (int i = 0; i < count; ++i) {
@@ -115,9 +126,8 @@ void GenomeCommand::show() {
   Pool pool;
   std::string plain = written_out(pool);
   Genome g = canonical(parse(plain, pool), pool);
-  Sizes sizes = model.sizes;
-  if (model.length > 0) sizes.seq = model.length;
-  Backbone backbone(nullptr, compile(g, pool), sizes);
+  const Sizes s = sizes();
+  Backbone backbone(nullptr, compile(g, pool), s);
   if (common.json) {
     nlohmann::json layers = nlohmann::json::array();
     for (int l = 0; l < int(g.segments.size()); ++l)
@@ -135,8 +145,8 @@ void GenomeCommand::show() {
   fmt::print(
       "{}\nwidth {}, {} heads, vocabulary {}, cache at {} tokens\n\n{}\nbody        {} "
       "parameters\ntraining    {:.0f} FLOPs a token\n",
-      to_text(g), sizes.width, sizes.heads, sizes.vocab, cache_context,
-      draw(g, backbone, cache_context), backbone.body_parameter_count(), backbone.training_flops());
+      to_text(g), s.width, s.heads, s.vocab, cache_context, draw(g, backbone, cache_context),
+      backbone.body_parameter_count(), backbone.training_flops());
 }
 
 }  // namespace
@@ -160,7 +170,13 @@ void declare_genome(CLI::App& app) {
             "Tokens at which the cache is counted")
       ->capture_default_str();
   show->callback([c] { c->show(); });
-  add("check", "Says what is wrong: exit 0 valid, 1 invalid, 2 unreadable", true)->callback([c] {
+  CLI::App* check =
+      add("check",
+          "Says what is wrong: exit 0 valid, 1 invalid, 2 unreadable, or that it does not fit "
+          "the --width and --heads that are given",
+          true);
+  check->callback([c, check] {
+    c->sized = check->count("--width") > 0 || check->count("--heads") > 0;
     if (int status = c->check_text()) throw CLI::RuntimeError(status);
   });
   add("repair", "The nearest valid genome", true)->callback([c] { c->repair_text(); });

@@ -41,17 +41,17 @@ struct LivExplain {
                digits_text(liv.op.digits),
                batch == 1 ? "a sequence" : fmt::format("{} sequences", batch), length, s.width,
                s.heads, liv.differential ? "; one of two branches, y = f0(x) - λ f1(x)" : "");
-    fmt::print("network  {}\n\n  {:16}{:>12}{:>12}{:>12}{:>12}\n", op.network(), "order", "FLOPs",
-               "bytes moved", "bytes kept", "est. time");
+    fmt::print("network  {}\n\n  {:16} {:>11} {:>11} {:>11} {:>11}\n", op.network(), "order",
+               "FLOPs", "bytes moved", "bytes kept", "est. time");
     for (size_t n = 0; n < plan.orders.size(); ++n) {
       const ContractionOrder& order = plan.orders[n];
-      fmt::print("{} {:16}{:>12}{:>12}{:>12}{:>12}\n", n == plan.chosen ? "*" : " ", order.name,
+      fmt::print("{} {:16} {:>11} {:>11} {:>11} {:>11}\n", n == plan.chosen ? "*" : " ", order.name,
                  in_units(order.cost.flops), in_units(order.cost.bytes),
                  in_units(order.cost.memory), in_units(order.cost.time()));
     }
     fmt::print("\n{}\n\nsteps of {}\n", why, plan.orders[plan.chosen].name);
     for (auto& step : plan.orders[plan.chosen].steps)
-      fmt::print("  {:44}{:>12} FLOPs{:>12} bytes\n", step.what, in_units(step.cost.flops),
+      fmt::print("  {:44} {:>11} FLOPs {:>11} bytes\n", step.what, in_units(step.cost.flops),
                  in_units(step.cost.bytes));
   }
 

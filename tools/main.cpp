@@ -28,12 +28,15 @@ void limit_memory() {
 int run(int argc, char** argv) {
   CLI::App app("star: architectures of linear input-varying operators, evolved");
   app.set_version_flag("--version", std::string("star ") + STAR_VERSION);
-  app.footer("--config FILE takes any of these options from a TOML file.");
+  app.footer(
+      "--config FILE takes any of these options from a TOML file, where every value may be written "
+      "as a string.");
   app.require_subcommand(1);
   app.fallthrough();
   // Of an option given twice the last one counts; lists say otherwise for themselves.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_config("--config", "", "Options from a TOML file, named as on the command line")
+      ->check(CLI::Validator(check_regular, ""))
       ->type_name("TEXT");
   declare_search(app);
   declare_baseline(app);
@@ -94,7 +97,10 @@ int outcome(int argc, char** argv) {
   }
 }
 
-int command(int argc, char** argv) { return finish_output(outcome(argc, argv)); }
+int command(int argc, char** argv) {
+  end_on_signals();
+  return finish_output(outcome(argc, argv));
+}
 
 }  // namespace
 }  // namespace star

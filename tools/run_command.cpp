@@ -71,7 +71,7 @@ std::vector<Subject> RunCommand::subjects(const std::vector<std::string>& genome
     return metric_of(*a.searched, first) < metric_of(*b.searched, first);
   });
   require(!all.empty(), "{}: the search has no front yet; star search --resume {} goes on with it",
-          path, shell_word(path));
+          path, shell_path(path));
   return all;
 }
 

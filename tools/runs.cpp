@@ -161,7 +161,7 @@ struct RunsCommand {
   std::string how_to_go_on(const RunSummary& run) const {
     return run.complete()
                ? ""
-               : fmt::format("{} search --resume {}", shell_word(program), shell_word(run.path));
+               : fmt::format("{} search --resume {}", shell_word(program), shell_path(run.path));
   }
 
   void show(const RunSummary& run) const {
@@ -189,7 +189,7 @@ struct RunsCommand {
     }
     if (!run.complete()) fmt::print("\ngo on     {}\n", how_to_go_on(run));
     fmt::print("{}report    {} report {}\n", run.complete() ? "\n" : "", shell_word(program),
-               shell_word(run.path));
+               shell_path(run.path));
   }
 
   static void print_front(const RunSummary& run) {

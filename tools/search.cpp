@@ -165,7 +165,7 @@ struct SearchCommand {
       say("star: {} generations of {}, {} worker{}, run file {}\n", settings.generations,
           settings.population, count, count == 1 ? "" : "s", path);
     std::string onward =
-        fmt::format("{} search --resume {}", shell_word(program), shell_word(path));
+        fmt::format("{} search --resume {}", shell_word(program), shell_path(path));
     SearchResult result;
     try {
       result = search_with(search, file, crew);
@@ -235,7 +235,7 @@ struct SearchCommand {
                 {"hypervolume", r.hypervolume},
                 {"hypervolume_scaled", r.scaled},
                 {"busy", r.busy},
-                {"command", reproducing_command(settings, path, program)},
+                {"command", reproducing_command(settings, absolute_path(path), program)},
                 {"feasible", feasible_json(r.front)},
                 {"front", front}});
   }
@@ -255,26 +255,29 @@ struct SearchCommand {
         r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back(),
         fixed(r.scaled.front(), 3), fixed(r.scaled.back(), 3),
         std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
-    auto width = [](const std::string& name) { return std::max<size_t>(12, name.size() + 2); };
-    for (auto& name : settings.objectives) fmt::print("{:>{}}", name, width(name));
-    fmt::print("  genome\n");
+    std::vector<std::string> head = settings.objectives;
+    head.push_back("genome");
+    Table table(head);
     for (auto& m : r.front) {
+      std::vector<std::string> row;
       for (auto& name : settings.objectives)
-        fmt::print("{:{}.{}f}", m.objectives.at(name), width(name), places(name));
-      fmt::print("  {}{}\n", m.genome, m.violation > 0 ? "  breaks the bounds" : "");
+        row.push_back(fixed(m.objectives.at(name), places(name)));
+      row.push_back(m.genome + (m.violation > 0 ? "  breaks the bounds" : ""));
+      table.add(row);
     }
+    fmt::print("{}", table.text());
     if (r.front.empty()) return;
     std::vector<const Metrics*> judged;
     for (auto& m : r.front) judged.push_back(&m.metrics);
     fmt::print("\n{}", judged_text(judged));
-    const std::string run = shell_word(path), star = shell_word(program);
+    const std::string run = shell_path(path), star = shell_word(program);
     fmt::print("\nrun file    {}\n", run);
     if (!nearest_to_bounds(r.front))
       fmt::print("train one   {} train {} --out best.safetensors\n", star, run);
     bool named = settings.pool == "paper" || settings.pool == "extended";
     fmt::print("read one    {} genome show '{}' --pool {}\n", star, r.front[0].genome,
                named ? settings.pool : run);
-    fmt::print("run again   {}\n", reproducing_command(settings, path, program));
+    fmt::print("run again   {}\n", reproducing_command(settings, absolute_path(path), program));
     if (!report.empty()) fmt::print("report      {}\n", report);
   }
 };

@@ -437,6 +437,19 @@ TEST_CASE("backbone: errors") {
       refuses(sizes, "is too large");
     }
   }
+  // A cache or a number of parameters beyond 64 bits: of one LIV, of the bytes, of the sum.
+  auto overflows = [&](const Backbone& model, int64_t context) {
+    CHECK_THROWS_WITH_AS(model.cache_bytes(context), doctest::Contains("is too large"), Error);
+  };
+  constexpr int64_t kContext = int64_t(1) << 40;
+  const Backbone one(nullptr, blocks("11111"), {1 << 18, 1, 256, 8, 8});
+  CHECK(one.cache_bytes(kContext) == int64_t(1) << 61);
+  const Backbone two(nullptr, blocks("11111-11111"), {1 << 18, 1, 256, 8, 8});
+  CHECK(two.cache_bytes(kContext) == int64_t(1) << 62);
+  overflows(Backbone(nullptr, blocks("11111-11111-11111-11111"), {1 << 18, 1, 256, 8, 8}),
+            kContext);
+  overflows(Backbone(nullptr, blocks("11111"), {1 << 20, 1, 256, 8, 8}), kContext);
+  overflows(one, int64_t(1) << 62);
   Tape tape(exec, false);
   Backbone bare(nullptr, blocks("11111"), kSizes), model(&exec, blocks("11111"), kSizes);
   Tensor tokens = exec.from({1, 2}, std::vector<int32_t>{1, 2});

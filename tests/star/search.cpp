@@ -429,6 +429,9 @@ TEST_CASE("search: the command that makes a run again") {
         "./star search --task mqar:D=8,L=64 --pool 'it'\\''s a.run' --seed 3 --lag 0 --depth 4-8 "
         "--start '11111-91111|1:12133' --objectives latency:decode@64,quality --max params=1000000 "
         "--hv-ref quality=2.5 --seq 128 --lr 0.003");
+  CHECK(shell_path("-x.run") == "./-x.run");
+  CHECK(shell_path("--a b.run") == "'./--a b.run'");
+  CHECK(shell_path("a/-x.run") == "a/-x.run");
 }
 
 }  // namespace star

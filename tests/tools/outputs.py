@@ -252,6 +252,35 @@ def check_pasted(tmp):
     assert subprocess.run(line, shell=True, capture_output=True).returncode == 0, line
     err = star(*SEARCH, "--out", run, status=2)
     assert shlex.split(err.split("exists already; ")[1])[:2] == ["--resume", run], err
+    # A name that begins like an option, and a pool that is a file: again in another folder.
+    write(f"{folder}/my pool", "featurizer 1: q 21111, k 21111, v 21111\nclass 1 banded: 12223\n")
+    said = star(*SEARCH, "--pool", "my pool", "--out", "-x.run", cwd=folder)
+    for what in ("train one", "read one"):
+        line, = re.findall(rf"^{what} +(.*)$", said, re.M)
+        done = subprocess.run(line, shell=True, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0 and " ./-x.run" in line, (line, done)
+    line, = re.findall(r"^run again +(.*)$", said, re.M)
+    done = subprocess.run(line, shell=True, cwd=tmp, capture_output=True, text=True)
+    assert done.returncode == 0, (line, done)
+    err = star(*SEARCH, "--out", "-x.run", status=2, cwd=folder)
+    assert "--resume ./-x.run" in err, err
+
+
+def check_tables(tmp):
+    """Columns stand apart, however long what they hold."""
+    said = star(*SEARCH, "--objectives", "quality,cache", "--start", "11111", "21111", "--cache-context", str(2**40), "--out",
+                f"{tmp}/wide.run")
+    table = said.split("\n\n")[1].splitlines()
+    assert table[0].split() == ["quality", "cache", "genome"] and len(table) > 1, said
+    assert all(len(row.split()) == 3 for row in table), said
+    assert max(int(row.split()[1]) for row in table[1:]) > 10**12, said
+
+
+def check_dump(tmp):
+    """A dump is said, as text or as a document."""
+    words = ["bench", "91111", "--dump", f"{tmp}/d.st", "--width", "8", "--heads", "1", "--seq", "8"]
+    assert json.loads(star(*words, "--json"))["dump"] == f"{tmp}/d.st"
+    assert star(*words).startswith(f"{tmp}/d.st: ")
 
 
 def main():
@@ -264,7 +293,7 @@ def main():
             star(*SEARCH, "--out", f"{tmp}/{name}.run")
         star(*SEARCH, "--algorithm", "random", "--out", f"{tmp}/random.run")
         checks = (check_inputs, check_kinds, check_neighbours, check_full_disk, check_failures, check_report_names,
-                  check_names_at_once, check_bounds, check_pasted)
+                  check_names_at_once, check_bounds, check_pasted, check_tables, check_dump)
         return run_checks(named(checks, tmp))
 
 

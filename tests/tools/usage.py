@@ -125,6 +125,10 @@ quiet = true
     wanted, found = doc(*plain), doc("train", "91111", "--config", path)
     assert found["val_loss"] == wanted["val_loss"] and found["steps"] == 10, (found, wanted)
     assert doc("train", "91111", "--config", path, "--steps", "1")["steps"] == 1, "the command line wins"
+    # Whole numbers of TOML end at 2^63 - 1.
+    assert "write it as a string" in refusal(tmp, f"seed = {2**64 - 1}\n", "genome", "random")
+    write(tmp + "/seed.toml", f'seed = "{2**64 - 1}"\n')
+    assert star("genome", "random", "--config", tmp + "/seed.toml") == star("genome", "random", "--seed", str(2**64 - 1))
     # A word that is also the name of a command does not change whose options they are.
     os.link(path, tmp + "/genome")
     assert doc("--config", "genome", "train", "91111", cwd=tmp)["steps"] == 10
@@ -239,6 +243,36 @@ def check_standard_output(tmp):
     assert run_with(["train", "1111"], before=lambda: os.close(1))[0] == 2
 
 
+def handled(running, sign):
+    """Waits until the process handles the signal."""
+    for _ in range(10000):
+        assert running.poll() is None, "it ended before it handled the signal"
+        with open(f"/proc/{running.pid}/status") as status:
+            caught, = re.findall(r"^SigCgt:\s*(\w+)$", status.read(), re.M)
+        if int(caught, 16) >> (sign - 1) & 1:
+            return
+        time.sleep(0.002)
+    assert False, "the signal is not handled"
+
+
+def check_fit(tmp):
+    """Sizes that do not fit, costs that cannot be counted and files that reading might wait for are refused."""
+    for words in (["check", "11111"], ["random"], ["show", "11111"], ["canonical", "11111"]):
+        assert "3 heads do not divide" in star("genome", *words, "--width", "8", "--heads", "3", status=2), words
+    assert "even head width" in star("genome", "check", "11111", "--width", "8", "--heads", "8", status=2)
+    assert star("genome", "check", "i1111", "--width", "8", "--heads", "8") == "valid\n"
+    vast = ["--width", str(2**20), "--heads", "1", "--cache-context", str(2**40)]
+    for words in (["11111"], ["@transformer:1000", "--vocab", str(2**24), "--seq", str(2**20)], ["11111", "--json"]):
+        assert "too large" in star("genome", "show", *words, *vast, status=2), words
+    run = tmp + "/vast.run"
+    assert "too large" in star(*SMALL_SEARCH, *vast, "--out", run, status=2) and not os.path.exists(run)
+    os.mkfifo(tmp + "/pipe")
+    for words in (["genome", "show", "91111", "--config"], ["genome", "show", "91111", "--pool"], ["train", "91111", "--data"],
+                  ["logits", tmp + "/c.st", "--out", tmp + "/p.npy", "--tokens-file"]):
+        done = subprocess.run([STAR, *words, tmp + "/pipe"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and done.stderr == f"star: {tmp}/pipe: not a regular file\n", (words, done)
+
+
 def check_signals(tmp):
     """Heeded where something is to be saved or said, and told from the end of the work."""
     long = ["generate", tmp + "/c.st", "--prompt", "ab", "--tokens", "1000000000"]
@@ -249,11 +283,20 @@ def check_signals(tmp):
         rest, err = running.communicate(timeout=60)
         assert running.returncode == 130 and first.startswith(b"ab"), (sign, running.returncode)
         assert rest.endswith(b"\n") and b"interrupted after" in err and err.count(b"\n") == 1, err
+    # A command that has nothing to save ends at once, with a line.
+    for words in (["genome", "random", "--count", "1048576", "--depth", "1000"], ["liv", "verify", "--seq", "8192"],
+                  ["bench", "91111", "--width", "8", "--heads", "1", "--seq", "8", "--seconds", "3600", "--only", "decode"]):
+        for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            running = subprocess.Popen([STAR, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            handled(running, sign)
+            running.send_signal(sign)
+            _, err = running.communicate(timeout=60)
+            assert running.returncode == 130 and err == b"star: interrupted\n", (words, sign, running.returncode, err)
     running = subprocess.Popen([STAR, *long, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(0.5)  # however far it is, nothing complete may be printed
     running.send_signal(signal.SIGTERM)
     out, _ = running.communicate(timeout=60)
-    assert out == "" and running.returncode in (130, -signal.SIGTERM), (running.returncode, out)
+    assert out == "" and running.returncode == 130, (running.returncode, out)
     # Nobody reads any more.
     running = subprocess.Popen([STAR, *long], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     running.stdout.read(10)
@@ -393,7 +436,7 @@ def check_pool(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         prepare(tmp)
-        checks = (check_numbers, check_config, check_empty, check_suggestions, check_resume, check_explicit, check_pool,
+        checks = (check_numbers, check_config, check_empty, check_suggestions, check_resume, check_explicit, check_pool, check_fit,
                   check_standard_error, check_standard_output, check_signals)
         return run_checks(named(checks, tmp))
 
