@@ -194,7 +194,7 @@ def check_own_files(tmp):
 
 def check_names(tmp):
     """A run that is not there is none, and no genome; a strange name is shown on one line."""
-    assert "nofile.run: no such run file" in star("train", "nofile.run", "--steps", "1", *TINY, status=2)
+    assert "nofile.run: No such file" in star("train", "nofile.run", "--steps", "1", *TINY, status=2)
     assert "segment 1" in star("train", "9x", "--steps", "1", *TINY, status=2)
     write(tmp + "/n/a.txt", "hello world\n" * 200)
     os.symlink("nowhere", tmp + "/n/a\nb")
