@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "star/archive.h"
 #include "star/compiler.h"
 #include "star/drawing.h"
 #include "star/objectives.h"
@@ -185,14 +186,6 @@ std::map<std::string, Fitness> feasible(const RunFile& run, const SearchSettings
   return results;
 }
 
-std::vector<Fitness> front_of(const std::vector<Fitness>& all) {
-  std::vector<Fitness> front;
-  if (all.empty()) return front;
-  const std::vector<std::vector<int>> fronts = sort_fronts(all);
-  for (int i : fronts[0]) front.push_back(all[size_t(i)]);
-  return front;
-}
-
 // The hypervolume of everything that a search had found when each generation was complete.
 json found_by(const RunFile& run, const SearchSettings& settings,
               const std::vector<double>& reference) {
@@ -200,16 +193,15 @@ json found_by(const RunFile& run, const SearchSettings& settings,
   const std::vector<Generation> generations = run.generations();
   const std::vector<Candidate> candidates = run.candidates();
   const std::map<std::string, Fitness> results = feasible(run, settings);
-  std::vector<Fitness> front;
+  Archive archive;
   auto candidate = candidates.begin();
   for (auto& g : generations) {
     for (; candidate != candidates.end() && candidate->generation <= g.generation; ++candidate) {
       auto result = results.find(candidate->genome);
-      if (result != results.end()) front.push_back(result->second);
+      if (result != results.end()) archive.add(int(candidate - candidates.begin()), result->second);
     }
-    front = front_of(front);
     std::vector<std::vector<double>> points;
-    for (auto& f : front) points.push_back(f.objectives);
+    for (auto& m : archive.members()) points.push_back(m.fitness.objectives);
     all.push_back({{"evaluated", g.evaluated},
                    {"hypervolume", points.empty() ? 0 : hypervolume(points, reference)}});
   }

@@ -68,10 +68,10 @@ struct Eval {
     auto dataset = data.open(length, loaded.model->sizes().seq, seed);
     require(seed_option->count() == 0 || !dataset->tokens_are_bytes(),
             "--seed: text has none; it is of a generated task");
-    const bool same_text = dataset->tokens_are_bytes() && dataset->identity() != record.identity &&
-                           (data.path.empty() ? data.task == record.task
-                                              : absolute_path(data.path) == record.data_path);
-    if (same_text)
+    const bool changed = dataset->tokens_are_bytes() && dataset->identity() != record.identity &&
+                         (data.path.empty() ? data.task == record.task
+                                            : absolute_path(data.path) == record.data_path);
+    if (changed)
       say("star: warning: the text has changed since the training ({}, then {}): its parts "
           "are others, and some of what is judged may have been trained on\n",
           dataset->identity(), record.identity);

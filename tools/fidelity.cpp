@@ -45,7 +45,7 @@ struct Fidelity : RunCommand {
   // So many of all that the search has evaluated, the front or not: best first.
   std::vector<Subject> sample() const {
     std::vector<Subject> all;
-    for (auto& e : run->file.evaluations())
+    for (auto& e : run->contents.evaluations)
       if (e.recipe == "search" && e.ok()) all.push_back({"", e.genome, settings().pool, e});
     require(!all.empty(), "{}: the search has evaluated nothing yet", path);
     // The order in which candidates end is a matter of chance; the draw is not.

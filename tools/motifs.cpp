@@ -23,7 +23,7 @@ struct Motifs : RunCommand {
     };
     std::vector<std::string> group, initial;
     for (auto& subject : subjects_of(of)) group.push_back(subject.genome);
-    for (auto& candidate : run->file.candidates())
+    for (auto& candidate : run->contents.candidates)
       if (candidate.generation == 0) initial.push_back(candidate.genome);
     MotifSets drawn;
     SearchSettings draws = settings();
@@ -35,7 +35,7 @@ struct Motifs : RunCommand {
                                                      {"random", std::move(drawn)}};
     std::vector<std::string> evaluated;
     Judged judged;
-    for (auto& e : run->file.evaluations()) {
+    for (auto& e : run->contents.evaluations) {
       if (e.recipe != "search" || !e.ok()) continue;
       evaluated.push_back(e.genome);
       for (auto& name : settings().objectives)

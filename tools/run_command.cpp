@@ -35,6 +35,22 @@ nlohmann::json feasible_json(const std::vector<FrontMember>& front) {
   return front.empty() ? nlohmann::json() : nlohmann::json(nearest_to_bounds(front) == nullptr);
 }
 
+std::string front_text(const SearchSettings& settings, const std::vector<FrontMember>& front) {
+  std::vector<std::string> head = settings.objectives;
+  head.push_back("genome");
+  Table table(head);
+  std::vector<const Metrics*> judged;
+  for (auto& member : front) {
+    std::vector<std::string> cells;
+    for (auto& name : settings.objectives)
+      cells.push_back(metric_text(name, member.objectives.at(name)));
+    cells.push_back(member.genome + (member.violation > 0 ? "  breaks the bounds" : ""));
+    table.add(std::move(cells));
+    judged.push_back(&member.metrics);
+  }
+  return table.text() + "\n" + judged_text(judged);
+}
+
 void RunCommand::declare(CLI::App& app) {
   app.add_option("run", path, "The run file of a search")->required();
   common.declare(app);
@@ -76,12 +92,12 @@ std::vector<Subject> RunCommand::subjects(const std::vector<std::string>& genome
 }
 
 std::vector<Subject> RunCommand::front() const {
-  auto generations = run->file.generations();
+  const auto& generations = run->contents.generations;
   return subjects(generations.empty() ? std::vector<std::string>() : generations.back().front);
 }
 
 std::vector<Subject> RunCommand::population() const {
-  auto generations = run->file.generations();
+  const auto& generations = run->contents.generations;
   return subjects(generations.empty() ? std::vector<std::string>() : generations.back().population);
 }
 

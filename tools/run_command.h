@@ -27,6 +27,9 @@ Run open_run(const std::string& path, bool write);
 void warn_of_bounds(const std::string& path, const SearchSettings& settings,
                     const RunContents& contents);
 
+// A front as a table for people, those marked that break the bounds, and what its losses are worth.
+std::string front_text(const SearchSettings& settings, const std::vector<FrontMember>& front);
+
 // Whether a member of a front keeps the bounds; null where nothing is in it.
 nlohmann::json feasible_json(const std::vector<FrontMember>& front);
 

@@ -193,19 +193,7 @@ struct RunsCommand {
   }
 
   static void print_front(const RunSummary& run) {
-    std::vector<std::string> head = run.settings.objectives;
-    head.push_back("genome");
-    Table table(head);
-    std::vector<const Metrics*> judged;
-    for (auto& member : run.front) {
-      std::vector<std::string> cells;
-      for (auto& name : run.settings.objectives)
-        cells.push_back(metric_text(name, member.objectives.at(name)));
-      cells.push_back(member.genome + (member.violation > 0 ? "  breaks the bounds" : ""));
-      table.add(std::move(cells));
-      judged.push_back(&member.metrics);
-    }
-    fmt::print("{}\n{}", table.text(), judged_text(judged));
+    fmt::print("{}", front_text(run.settings, run.front));
     const std::string broken = broken_bounds(run.settings, run.front);
     if (!broken.empty()) fmt::print("\n{}\n", broken);
   }

@@ -240,14 +240,6 @@ struct SearchCommand {
                 {"front", front}});
   }
 
-  // Losses and times to four places, what is counted whole.
-  static int places(const std::string& objective) {
-    Objective::What what = parse_objective(objective, "objective").what;
-    bool fine =
-        what == Objective::quality || what == Objective::prefill || what == Objective::decode;
-    return fine ? 4 : 0;
-  }
-
   void print_text(const SearchResult& r, const std::string& path, const std::string& report) const {
     fmt::print(
         "{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}, scaled {} "
@@ -255,21 +247,8 @@ struct SearchCommand {
         r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back(),
         fixed(r.scaled.front(), 3), fixed(r.scaled.back(), 3),
         std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
-    std::vector<std::string> head = settings.objectives;
-    head.push_back("genome");
-    Table table(head);
-    for (auto& m : r.front) {
-      std::vector<std::string> row;
-      for (auto& name : settings.objectives)
-        row.push_back(fixed(m.objectives.at(name), places(name)));
-      row.push_back(m.genome + (m.violation > 0 ? "  breaks the bounds" : ""));
-      table.add(row);
-    }
-    fmt::print("{}", table.text());
+    fmt::print("{}", front_text(settings, r.front));
     if (r.front.empty()) return;
-    std::vector<const Metrics*> judged;
-    for (auto& m : r.front) judged.push_back(&m.metrics);
-    fmt::print("\n{}", judged_text(judged));
     const std::string run = shell_path(path), star = shell_word(program);
     fmt::print("\nrun file    {}\n", run);
     if (!nearest_to_bounds(r.front))

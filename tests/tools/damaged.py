@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from program import STAR, named, run_checks
+from program import STAR, changed_copy, named, run_checks
 
 SEARCH = ["search", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "4",
           "--population", "4", "--generations", "3", "--depth", "2-4", "--workers", "2", "--quiet"]
@@ -23,15 +23,7 @@ def contents(path):
 
 
 def changed(tmp, name, *statements):
-    """A copy of the good run, changed by SQL with SQLite's defaults: foreign keys are not looked at."""
-    path = f"{tmp}/{name}.run"
-    shutil.copy(f"{tmp}/good.run", path)
-    db = sqlite3.connect(path)
-    for statement in statements:
-        db.execute(statement)
-    db.commit()
-    db.close()
-    return path
+    return changed_copy(f"{tmp}/good.run", f"{tmp}/{name}.run", *statements)
 
 
 READERS = {"search": ["--resume"], "runs": [], "report": [], "motifs": [], "train": ["--steps", "1", "--quiet"],

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from program import STAR, doc, named, run_checks, star
+from program import STAR, doc, named, run_checks, settings_of, star
 
 TINY = ["--width", "8", "--heads", "1", "--batch", "1", "--threads", "1", "--quiet"]
 SEARCH = ["search", "--population", "2", "--generations", "1", "--depth", "1", "--workers", "1",
@@ -165,11 +165,11 @@ def check_left_out(tmp):
     data = ["--data", ".", "--seq", "8"]
     said = warnings(*SEARCH, *data, cwd=folder)
     assert "left out" in said and "dangling (a link that leads nowhere)" in said, said
-    identity = sqlite_setting(folder + "/star.run", "data_identity")
+    identity = settings_of(folder + "/star.run")["data_identity"]
     doc("train", "91111", *data, "--steps", "2", "--out", "c.safetensors", *TINY, cwd=folder)
     said = warnings("search", "--resume", "star.run", "--quiet", cwd=folder)
     assert "star.run (a run file)" in said and "% of the bytes" in said, said
-    assert identity == sqlite_setting(folder + "/star.run", "data_identity")
+    assert identity == settings_of(folder + "/star.run")["data_identity"]
 
 def check_own_files(tmp):
     """What the program prints may not become its data; a journal that a kill left is none."""
@@ -220,12 +220,6 @@ def check_unreadable_folder(tmp):
                           text=True, timeout=600, **other)
     assert done.returncode == 2 and f"star: {tmp}/d/closed: Permission denied\n" == done.stderr, done
     os.chmod(tmp + "/d/closed", 0o755)
-
-
-def sqlite_setting(path, name):
-    import sqlite3
-    with sqlite3.connect(path) as file:
-        return json.loads(file.execute("SELECT settings FROM run").fetchone()[0])[name]
 
 
 def check_model_of_run(tmp):

@@ -1,7 +1,9 @@
 """The program as the end-to-end tests call it, and its commands. The first argument of a test is the binary."""
+import contextlib
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -60,6 +62,24 @@ def positionals_of(command):
     text = star(*command, "--help")
     listed = re.search(r"^Positionals:\n(.*?)\n\n", text, re.M | re.S)
     return re.findall(r"^  (\w+) TEXT", listed[1], re.M) if listed else []
+
+
+def changed_copy(source, path, *statements):
+    """A copy of a run, changed by SQL with SQLite's defaults: foreign keys are not looked at."""
+    shutil.copy(source, path)
+    db = sqlite3.connect(path)
+    for statement in statements:
+        db.execute(statement)
+    db.commit()
+    db.close()
+    return path
+
+
+def settings_of(path):
+    """What a run file keeps of its settings."""
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        text, = file.execute("SELECT settings FROM run").fetchone()
+    return json.loads(text)
 
 
 def named(checks, *arguments):

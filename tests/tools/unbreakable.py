@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from program import run_checks
+from program import changed_copy, run_checks
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("binary")
@@ -314,15 +314,7 @@ def check_strange_files(tmp, expected):
 
 
 def changed(tmp, name, *statements):
-    """A copy of a good run, changed by SQL with SQLite's defaults: foreign keys are not looked at."""
-    path = f"{tmp}/{name}.run"
-    shutil.copy(tmp + "/whole-0.run", path)
-    db = sqlite3.connect(path)
-    for statement in statements:
-        db.execute(statement)
-    db.commit()
-    db.close()
-    return path
+    return changed_copy(tmp + "/whole-0.run", f"{tmp}/{name}.run", *statements)
 
 
 def check_retry(tmp, expected):

@@ -14,16 +14,10 @@ import sys
 import tempfile
 import time
 
-from program import COMMANDS, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, star
+from program import COMMANDS, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, settings_of, star
 
 TINY = ["--width", "8", "--heads", "1", "--seq", "8", "--batch", "1", "--task", "recall"]
 SMALL_SEARCH = ["search", *TINY, "--depth", "1", "--population", "2", "--generations", "1", "--steps", "2", "--workers", "1"]
-
-
-def settings_of(path):
-    with contextlib.closing(sqlite3.connect(path)) as file:
-        text, = file.execute("SELECT settings FROM run").fetchone()
-    return json.loads(text)
 
 
 def prepare(tmp):
