@@ -13,17 +13,21 @@ constexpr int64_t kAlign = 16;  // parameters start at multiples of a cache line
 
 std::string block_prefix(int block) { return fmt::format("blocks.{}.", block); }
 
-std::string liv_prefix(int block, int branch, int branches) {
-  return branches == 1 ? fmt::format("blocks.{}.liv.", block)
-                       : fmt::format("blocks.{}.liv.{}.", block, branch);
+std::string liv_prefix(int block) { return block_prefix(block) + "liv."; }
+
+// What a follower takes of the features that its donor, of the same class, has used.
+void take(const Layout& layout, const FeatureGroup& g, const Features& given, Features& taken) {
+  for (int copy = 0; copy < layout.copies(g); ++copy) {
+    const std::string name = layout.name_of(g, copy);
+    taken[name] = given.at(name);
+  }
 }
 
 }  // namespace
 
 int64_t DecodingState::floats() const {
   int64_t total = 0;
-  for (auto& branches : states_)
-    for (auto& state : branches) total += state.floats();
+  for (auto& state : states_) total += state.floats();
   return total;
 }
 
@@ -56,19 +60,15 @@ void Backbone::declare(Exec* exec, DType dtype, uint64_t seed) {
     const auto& groups = op.liv().groups;
     norms_.push_back(norm(block_prefix(l) + "norm.weight"));
     uses_.emplace_back();
-    for (int branch = 0; branch < op.branches(); ++branch)
-      for (auto& spec : op.parameters(depth)) {
-        int owner = l;
-        for (size_t g = 0; g < groups.size(); ++g)
-          if (groups[g].name == spec.group) owner = blocks_[size_t(l)].sources[g].weights;
-        if (owner < 0) continue;
-        std::string name = liv_prefix(owner, branch, op.branches()) + spec.name;
-        int at = owner == l ? add(name, spec) : index.at(name);
-        uses_.back().push_back({branch, spec.name, at});
-      }
-    lambdas_.push_back(-1);
-    for (auto& spec : op.common_parameters())
-      lambdas_.back() = add(block_prefix(l) + "liv." + spec.name, spec);
+    for (auto& spec : op.parameters(depth)) {
+      int owner = l;
+      for (size_t g = 0; g < groups.size(); ++g)
+        if (groups[g].name == spec.group) owner = blocks_[size_t(l)].sources[g].weights;
+      if (owner < 0) continue;
+      std::string name = liv_prefix(owner) + spec.name;
+      int at = owner == l ? add(name, spec) : index.at(name);
+      uses_.back().push_back({spec.name, at});
+    }
   }
   final_norm_ = norm("norm.weight");
 
@@ -115,38 +115,26 @@ Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) co
   require(!parameters_.empty(), "backbone: built without memory");
   require(tokens.rank() == 2 && tokens.size(1) > 0, "backbone: tokens of shape {}", tokens.shape());
   int depth = int(blocks_.size());
-  if (state && state->states_.empty()) {
-    for (auto& op : operators_) state->states_.emplace_back(size_t(op.branches()));
-  }
+  if (state && state->states_.empty()) state->states_.resize(size_t(depth));
   std::vector<Var> vars;
   for (auto& p : parameters_) vars.push_back(tape.parameter(p.value, p.grad));
   auto var = [&](int index) -> const Var& { return vars[size_t(index)]; };
 
-  std::vector<std::vector<Features>> features(static_cast<size_t>(depth));
+  std::vector<Features> features(static_cast<size_t>(depth));
   Var h = embedding(var(embedding_), tokens), read = h;
   for (int l = 0; l < depth; ++l) {
     const Block& block = blocks_[size_t(l)];
     const Operator& op = operators_[size_t(l)];
     if (!block.parallel) read = h;
     Var x = rms_norm(read, var(norms_[size_t(l)]));
-    features[size_t(l)].resize(size_t(op.branches()));
-    for (int branch = 0; branch < op.branches(); ++branch) {
-      Weights weights;
-      for (auto& use : uses_[size_t(l)])
-        if (use.branch == branch) weights.bind(use.name, var(use.index));
-      Features taken;
-      for (size_t g = 0; g < block.sources.size(); ++g) {
-        int donor = block.sources[g].feature;
-        if (donor == l) continue;
-        const std::string& role = block.liv.groups[g].name;
-        const Features& given = features[size_t(donor)][size_t(branch)];
-        taken[role] = given.at(role);
-      }
-      State* s = state ? &state->states_[size_t(l)][size_t(branch)] : nullptr;
-      Features* made = &features[size_t(l)][size_t(branch)];
-      h = branch == 0 ? op.apply_onto(h, weights, x, taken, s, made)
-                      : h - var(lambdas_[size_t(l)]) * op.apply(weights, x, taken, s, made);
-    }
+    Weights weights;
+    for (auto& use : uses_[size_t(l)]) weights.bind(use.name, var(use.index));
+    Features taken;
+    for (size_t g = 0; g < block.sources.size(); ++g)
+      if (int donor = block.sources[g].feature; donor != l)
+        take(op.layout(), block.liv.groups[g], features[size_t(donor)], taken);
+    State* s = state ? &state->states_[size_t(l)] : nullptr;
+    h = op.apply_onto(h, weights, x, taken, s, &features[size_t(l)]);
   }
   Var last = rms_norm(h, var(final_norm_));
   return linear(reshape(last, {tokens.numel(), sizes_.width}), var(embedding_));

@@ -30,15 +30,15 @@ struct Parameter {
   bool decay;
 };
 
-// What a model keeps between tokens: a State for each operator and branch.
+// What a model keeps between tokens: a State for each operator.
 class DecodingState {
  public:
-  int64_t position() const { return states_.empty() ? 0 : states_[0][0].position; }
+  int64_t position() const { return states_.empty() ? 0 : states_[0].position; }
   int64_t floats() const;
 
  private:
   friend class Backbone;
-  std::vector<std::vector<State>> states_;
+  std::vector<State> states_;
 };
 
 class Backbone {
@@ -83,7 +83,6 @@ class Backbone {
 
  private:
   struct Use {  // a parameter as one operator sees it
-    int branch;
     std::string name;
     int index;
   };
@@ -96,7 +95,7 @@ class Backbone {
   std::vector<NamedShape> shapes_;
   std::vector<Parameter> parameters_;
   std::vector<std::vector<Use>> uses_;  // for each block
-  std::vector<int> norms_, lambdas_;    // parameter indices; −1 for none
+  std::vector<int> norms_;              // parameter indices
   int embedding_ = -1, final_norm_ = -1;
   Tensor values_, grads_;
   int64_t decayed_ = 0;

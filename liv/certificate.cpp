@@ -11,6 +11,7 @@ namespace star {
 namespace {
 
 constexpr double kRankThreshold = 1e-10;
+constexpr const char* kOrder = "semi-separable order";
 
 // The width of the band that holds all entries, the diagonal included; 0 without one.
 int64_t band_width(const Layout& l) {
@@ -105,29 +106,50 @@ double toeplitz_deviation(const Layout&, const Evidence& e) {
 
 double residual(const Layout&, const Evidence& e) { return relative_error(e.dense, e.parallel); }
 
+// Of a differential class, what a claim is about: T, its parts T₀ and T₁, or each of them.
+enum class About { whole, parts, all };
+
 // Which claims a class makes, and how they are measured.
 struct Claim {
   const char* name;
+  About about;
   bool (*made)(const Layout&);
   double (*bound)(const Layout&);
   double (*measure)(const Layout&, const Evidence&);
 };
+
+// What T is made of: scores, or what scales its rows (the gate as well) and columns.
+void add_factors(const Operator& op, const Features& features, int part, Evidence& e) {
+  const Layout& l = op.layout();
+  if (l.liv.op.token_mixing() == 2) e.scores = op.scores(features, part);
+  if (l.liv.op.token_mixing() != 3) return;
+  const Features f = op.features_of(features, part);
+  e.read = f.at(reader(l.liv.groups)->name).value().to_doubles();
+  e.write = f.at(writer(l.liv.groups)->name).value().to_doubles();
+  if (const FeatureGroup* gate = l.group("z")) {
+    auto nonlinear = pointwise(*gate);
+    std::vector<double> z =
+        (nonlinear ? unary(*nonlinear, f.at("z")) : f.at("z")).value().to_doubles();
+    for (size_t i = 0; i < z.size(); ++i) e.read[i] *= z[i];
+  }
+}
 
 bool always(const Layout&) { return true; }
 double zero(const Layout&) { return 0; }
 double agreeing(const Layout&) { return agreement(DType::f64); }
 
 constexpr Claim kClaims[] = {
-    {"causality", always, zero, above_diagonal},
-    {"diagonal", [](const Layout& l) { return l.liv.op.token_mixing() == 1; }, zero, off_diagonal},
-    {"band", [](const Layout& l) { return band_width(l) > 0; }, zero, outside_band},
-    {"score rank", [](const Layout& l) { return l.liv.op.token_mixing() == 2; },
+    {"causality", About::all, always, zero, above_diagonal},
+    {"diagonal", About::all, [](const Layout& l) { return l.liv.op.token_mixing() == 1; }, zero,
+     off_diagonal},
+    {"band", About::all, [](const Layout& l) { return band_width(l) > 0; }, zero, outside_band},
+    {"score rank", About::parts, [](const Layout& l) { return l.liv.op.token_mixing() == 2; },
      [](const Layout& l) { return double(l.head_width()); }, score_rank},
-    {"semi-separable order", [](const Layout& l) { return states(l) > 0; },
+    {kOrder, About::all, [](const Layout& l) { return states(l) > 0; },
      [](const Layout& l) { return double(states(l)); }, semi_separable_order},
-    {"Toeplitz", [](const Layout& l) { return l.liv.op.token_mixing() == 3; }, agreeing,
-     toeplitz_deviation},
-    {"residual", always, agreeing, residual},
+    {"Toeplitz", About::parts, [](const Layout& l) { return l.liv.op.token_mixing() == 3; },
+     agreeing, toeplitz_deviation},
+    {"residual", About::whole, always, agreeing, residual},
 };
 
 }  // namespace
@@ -145,39 +167,44 @@ double relative_error(const std::vector<double>& a, const std::vector<double>& b
 
 double agreement(DType dtype) { return dtype == DType::f64 ? 1e-10 : 1e-5; }
 
-Evidence gather(const Operator& op, const Weights& weights, const Var& x) {
-  Evidence e;
+Testimony gather(const Operator& op, const Weights& weights, const Var& x) {
+  Testimony t;
   Features f;
-  e.parallel = op.apply(weights, x, {}, nullptr, &f).value().to_doubles();
-  e.core = op.materialize(weights, f);
-  e.dense = op.apply_dense(e.core, weights, f);
-  const Layout& l = op.layout();
-  if (l.liv.op.token_mixing() == 2) e.scores = op.scores(f);
-  if (l.liv.op.token_mixing() == 3) {
-    e.read = f.at(reader(l.liv.groups)->name).value().to_doubles();
-    e.write = f.at(writer(l.liv.groups)->name).value().to_doubles();
-    if (const FeatureGroup* gate = l.group("z")) {
-      auto nonlinear = pointwise(*gate);
-      std::vector<double> z =
-          (nonlinear ? unary(*nonlinear, f.at("z")) : f.at("z")).value().to_doubles();
-      for (size_t i = 0; i < z.size(); ++i) e.read[i] *= z[i];
-    }
+  t.whole.parallel = op.apply(weights, x, {}, nullptr, &f).value().to_doubles();
+  t.whole.core = op.materialize(weights, f);
+  t.whole.dense = op.apply_dense(t.whole.core, weights, f);
+  if (!op.liv().differential) {
+    add_factors(op, f, 0, t.whole);
+    return t;
   }
-  return e;
+  for (int part = 0; part < op.layout().parts(); ++part) {
+    t.parts.emplace_back().core = op.materialize_part(weights, f, part);
+    add_factors(op, f, part, t.parts.back());
+  }
+  return t;
 }
 
-std::vector<Check> certify(const Layout& layout, const Evidence& evidence) {
+std::vector<Check> certify(const Layout& layout, const Testimony& testimony) {
   std::vector<Check> checks;
-  for (const Claim& claim : kClaims)
-    if (claim.made(layout))
-      checks.push_back({claim.name, 0, claim.measure(layout, evidence), claim.bound(layout)});
+  const auto judge = [&](const Evidence& evidence, const std::string& of, About not_about) {
+    const bool difference = of == "T" && layout.liv.differential;
+    for (const Claim& claim : kClaims) {
+      if (!claim.made(layout) || (layout.liv.differential && claim.about == not_about)) continue;
+      const double bound = claim.bound(layout) * (difference && claim.name == kOrder ? 2 : 1);
+      checks.push_back({claim.name, of, claim.measure(layout, evidence), bound});
+    }
+  };
+  judge(testimony.whole, "T", About::parts);
+  for (size_t part = 0; part < testimony.parts.size(); ++part)
+    judge(testimony.parts[part], fmt::format("T{}", part), About::whole);
   return checks;
 }
 
 int64_t least_length(const Layout& layout) {
   int64_t length = std::max<int64_t>(2, band_width(layout) + 1);
   if (layout.liv.op.token_mixing() == 2) length = std::max(length, layout.head_width() + 1);
-  return states(layout) > 0 ? std::max(length, 2 * states(layout) + 2) : length;
+  const int64_t order = states(layout) * layout.parts();
+  return order > 0 ? std::max(length, 2 * order + 2) : length;
 }
 
 }  // namespace star

@@ -11,7 +11,7 @@ namespace star {
 
 struct Check {
   std::string name;
-  int branch = 0;  // of a differential class
+  std::string of = "T";  // the map judged; T0 or T1 where it is a part of a differential one
   double value = 0, bound = 0;
   bool pass() const { return value <= bound; }  // not if it is no number
 };
@@ -22,18 +22,25 @@ double relative_error(const std::vector<double>& a, const std::vector<double>& b
 // How far two computations of one thing may differ in this precision.
 double agreement(DType dtype);
 
-// One branch of an operator on one sequence, as numbers.
+// An operator on one sequence, as numbers; or a part of it, which has no y of its own.
 struct Evidence {
-  DenseCore core;                       // T(x), the gate z included
+  DenseCore core;                       // T(x), D and the gate z included; or T₀(x), T₁(x)
   DenseCore scores;                     // low-rank: of all pairs, before mask and nonlinearity
   std::vector<double> read, write;      // Toeplitz: what scales rows and columns, [L][rows]
   std::vector<double> dense, parallel;  // y as W_o (T v), and as training computes it: [L][d]
 };
 
-// x [1, L, d], weights in double precision.
-Evidence gather(const Operator& op, const Weights& weights, const Var& x);
+struct Testimony {
+  Evidence whole;
+  std::vector<Evidence> parts;  // T₀ and T₁ of a differential operator, none of another
+};
 
-// The claims of the class, measured; on the right the bound, and who makes the claim:
+// x [1, L, d], weights in double precision.
+Testimony gather(const Operator& op, const Weights& weights, const Var& x);
+
+// The claims of the class, measured; on the right the bound, and who makes the claim. Of a
+// differential operator both parts and their difference are judged: the rank of a difference is
+// that of two, and it has neither scores nor scalings of its own.
 //   causality             largest |T_ij| with j > i                      0
 //   diagonal              largest |T_ij| with j ≠ i                      0: token mixing 1
 //   band                  largest |T_ij| outside of the band             0: banded, 3 taps
@@ -43,7 +50,7 @@ Evidence gather(const Operator& op, const Weights& weights, const Var& x);
 //   residual              relative error of the parallel view            1e-10
 // Zeros are exact: nothing is computed there. A singular value counts for a rank if it exceeds
 // 1e-10 of the largest: rounding leaves about 1e-14, and a claim that is wrong leaves more.
-std::vector<Check> certify(const Layout& layout, const Evidence& evidence);
+std::vector<Check> certify(const Layout& layout, const Testimony& testimony);
 
 // The shortest sequence on which every claim can fail.
 int64_t least_length(const Layout& layout);

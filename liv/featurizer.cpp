@@ -83,6 +83,16 @@ Var rotate(const Layout& layout, const Var& x, int64_t position) {
   return reshape(rotary(reshape(x, {x.size(0), x.size(1), x.size(2) / e, e}), position), x.shape());
 }
 
+Var feature(const Layout& layout, const FeatureGroup& g, const Weights& weights, const Var& x,
+            int64_t position, State* state) {
+  Var u = biased(g, weights, x, state);
+  bool before = g.name == "a" || (g.name == "z" && pointwise(g));
+  Var f = before ? u : activate(layout, g, u);
+  if (rotary(layout.liv.op) && (reads(g.name) || writes(g.name))) f = rotate(layout, f, position);
+  if (!state || !cached(layout, g)) return f;
+  return x.tape().constant(state->extend(x.exec(), g.name, f.value(), cached_rows(layout)));
+}
+
 }  // namespace
 
 std::optional<Unary> pointwise(const FeatureGroup& group) {
@@ -141,21 +151,20 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
 
 Features featurize(const Layout& layout, const Weights& weights, const Var& x,
                    const Features& reused, State* state) {
+  const int64_t position = state ? state->position : 0;
   Features features;
   for (const FeatureGroup& g : layout.liv.groups) {
     if (is_kernel(g)) continue;  // not a function of the tokens
-    if (auto at = reused.find(g.name); at != reused.end()) {
-      features[g.name] = at->second;
-      continue;
+    for (int copy = 0; copy < layout.copies(g); ++copy) {
+      const std::string name = layout.name_of(g, copy);
+      if (auto at = reused.find(name); at != reused.end())
+        features[name] = at->second;
+      else if (name == g.name)
+        features[name] = feature(layout, g, weights, x, position, state);
+      else
+        features[name] = feature(layout, g, weights.part(copy), x, position,
+                                 state ? &state->part(copy) : nullptr);
     }
-    Var u = biased(g, weights, x, state);
-    bool before = g.name == "a" || (g.name == "z" && pointwise(g));
-    Var f = before ? u : activate(layout, g, u);
-    if (rotary(layout.liv.op) && (reads(g.name) || writes(g.name)))
-      f = rotate(layout, f, state ? state->position : 0);
-    if (state && cached(layout, g))
-      f = x.tape().constant(state->extend(x.exec(), g.name, f.value(), cached_rows(layout)));
-    features[g.name] = f;
   }
   return features;
 }

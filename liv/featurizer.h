@@ -12,15 +12,17 @@
 
 namespace star {
 
-// Features by role, as finally used. Channels-last: [B, L, channels]. While decoding, keys and
-// values of low-rank operators cover all that is cached: [B, cached + L, channels]. `a`
-// stands before its sigmoid, from which 1 − a follows without cancellation, and `z` before its
-// nonlinearity where that is `pointwise`: the recurrence and the gate apply them on their way.
+// Features by role, or by Layout::name_of, as finally used. Channels-last: [B, L, channels]. While
+// decoding, keys and values of low-rank operators cover all that is cached: [B, cached + L,
+// channels]. `a` stands before its sigmoid, from which 1 − a follows without cancellation, and `z`
+// before its nonlinearity where that is `pointwise`: the recurrence and the gate apply them on
+// their way.
 using Features = std::map<std::string, Var>;
 
 // The nonlinearity of a group where it is a function of single numbers.
 std::optional<Unary> pointwise(const FeatureGroup& group);
 
+// Of one copy of the group.
 std::vector<ParameterSpec> feature_parameters(const Layout& layout, const FeatureGroup& group);
 
 // The features of x [B, L, d]. Groups that are in `reused` are taken from there. With a state, x
@@ -28,10 +30,11 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
 Features featurize(const Layout& layout, const Weights& weights, const Var& x,
                    const Features& reused, State* state);
 
-// What the group keeps for decoding at context c, in floats: convolution inputs, keys, values.
+// What one copy of the group keeps for decoding at context c, in floats: convolution inputs, keys,
+// values.
 int64_t feature_cache(const Layout& layout, const FeatureGroup& group, int64_t context);
 
-// Multiply-adds a token.
+// Multiply-adds a token of one copy.
 double feature_work(const Layout& layout, const FeatureGroup& group);
 
 }  // namespace star

@@ -31,6 +31,10 @@ Layout::Layout(const LivClass& l, const Sizes& s) : liv(l), sizes(s) {
           head_width_, s.width, s.heads);
 }
 
+std::string Layout::name_of(const FeatureGroup& g, int copy) const {
+  return copies(g) == 1 ? g.name : name_in_part(copy, g.name);
+}
+
 int64_t Layout::width_of(const FeatureGroup& g) const {
   if (g.channel_mixing() == 3) return sizes.heads;
   if (counts_states(liv.op) && (reads(g.name) || writes(g.name))) return states_;

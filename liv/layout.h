@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "liv/parameters.h"
 #include "liv/pool.h"
 
 namespace star {
@@ -33,6 +34,12 @@ struct Layout {
   bool grouped() const { return liv.op.channel_mixing() == 3; }
   // The channels that a feature group puts out.
   int64_t width_of(const FeatureGroup& g) const;
+  // A differential operator, T = T₀ − λT₁, has two parts. What makes T exists in each of them,
+  // under a name of its own, "0.q" and "1.q"; value and output gate exist once, as all does
+  // elsewhere.
+  int parts() const { return liv.differential ? 2 : 1; }
+  int copies(const FeatureGroup& g) const { return makes_map(g.name) ? parts() : 1; }
+  std::string name_of(const FeatureGroup& g, int copy) const;
   // The heads that hold keys and values: max(1, ⌊H / repeat⌋).
   int64_t kv_heads() const { return kv_heads_; }
   int64_t inner() const { return inner_; }            // the width of v before repetition

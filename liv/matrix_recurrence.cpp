@@ -1,7 +1,7 @@
 // Matrix-valued states, e × e a head: a scalar decay (Dao and Gu, "Transformers are SSMs", 2024;
 // Yang et al., "Gated linear attention", 2024), or a decay and a reflection (Yang et al., "Gated
 // delta networks", 2024).
-//   S_t = a_t S_{t−1} + k_t ⊗ u_t,  y_t = q_tᵀ S_t / √e + D v_t,  a_t = exp(−dt_t exp(A_log))
+//   S_t = a_t S_{t−1} + k_t ⊗ u_t,  y_t = q_tᵀ S_t / √e,  a_t = exp(−dt_t exp(A_log))
 //   with dt:    u_t = dt_t v_t
 //   with beta:  u_t = β_t (v_t − a_t k_tᵀ S_{t−1}),  that is a transition a_t (I − β_t k_t k_tᵀ)
 //
@@ -28,8 +28,7 @@ class MatrixRecurrence : public TokenMixing {
     auto rates = [](Rng& rng, std::span<double> w) {
       for (double& x : w) x = std::log(rng.uniform(1, 16));
     };
-    Shape heads{layout_.sizes.heads};
-    return {{"A_log", heads, "", false, rates}, {"D", heads, "", false, init::constant(1)}};
+    return {{"A_log", {layout_.sizes.heads}, "", false, rates}};
   }
 
   Var apply(const Features& f, const Weights& w, State* state) const override {
@@ -42,7 +41,6 @@ class MatrixRecurrence : public TokenMixing {
     Var y = state || delta() ? stepped(in, start, state ? &last : nullptr)
                              : contract(network(), {in.q, in.decay, in.strength, in.k, in.v});
     if (state) state->set("state", last);
-    y = y + reshape(w["D"], {layout_.sizes.heads, 1}) * by_head(f.at("v"));
     return reshape(y, {B, L, layout_.inner()});
   }
 
@@ -61,7 +59,7 @@ class MatrixRecurrence : public TokenMixing {
   DenseCore materialize(const Features& f, const Weights& w) const override {
     FeatureRows q(f, reader(layout_.liv.groups)->name), k(f, writer(layout_.liv.groups)->name);
     FeatureRows dt(f, "dt"), strength(f, delta() ? "beta" : "dt");
-    std::vector<double> A_log = w["A_log"].value().to_doubles(), D = w["D"].value().to_doubles();
+    std::vector<double> A_log = w["A_log"].value().to_doubles();
     int64_t H = layout_.sizes.heads, e = layout_.head_width(), L = q.length();
     DenseCore core{H, L, std::vector<double>(size_t(H * L * L), 0.0)};
     for (int64_t h = 0; h < H; ++h)
@@ -78,7 +76,7 @@ class MatrixRecurrence : public TokenMixing {
             x = a * (x - strength.at(i, h) * along * k.at(i, h * e + n));
             y += q.at(i, h * e + n) * x;
           }
-          core.at(h, i, j) = y / std::sqrt(double(e)) + (i == j ? D[size_t(h)] : 0);
+          core.at(h, i, j) = y / std::sqrt(double(e));
         }
       }
     return core;

@@ -1,5 +1,8 @@
 // Token mixing: the structure of T(x) along the tokens, and the algorithms that follow from it. One
 // file a family: diagonal, attention (low-rank), toeplitz, recurrence (semi-separable).
+//
+// A mixing knows nothing of the output gate z, of the D of a recurrence, nor of differential
+// operators: it is given the features and weights of one part under their plain names.
 #pragma once
 
 #include <memory>
@@ -26,13 +29,13 @@ class TokenMixing {
   explicit TokenMixing(const Layout& layout) : layout_(layout) {}
   virtual ~TokenMixing() = default;
 
-  // Parameters of the structure itself: A_log, D. They are never shared.
+  // Parameters of the structure itself: A_log, the D of a long kernel. They are never shared.
   virtual std::vector<ParameterSpec> parameters() const { return {}; }
 
-  // T(x) v before the gate z: [B, L, inner]. With a state, the features continue what it has seen.
+  // T(x) v: [B, L, inner]. With a state, the features continue what it has seen.
   virtual Var apply(const Features& f, const Weights& w, State* state) const = 0;
 
-  // T(x) itself for one sequence, entry by entry from its definition, without the gate z.
+  // T(x) itself for one sequence, entry by entry from its definition.
   virtual DenseCore materialize(const Features& f, const Weights& w) const = 0;
 
   // Low-rank: the scores that T(x) is made of, of all pairs, before mask and nonlinearity.

@@ -5,33 +5,80 @@
 
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/views.h"
 #include "core/counting.h"
 
 namespace star {
+namespace {
+
+// w ⊙ y of y [B, L, inner]; w holds a number a head where channels are grouped, else one a channel.
+Var scaled_channels(const Layout& layout, const Var& w, const Var& y) {
+  if (!layout.grouped()) return w * y;
+  const int64_t heads = layout.sizes.heads;
+  Var by_head = reshape(y, {y.size(0), y.size(1), heads, y.size(2) / heads});
+  return reshape(reshape(w, {heads, 1}) * by_head, y.shape());
+}
+
+// T ← T + factor · w T′, w a number a row; without T′, the identity in its place.
+void add_scaled(DenseCore& T, double factor, const std::vector<double>& w,
+                const DenseCore* other = nullptr) {
+  for (int64_t r = 0; r < T.rows; ++r)
+    for (int64_t i = 0; i < T.length; ++i)
+      for (int64_t j = other ? 0 : i; j <= i; ++j)
+        T.at(r, i, j) += factor * w[size_t(r)] * (other ? other->at(r, i, j) : 1);
+}
+
+bool contains(std::span<const std::string> names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
 
 Operator::Operator(const LivClass& liv, const Sizes& sizes)
     : layout_(liv, sizes), mixing_(make_mixing(layout_)) {}
 
 std::vector<ParameterSpec> Operator::parameters(int64_t depth) const {
   std::vector<ParameterSpec> all;
-  for (const FeatureGroup& g : liv().groups)
-    for (auto& spec : feature_parameters(layout_, g)) all.push_back(std::move(spec));
-  for (auto& spec : mixing_->parameters()) all.push_back(std::move(spec));
+  const auto add = [&](const std::vector<ParameterSpec>& specs, int copies) {
+    for (int copy = 0; copy < copies; ++copy)
+      for (ParameterSpec spec : specs) {
+        if (copies > 1) spec.name = name_in_part(copy, spec.name);
+        all.push_back(std::move(spec));
+      }
+  };
+  for (const FeatureGroup& g : liv().groups) add(feature_parameters(layout_, g), layout_.copies(g));
+  add(mixing_->parameters(), layout_.parts());
+  const Shape scales{layout_.grouped() ? layout_.sizes.heads : layout_.inner()};
+  if (skips()) all.push_back({"D", scales, "", false, init::constant(1)});
+  if (liv().differential) all.push_back({"lambda", scales, "", false, init::constant(0.5)});
   double deviation = 1 / std::sqrt(3.0 * double(layout_.inner()) * 2 * double(depth));
   all.push_back(
       {"o.weight", {layout_.sizes.width, layout_.inner()}, "", true, init::normal(deviation)});
   return all;
 }
 
-std::vector<ParameterSpec> Operator::common_parameters() const {
-  if (!liv().differential) return {};
-  return {{"lambda", {1}, "", false, init::constant(0.5)}};
+Features Operator::features_of(const Features& features, int part) const {
+  return layout_.parts() == 1 ? features : part_of(features, part);
+}
+
+Weights Operator::weights_of(const Weights& weights, int part) const {
+  return layout_.parts() == 1 ? weights : weights.part(part);
+}
+
+Var Operator::mix_part(const Weights& weights, const Features& features, State* state,
+                       int part) const {
+  if (layout_.parts() == 1) return mixing_->apply(features, weights, state);
+  return mixing_->apply(features_of(features, part), weights_of(weights, part),
+                        state ? &state->part(part) : nullptr);
 }
 
 Var Operator::mix(const Weights& weights, const Var& x, const Features& reused, State* state,
                   Features* features) const {
   Features f = featurize(layout_, weights, x, reused, state);
-  Var y = mixing_->apply(f, weights, state);
+  Var y = mix_part(weights, f, state, 0);
+  if (liv().differential)
+    y = y - scaled_channels(layout_, weights["lambda"], mix_part(weights, f, state, 1));
+  if (skips()) y = y + scaled_channels(layout_, weights["D"], f.at("v"));
   if (const FeatureGroup* z = layout_.group("z")) {
     auto nonlinear = pointwise(*z);
     y = nonlinear ? gated(*nonlinear, f.at("z"), y) : f.at("z") * y;
@@ -51,8 +98,11 @@ Var Operator::apply_onto(const Var& h, const Weights& weights, const Var& x, con
   return linear_onto(h, mix(weights, x, reused, state, features), weights["o.weight"]);
 }
 
-DenseCore Operator::materialize(const Weights& weights, const Features& features) const {
-  DenseCore core = mixing_->materialize(features, weights);
+DenseCore Operator::ungated(const Weights& weights, const Features& features, int part) const {
+  return mixing_->materialize(features_of(features, part), weights_of(weights, part));
+}
+
+DenseCore Operator::gated_rows(DenseCore core, const Features& features) const {
   const FeatureGroup* gate = layout_.group("z");
   if (!gate) return core;
   auto nonlinear = pointwise(*gate);
@@ -63,6 +113,25 @@ DenseCore Operator::materialize(const Weights& weights, const Features& features
     for (int64_t i = 0; i < L; ++i)
       for (int64_t j = 0; j < L; ++j) gated.at(c, i, j) = z.at(i, c) * core.at(c / share, i, j);
   return gated;
+}
+
+DenseCore Operator::materialize(const Weights& weights, const Features& features) const {
+  DenseCore core = ungated(weights, features, 0);
+  if (liv().differential) {
+    const DenseCore other = ungated(weights, features, 1);
+    add_scaled(core, -1, weights["lambda"].value().to_doubles(), &other);
+  }
+  if (skips()) add_scaled(core, 1, weights["D"].value().to_doubles());
+  return gated_rows(std::move(core), features);
+}
+
+DenseCore Operator::materialize_part(const Weights& weights, const Features& features,
+                                     int part) const {
+  return gated_rows(ungated(weights, features, part), features);
+}
+
+DenseCore Operator::scores(const Features& features, int part) const {
+  return mixing_->scores(features_of(features, part));
 }
 
 std::vector<double> Operator::apply_dense(const DenseCore& core, const Weights& weights,
@@ -83,28 +152,24 @@ std::vector<double> Operator::apply_dense(const DenseCore& core, const Weights& 
   return y;
 }
 
-namespace {
-
-bool contains(std::span<const std::string> names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-}  // namespace
-
 int64_t Operator::cache_floats(int64_t context, std::span<const std::string> reused) const {
-  int64_t floats = mixing_->cache(context);
-  for (const FeatureGroup& g : liv().groups)
-    if (!contains(reused, g.name))
-      floats = counted_sum("cache", floats, feature_cache(layout_, g, context));
-  return counted_product("cache", floats, branches());
+  int64_t floats = counted_product("cache", mixing_->cache(context), layout_.parts());
+  for (const FeatureGroup& g : liv().groups) {
+    if (contains(reused, g.name)) continue;
+    const int64_t one = feature_cache(layout_, g, context);
+    floats = counted_sum("cache", floats, counted_product("cache", one, layout_.copies(g)));
+  }
+  return floats;
 }
 
 double Operator::work(int64_t length, std::span<const std::string> reused) const {
-  double work = mixing_->work(length) + double(layout_.inner()) * double(layout_.sizes.width);
-  if (layout_.group("z")) work += double(layout_.inner());
+  const double inner = double(layout_.inner());
+  double work = mixing_->work(length) * layout_.parts() + inner * double(layout_.sizes.width);
+  for (bool scales : {layout_.group("z") != nullptr, skips(), liv().differential})
+    if (scales) work += inner;
   for (const FeatureGroup& g : liv().groups)
-    if (!contains(reused, g.name)) work += feature_work(layout_, g);
-  return work * branches();
+    if (!contains(reused, g.name)) work += feature_work(layout_, g) * layout_.copies(g);
+  return work;
 }
 
 }  // namespace star

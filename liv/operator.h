@@ -1,6 +1,9 @@
 // A LIV operator, built from the digits of its class: features of x, arranged into T(x), applied to
 // the value feature, gated, projected.
-//   y = W_o (z ⊙ (T(x) v));  differential classes: y = f₀(x) − λ f₁(x), two such branches
+//   y = W_o (z ⊙ (T(x) v + D v)),    z and D where the class has them
+// Differential classes: T = T₀ − λT₁, so that what both parts see cancels (Ye et al., "Differential
+// transformer", 2024). What makes T exists twice, value, gate, D and output projection once; λ is
+// one a head where channels are grouped, else one a channel of v.
 //
 // Four views of one operator: `materialize` (the dense T), `apply` without a state (training),
 // `apply` with one (decoding), and the costs, which are computed without running.
@@ -17,43 +20,52 @@ class Operator {
 
   const Layout& layout() const { return layout_; }
   const LivClass& liv() const { return layout_.liv; }
-  int branches() const { return liv().differential ? 2 : 1; }
 
-  // Of one branch. `depth` is the number of LIVs, by which output projections start smaller.
+  // `depth` is the number of LIVs, by which output projections start smaller.
   std::vector<ParameterSpec> parameters(int64_t depth) const;
-  // Of the operator as a whole: λ.
-  std::vector<ParameterSpec> common_parameters() const;
 
-  // One branch on x [B, L, d]: [B, L, d]. `reused` holds the features that a donor computed,
-  // `features` receives all that were used. With a state, x continues what it has seen.
+  // y [B, L, d] of x [B, L, d]. `reused` holds the features that a donor computed, by
+  // Layout::name_of, `features` receives all that were used. With a state, x continues what it has
+  // seen.
   Var apply(const Weights& weights, const Var& x, const Features& reused, State* state,
             Features* features) const;
   // The same, added to h.
   Var apply_onto(const Var& h, const Weights& weights, const Var& x, const Features& reused,
                  State* state, Features* features) const;
 
-  // T(x) of one branch for one sequence, gate included; rows are heads, or channels where channels
-  // are diagonal or a gate tells them apart.
+  // T(x) for one sequence, D and gate included; rows are heads, or channels where channels are
+  // diagonal or a gate tells them apart.
   DenseCore materialize(const Weights& weights, const Features& features) const;
-  // Of low-rank operators: T before mask, nonlinearity and gate. Empty for the others.
-  DenseCore scores(const Features& features) const { return mixing_->scores(features); }
+  // T₀(x) or T₁(x) of a differential operator, T(x) of another: gate included, but not the D of a
+  // recurrence, which belongs to no part.
+  DenseCore materialize_part(const Weights& weights, const Features& features, int part) const;
+  // Of low-rank operators: a part before mask, nonlinearity and gate. Empty for the others.
+  DenseCore scores(const Features& features, int part) const;
   // W_o (T v), the view that materialize is checked by: [L][d].
   std::vector<double> apply_dense(const DenseCore& core, const Weights& weights,
                                   const Features& features) const;
 
-  // The tensor network of one branch, from its features to T(x) v, and how it is contracted for B
+  // The tensor network of one part, from its features to T(x) v, and how it is contracted for B
   // sequences of L tokens.
   std::string network() const { return mixing_->network(); }
   ContractionPlan plan(int64_t B, int64_t L) const { return mixing_->plan(B, L); }
 
-  // Of all branches; `reused` names the feature groups taken from a donor.
+  // `reused` names the feature groups taken from a donor.
   int64_t cache_floats(int64_t context, std::span<const std::string> reused) const;
   double work(int64_t length, std::span<const std::string> reused) const;  // multiply-adds a token
 
+  // The features of one part under the names of their roles.
+  Features features_of(const Features& features, int part) const;
+
  private:
-  // z ⊙ (T(x) v), what the output projection takes.
+  bool skips() const { return layout_.group("dt") != nullptr; }  // whether there is D v beside T v
+  Weights weights_of(const Weights& weights, int part) const;
+  // z ⊙ (T(x) v + D v), what the output projection takes.
   Var mix(const Weights& weights, const Var& x, const Features& reused, State* state,
           Features* features) const;
+  Var mix_part(const Weights& weights, const Features& features, State* state, int part) const;
+  DenseCore ungated(const Weights& weights, const Features& features, int part) const;
+  DenseCore gated_rows(DenseCore core, const Features& features) const;
 
   Layout layout_;
   std::unique_ptr<TokenMixing> mixing_;

@@ -33,10 +33,32 @@ struct ParameterSpec {
   Initializer init;
 };
 
+// What exists in each part of a differential operator: "0.q", "1.A_log".
+inline std::string name_in_part(int part, const std::string& name) {
+  return std::to_string(part) + "." + name;
+}
+
+// Of things by name those of one part, under their plain names, and those that exist once.
+template <class T>
+std::map<std::string, T> part_of(const std::map<std::string, T>& all, int part) {
+  const std::string own = name_in_part(part, ""), other = name_in_part(1 - part, "");
+  std::map<std::string, T> named;
+  for (auto& [name, thing] : all) {
+    if (name.starts_with(other)) continue;
+    named[name.starts_with(own) ? name.substr(own.size()) : name] = thing;
+  }
+  return named;
+}
+
 // The parameters of one operator on a tape, by name.
 class Weights {
  public:
   void bind(const std::string& name, Var v) { vars_[name] = std::move(v); }
+  Weights part(int part) const {
+    Weights own;
+    own.vars_ = part_of(vars_, part);
+    return own;
+  }
   const Var& operator[](const std::string& name) const {
     auto at = vars_.find(name);
     require(at != vars_.end(), "parameter {} is missing", name);

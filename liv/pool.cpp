@@ -151,6 +151,8 @@ bool reads(std::string_view role) { return role == "q" || role == "C"; }
 
 bool writes(std::string_view role) { return role == "k" || role == "B"; }
 
+bool makes_map(std::string_view role) { return role != "v" && role != "z"; }
+
 const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, std::string_view role) {
   return first_group(groups, [&](const FeatureGroup& g) { return g.name == role; });
 }

@@ -54,7 +54,7 @@ struct Featurizer {
 struct LivClass {
   char id;                                      // base 36
   std::string name;                             // "SA-1"
-  bool differential;                            // y = f0(x) − λ f1(x), two operators of `base`
+  bool differential;                            // T = T₀ − λT₁, both parts as in `base`
   char base;                                    // the class itself unless differential
   OperatorGenome op;                            // of the base class
   std::vector<FeatureGroup> groups;             // of the base class
@@ -84,8 +84,9 @@ void derive(Pool& pool);
 // Roles. A group is found by the name of its role, or by what it does; null if there is none.
 const std::vector<std::string>& role_names();
 bool is_role(std::string_view name);
-bool reads(std::string_view role);   // q, C: what token i reads with
-bool writes(std::string_view role);  // k, B: what token j writes with
+bool reads(std::string_view role);      // q, C: what token i reads with
+bool writes(std::string_view role);     // k, B: what token j writes with
+bool makes_map(std::string_view role);  // all but value and output gate: what T is made of
 const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, std::string_view role);
 const FeatureGroup* reader(const std::vector<FeatureGroup>& groups);
 const FeatureGroup* writer(const std::vector<FeatureGroup>& groups);

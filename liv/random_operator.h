@@ -1,4 +1,4 @@
-// One branch of an operator with weights of its own, away from their starting values: for
+// An operator with weights of its own, away from their starting values: for
 // certificates, pictures and tests.
 #pragma once
 

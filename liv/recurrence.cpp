@@ -1,6 +1,6 @@
 // Semi-separable token mixing with diagonal channels: gated linear recurrences (Martin and Cundy,
 // 2018) and the selective state space (Gu and Dao, "Mamba", 2023).
-//   T_ij = C_i (Π_{k=j+1..i} A_k) B_j + D δ_ij,  j ≤ i
+//   T_ij = C_i (Π_{k=j+1..i} A_k) B_j,  j ≤ i
 // With a: one state a channel, C = 1, A = a, B = 1 − a.  With dt: N states, A = exp(dt A),
 // A = −exp(A_log), B_j scaled by dt_j. Matrix-valued states: liv/matrix_recurrence.cpp.
 #include <cmath>
@@ -57,7 +57,7 @@ class SelectiveStateSpace : public TokenMixing {
     auto log_counts = [N](Rng&, std::span<double> w) {
       for (size_t i = 0; i < w.size(); ++i) w[i] = std::log(double(int64_t(i) % N + 1));
     };
-    return {{"A_log", {C, N}, "", false, log_counts}, {"D", {C}, "", false, init::constant(1)}};
+    return {{"A_log", {C, N}, "", false, log_counts}};
   }
 
   Var apply(const Features& f, const Weights& w, State* state) const override {
@@ -66,7 +66,7 @@ class SelectiveStateSpace : public TokenMixing {
     Var y = selective_scan(f.at("dt"), A, write(f), read(f), f.at("v"),
                            state ? state->get("state") : Tensor(), state ? &last : nullptr);
     if (state) state->set("state", last);
-    return y + w["D"] * f.at("v");
+    return y;
   }
 
   // The state order is fused into one kernel, which makes the decays on the way and keeps a
@@ -81,7 +81,7 @@ class SelectiveStateSpace : public TokenMixing {
   DenseCore materialize(const Features& f, const Weights& w) const override {
     FeatureRows dt(f, "dt"), B(f, writer(layout_.liv.groups)->name);
     FeatureRows C(f, reader(layout_.liv.groups)->name);
-    std::vector<double> A_log = w["A_log"].value().to_doubles(), D = w["D"].value().to_doubles();
+    std::vector<double> A_log = w["A_log"].value().to_doubles();
     int64_t L = dt.length(), d = layout_.inner(), N = layout_.states();
     DenseCore core{d, L, std::vector<double>(size_t(d * L * L), 0.0)};
     for (int64_t c = 0; c < d; ++c)
@@ -90,7 +90,7 @@ class SelectiveStateSpace : public TokenMixing {
           double h = dt.at(j, c) * B.at(j, n), rate = -std::exp(A_log[size_t(c * N + n)]);
           for (int64_t i = j; i < L; ++i) {
             if (i > j) h *= std::exp(dt.at(i, c) * rate);
-            core.at(c, i, j) += C.at(i, n) * h + (i == j && n == 0 ? D[size_t(c)] : 0);
+            core.at(c, i, j) += C.at(i, n) * h;
           }
         }
     return core;
@@ -98,7 +98,7 @@ class SelectiveStateSpace : public TokenMixing {
 
   int64_t cache(int64_t) const override { return layout_.inner() * layout_.states(); }
   double work(int64_t) const override {
-    return double(layout_.inner()) * (4 * double(layout_.states()) + 2);
+    return double(layout_.inner()) * (4 * double(layout_.states()) + 1);
   }
 
  private:

@@ -1,5 +1,7 @@
 #include "liv/state.h"
 
+#include <algorithm>
+
 namespace star {
 
 // Unbounded histories double, so that a token costs its own row; bounded ones never grow.
@@ -45,8 +47,14 @@ void State::set(const std::string& name, const Tensor& value) {
   slots_[name] = {value, value.size(1)};
 }
 
+State& State::part(int part) {
+  parts_.resize(std::max(parts_.size(), size_t(part) + 1));
+  return parts_[size_t(part)];
+}
+
 int64_t State::floats() const {
   int64_t total = 0;
+  for (const State& part : parts_) total += part.floats();
   for (auto& [name, slot] : slots_) total += slot.rows().numel();
   return total;
 }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "autograd/tape.h"
 
@@ -29,6 +30,9 @@ class State {
   using MakeRows = std::function<Tensor(int64_t first, int64_t count)>;
   Tensor memo(Exec& exec, const std::string& name, int64_t n, const MakeRows& make);
 
+  // What one part of a differential operator keeps beside what is kept once.
+  State& part(int part);
+
   int64_t floats() const;  // held now, memos aside
 
  private:
@@ -40,6 +44,7 @@ class State {
     Tensor rows() const { return buffer.narrow(1, 0, length); }
   };
   std::map<std::string, Slot> slots_, memos_;
+  std::vector<State> parts_;
 };
 
 inline constexpr int64_t kAllRows = int64_t(1) << 60;

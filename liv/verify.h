@@ -7,13 +7,12 @@
 
 namespace star {
 
-// On random weights and input of one class, branch by branch:
+// On random weights and input of one class:
 //   the certificates            of T(x) in double precision
 //   dense float32               materialize against the parallel form (float64 is the residual)
 //   recurrent float64, float32  decoding token by token against the parallel form
 //   prefill float64, float32    the same after half of the tokens at once
 //   cache                       floats held in decoding against the formula, at every length
-// and of the whole class:
 //   parameters                  numbers in tensors against the count made without running
 // Throws `Error` where the class does not fit the sizes, or `length` is below least_length.
 std::vector<Check> verify(Exec& exec, const LivClass& liv, const Sizes& sizes, int64_t length,

@@ -13,9 +13,9 @@
 namespace star {
 namespace {
 
-constexpr const char* kFormat = "star-checkpoint/1";
+constexpr const char* kFormat = "star-checkpoint/2";
 // Another name, so that no reader takes the classes of such a genome for the default ones.
-constexpr const char* kPoolFormat = "star-checkpoint/1+pool";
+constexpr const char* kPoolFormat = "star-checkpoint/2+pool";
 
 std::string metadata_entry(const SafeTensors& file, const std::string& path,
                            const std::string& key) {
@@ -93,6 +93,10 @@ LoadedModel load_checkpoint(const std::string& path, Exec& exec, DType dtype) {
 LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Exec& exec,
                             DType dtype) {
   std::string format = metadata_entry(file, path, "format");
+  require(!format.starts_with("star-checkpoint/1"),
+          "{}: checkpoint format `{}`, which meant other differential operators, cannot be read: "
+          "train it again for `{}`",
+          path, format, kFormat);
   require(format == kFormat || format == kPoolFormat, "{}: checkpoint format `{}`, not `{}`", path,
           format, kFormat);
   LoadedModel loaded;

@@ -1,14 +1,14 @@
 // A trained model as a file: safetensors, float32, with the genome and the sizes in its metadata
 // (liv/README.md).
 //
-//   __metadata__  format  "star-checkpoint/1"
+//   __metadata__  format  "star-checkpoint/2"
 //                 genome  canonical text, in terms of the extended pool
 //                 config  JSON: width, heads, vocab, seq, window, and `training`, how it was made
 //   tensors       every parameter by name, a shared one once
 //
 // The model of a user's pool is written as one of the extended pool with overrides, so that nothing
 // else is needed to read it. Where that is impossible, since no class has such feature groups, the
-// format is "star-checkpoint/1+pool" and `pool` in the metadata is the text of the genome's pool.
+// format is "star-checkpoint/2+pool" and `pool` in the metadata is the text of the genome's pool.
 #pragma once
 
 #include <memory>

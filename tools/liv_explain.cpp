@@ -40,7 +40,7 @@ struct LivExplain {
     fmt::print("{} ({}), {} of {} tokens, width {}, {} heads{}\n\n", liv.name,
                digits_text(liv.op.digits),
                batch == 1 ? "a sequence" : fmt::format("{} sequences", batch), length, s.width,
-               s.heads, liv.differential ? "; one of two branches, y = f0(x) - λ f1(x)" : "");
+               s.heads, liv.differential ? "; T = T0 - λ T1, each contracted so" : "");
     fmt::print("network  {}\n\n  {:16} {:>11} {:>11} {:>11} {:>11}\n", op.network(), "order",
                "FLOPs", "bytes moved", "bytes kept", "est. time");
     for (size_t n = 0; n < plan.orders.size(); ++n) {
@@ -84,6 +84,7 @@ struct LivExplain {
     print_json({{"class", std::string(1, op.liv().id)},
                 {"name", op.liv().name},
                 {"network", op.network()},
+                {"parts", op.layout().parts()},
                 {"orders", orders},
                 {"chosen", plan.orders[plan.chosen].name},
                 {"why", why}});

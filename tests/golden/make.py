@@ -21,7 +21,7 @@ CASES = {
     "sa1": "11111", "sa2": "21111", "sa3": "31111", "sa4": "41111", "rec1": "51111", "rec2": "61111",
     "gconv1": "71111", "gconv2": "81111", "gmemless": "91111", "d_sa1": "a1111", "la1": "i1111", "swa1": "j1111",
     "rec3": "k1111", "rec4": "l1111",
-    # Weights shared in part, features reused in part, branches, and a parallel pair.
+    # Weights shared in part, features reused in part, a differential class, and a parallel pair.
     "shared": "b1514-91311-b1514-l1k16-l1k162-91311",
     # Overrides: banded swish scores of convolved keys, repeated twice and of twice the width.
     "override": "11111|1:12243|%1:21211,23221,21221",
@@ -44,7 +44,7 @@ def main():
         expected = {"logits": reference.logits(arch, weights, TOKENS), "loss": torch.tensor([loss]), **grads}
         path = os.path.join(folder, name)
         reference.write_safetensors(path + ".safetensors", weights, {
-            "format": "star-checkpoint/1", "genome": genome, "config": json.dumps(CONFIG)}, "F32")
+            "format": "star-checkpoint/2", "genome": genome, "config": json.dumps(CONFIG)}, "F32")
         reference.write_safetensors(path + ".expected.safetensors", expected, {
             "tokens": json.dumps(TOKENS), "targets": json.dumps(TARGETS)}, "F64")
 

@@ -67,7 +67,11 @@ class Liv:
         self.parallel = digits[4:] == [2]
         require(digits[4:] in ([], [1], [2]) and not (self.parallel and place == 0),
                 f"segment {place} '{text}', digit 6: out of range")
-        self.branches = ["0.", "1."] if self.cls != self.base else [""]
+        self.parts = ["0.", "1."] if self.cls != self.base else [""]  # T₀ and T₁ of a differential class
+
+    def parts_of(self, g):
+        """Where a feature group exists: what makes T in each part, value and output gate once."""
+        return [""] if g in ("v", "z") else self.parts
 
 
 class Spec:
@@ -146,13 +150,21 @@ class Spec:
             p[f"{g}.conv"] = (out, 3)
         return p
 
-    def own_parameters(self):
-        """Name → shape of what is never shared."""
+    def part_parameters(self):
+        """Name → shape of what makes T and is never shared."""
         p = {}
         if "dt" in self.groups:
             p["A_log"] = (self.H,) if self.per_head else (self.inner, self.width[self.write])
-        if "dt" in self.groups or "filter" in self.groups:
-            p["D"] = (self.H,) if self.per_head else (self.inner,)
+        if "filter" in self.groups:
+            p["D"] = (self.inner,)
+        return p
+
+    def whole_parameters(self, differential):
+        """Name → shape of what exists once and is never shared."""
+        scales = (self.H,) if self.per_head else (self.inner,)
+        p = {"D": scales} if "dt" in self.groups else {}
+        if differential:
+            p["lambda"] = scales
         return {**p, "o.weight": (self.d, self.inner)}
 
     def weight_names(self):
@@ -236,23 +248,23 @@ class Architecture:
         self.shapes, self.homes = {"embed.weight": (self.config["vocab"], d)}, {}
         for l, (liv, spec) in enumerate(zip(self.livs, self.specs)):
             self.shapes[f"blocks.{l}.norm.weight"] = (d,)
-            for branch in liv.branches:
-                for g in spec.groups:
+            for g in spec.groups:
+                for part in liv.parts_of(g):
                     if g not in self.reused[l]:
-                        self._place(l, branch, self.owner(l, g), spec.group_parameters(g))
-                self._place(l, branch, l, spec.own_parameters())
-            if len(liv.branches) == 2:
-                self.shapes[f"blocks.{l}.liv.lambda"] = (1,)
+                        self._place(l, part, self.owner(l, g), spec.group_parameters(g))
+            for part in liv.parts:
+                self._place(l, part, l, spec.part_parameters())
+            self._place(l, "", l, spec.whole_parameters(len(liv.parts) == 2))
         self.shapes["norm.weight"] = (d,)
 
-    def _place(self, l, branch, owner, parameters):
+    def _place(self, l, part, owner, parameters):
         for name, shape in parameters.items():
-            self.homes[l, branch, name] = f"blocks.{owner}.liv.{branch}{name}"
+            self.homes[l, part, name] = f"blocks.{owner}.liv.{part}{name}"
             if owner == l:
-                self.shapes[self.homes[l, branch, name]] = shape
+                self.shapes[self.homes[l, part, name]] = shape
 
-    def home(self, l, branch, name):
-        return self.homes[l, branch, name]
+    def home(self, l, part, name):
+        return self.homes[l, part, name]
 
 
 # ---------------------------------------------------------------- liv/README.md: features
@@ -371,11 +383,11 @@ def mix_toeplitz(spec, f, P):
 
 def mix_selective(spec, f, P):
     """Rec-1: h [d, N]."""
-    A, D, dt, B, C, v = -torch.exp(P("A_log")), P("D"), f["dt"], f[spec.write], f[spec.read], f["v"]
+    A, dt, B, C, v = -torch.exp(P("A_log")), f["dt"], f[spec.write], f[spec.read], f["v"]
     h, y = torch.zeros_like(A), []
     for t in range(len(v)):
         h = torch.exp(dt[t][:, None] * A) * h + (dt[t] * v[t])[:, None] * B[t][None, :]
-        y.append(h @ C[t] + D * v[t])
+        y.append(h @ C[t])
     return torch.stack(y)
 
 
@@ -403,8 +415,7 @@ def mix_matrix_state(spec, f, P):
                 M = M - write[t, h] * torch.outer(k[t, h], k[t, h] @ M)
             heads.append(a[t, h] * M + write[t, h] * torch.outer(k[t, h], v[t, h]))
         S = torch.stack(heads)
-        u = [q[t, h] @ S[h] / math.sqrt(spec.e) + P("D")[h] * v[t, h] for h in range(spec.H)]
-        y.append(torch.cat(u))
+        y.append(torch.cat([q[t, h] @ S[h] / math.sqrt(spec.e) for h in range(spec.H)]))
     return torch.stack(y)
 
 
@@ -420,26 +431,31 @@ def mix(spec, f, P):
     return {"1": mix_diagonal, "2": mix_low_rank, "3": mix_toeplitz}[spec.mixing](spec, f, P)
 
 
-def apply_operator(spec, x, P, given, mixing=mix):
-    """y [L, d] and the features; `given` are features that a donor computed."""
-    f = {g: given[g] if g in given else featurize(spec, g, x, P) for g in spec.groups}
-    u = mixing(spec, f, P)
-    if "z" in f:
-        u = f["z"] * u
-    return u @ P("o.weight").T, f
+def scaled(spec, w, u):
+    """w ⊙ u [L, inner], w a number a head where channels are grouped, else one a channel."""
+    return u * (w.repeat_interleave(spec.e) if spec.per_head else w)
 
 
 # ---------------------------------------------------------------- liv/README.md: the model
 
 def liv_output(arch, l, x, weights, features, mixing=mix):
-    """Output of LIV l; `features[l, branch]` is filled for its followers."""
-    y = []
-    for branch in arch.livs[l].branches:
-        P = lambda name: weights[arch.home(l, branch, name)]
-        given = {g: features[arch.donor[l], branch][g] for g in arch.reused[l]}
-        out, features[l, branch] = apply_operator(arch.specs[l], x, P, given, mixing)
-        y.append(out)
-    return y[0] if len(y) == 1 else y[0] - weights[f"blocks.{l}.liv.lambda"] * y[1]
+    """Output of LIV l, W_o (z ⊙ (T v + D v)), T = T₀ − λT₁ if it is differential; `features[l]` is filled for its
+    followers."""
+    liv, spec, f = arch.livs[l], arch.specs[l], {}
+    P = lambda part: lambda name: weights[arch.home(l, part, name)]
+    for g in spec.groups:
+        for part in liv.parts_of(g):
+            f[part + g] = features[arch.donor[l]][part + g] if g in arch.reused[l] else featurize(spec, g, x, P(part))
+    features[l] = f
+    mixed = []
+    for part in liv.parts:
+        mixed.append(mixing(spec, {g: f[(part if part in liv.parts_of(g) else "") + g] for g in spec.groups}, P(part)))
+    u = mixed[0] if len(mixed) == 1 else mixed[0] - scaled(spec, P("")("lambda"), mixed[1])
+    if "dt" in spec.groups:
+        u = u + scaled(spec, P("")("D"), split_heads(spec, f["v"]).reshape(u.shape) if spec.per_head else f["v"])
+    if "z" in f:
+        u = f["z"] * u
+    return u @ P("")("o.weight").T
 
 
 def logits(arch, weights, tokens, mixing=mix):
@@ -504,7 +520,7 @@ def write_safetensors(path, tensors, metadata, dtype):
 
 def load(path):
     weights, metadata = read_safetensors(path)
-    require(metadata.get("format") == "star-checkpoint/1", f"{path}: format {metadata.get('format')}")
+    require(metadata.get("format") == "star-checkpoint/2", f"{path}: format {metadata.get('format')}")
     config = {"window": 64, **json.loads(metadata["config"])}
     arch = Architecture(metadata["genome"], config)
     for name, shape in arch.shapes.items():
@@ -605,13 +621,11 @@ def dense_diagonal(spec, f, P):
             else:
                 decay = torch.exp(-f["dt"][j + 1:i + 1].sum(0)[:, None] * torch.exp(P("A_log")))
                 T[:, i, j] = decay @ (f[spec.read][i] * f[spec.write][j]) * f["dt"][j]
-        if "dt" in f:
-            T[:, i, i] += P("D")
     return torch.einsum("cij,jc->ic", T, v)
 
 
 def dense_matrix_state(spec, f, P):
-    """T_ij = q_iᵀ (Π_{t=i..j+1} a_t (I − β_t k_t k_tᵀ)) w_j k_j / √e by head, and D on the diagonal."""
+    """T_ij = q_iᵀ (Π_{t=i..j+1} a_t (I − β_t k_t k_tᵀ)) w_j k_j / √e by head."""
     q, k, v = (split_heads(spec, f[g]) for g in (spec.read, spec.write, "v"))
     L, I = len(v), torch.eye(spec.e)
     T = torch.zeros(spec.H, L, L)
@@ -624,14 +638,19 @@ def dense_matrix_state(spec, f, P):
                 T[h, i, j] = q[i, h] @ product @ k[j, h] * w / math.sqrt(spec.e)
                 step = I - w * torch.outer(k[j, h], k[j, h]) if "beta" in f else I
                 product = product @ (a[j] * step)
-            T[h, i, i] += P("D")[h]
     return torch.einsum("hij,jhv->ihv", T, v).reshape(L, -1)
 
 
 def expected_count(cls, d, H):
     """Parameters of one operator, from the shapes that liv/README.md states."""
     if cls in BASE_OF_DIFFERENTIAL:
-        return 2 * expected_count(BASE_OF_DIFFERENTIAL[cls], d, H) + 1
+        base = BASE_OF_DIFFERENTIAL[cls]
+        value = {"3": max(1, H // 4) * d * d // H, "4": max(1, H // 2) * d * d // H, "6": 2 * d * d}.get(base, d * d)
+        once = value + (2 if base == "6" else 1) * d * d  # v and o
+        once += 3 * d if base in "258" else 0             # the convolution of v
+        once += {"5": d * d + d, "6": 2 * d * d, "k": d * d + H, "l": d * d + H}.get(base, 0)  # z and D
+        scales = {"5": d, "6": 2 * d, "7": d, "8": d}.get(base, H)
+        return 2 * expected_count(base, d, H) - once + scales
     e, r, m = d // H, math.ceil(d / 16), 8 * math.ceil(d / 3)
     grouped = lambda Hkv: 2 * d * d + 2 * Hkv * e * d
     return {"1": 4 * d * d, "2": 4 * d * d + 9 * d, "3": grouped(max(1, H // 4)), "4": grouped(max(1, H // 2)),
@@ -741,7 +760,7 @@ class SelfTest:
         self.shared_equals_copied("b2111-b1211-b1211", "b1111-b1111-b1111")
         self.features_in_parallel("11211-112112", "11112-111122")
         self.features_in_parallel("e1211-e12112", "e1214-e12142")
-        self.branches_apart()
+        self.parts_apart()
 
     def shared_equals_copied(self, shared, free):
         """Shared weights act as equal copies, and their gradients add."""
@@ -771,15 +790,15 @@ class SelfTest:
         self.check(relative_error(logits(b, v, self.tokens), logits(a, w, self.tokens)) > 1e-6,
                    f"{by_features}: features are recomputed")
 
-    def branches_apart(self):
-        """Branch shares with branch; equal branches at λ = 1 cancel."""
+    def parts_apart(self):
+        """Part shares with part; equal parts at λ = 1 cancel."""
         arch = Architecture("a1212-a1212", self.config)
-        self.check(all(f".liv.{branch}" in home for (_, branch, _), home in arch.homes.items()), "branches are mixed")
+        self.check(all(f".liv.{part}" in home for (_, part, _), home in arch.homes.items()), "parts are mixed")
         w = random_weights(arch, 5)
-        w = {n: torch.ones(1) if n.endswith("lambda") else w[n.replace(".liv.1.", ".liv.0.")] for n in w}
+        w = {n: torch.ones_like(w[n]) if n.endswith("lambda") else w[n.replace(".liv.1.", ".liv.0.")] for n in w}
         E = w["embed.weight"]
         without = rms_norm(E[torch.tensor(self.tokens)], w["norm.weight"]) @ E.T
-        self.check(relative_error(logits(arch, w, self.tokens), without) < 1e-12, "equal branches do not cancel")
+        self.check(relative_error(logits(arch, w, self.tokens), without) < 1e-12, "equal parts do not cancel")
 
 
 # ---------------------------------------------------------------- command line
@@ -805,7 +824,7 @@ def command_names(args):
 def command_init(args):
     config = sizes(args)
     arch = Architecture(args.genome, config)
-    metadata = {"format": "star-checkpoint/1", "genome": args.genome, "config": json.dumps(config)}
+    metadata = {"format": "star-checkpoint/2", "genome": args.genome, "config": json.dumps(config)}
     write_safetensors(args.out, random_weights(arch, args.seed), metadata, "F32")
 
 

@@ -88,12 +88,6 @@ std::string with_all_classes(const std::string& digits) {
   return genome;
 }
 
-// The names that a model with these blocks has for LIV l's parameter `leaf` of group g.
-std::string stored_name(int owner, int branch, int branches, const std::string& leaf) {
-  return branches == 1 ? fmt::format("blocks.{}.liv.{}", owner, leaf)
-                       : fmt::format("blocks.{}.liv.{}.{}", owner, branch, leaf);
-}
-
 std::set<std::string> liv_names(const std::string& genome) {
   const Pool pool = extended_pool();
   Backbone model(nullptr, compile(parse(genome, pool), pool), kSizes);
@@ -111,7 +105,8 @@ TEST_CASE("backbone: gradients of every class") {
 }
 
 TEST_CASE(
-    "backbone: gradients with shared weights and features, in part, in branches, in parallel") {
+    "backbone: gradients with shared weights and features, in part, of differential classes, in "
+    "parallel") {
   for (const char* genome :
        {"11211-91311-11211-91311", "22212-91111-22212-91111", "11513-11513", "51z18-51z18-51z18",
         "61512-61512", "71612-716122", "81412-81412-81412", "k1k14-k1k142-91112-91112",
@@ -139,14 +134,13 @@ TEST_CASE("backbone: shared weights are equal copies, and their gradients add") 
     for (auto& p : b.parameters()) source[p.name] = p.name;
     for (int l = 0; l < int(a.blocks().size()); ++l) {
       const Operator& op = a.liv(l);
-      for (int branch = 0; branch < op.branches(); ++branch)
-        for (auto& spec : op.parameters(1))
-          for (size_t g = 0; g < op.liv().groups.size(); ++g) {
-            if (op.liv().groups[g].name != spec.group) continue;
-            int owner = a.blocks()[size_t(l)].sources[g].weights;
-            source[stored_name(l, branch, op.branches(), spec.name)] =
-                stored_name(owner, branch, op.branches(), spec.name);
-          }
+      for (auto& spec : op.parameters(1))
+        for (size_t g = 0; g < op.liv().groups.size(); ++g) {
+          if (op.liv().groups[g].name != spec.group) continue;
+          int owner = a.blocks()[size_t(l)].sources[g].weights;
+          source[fmt::format("blocks.{}.liv.{}", l, spec.name)] =
+              fmt::format("blocks.{}.liv.{}", owner, spec.name);
+        }
     }
     for (auto& p : b.parameters()) {
       REQUIRE_MESSAGE(a.find(source[p.name]), p.name);
@@ -210,11 +204,22 @@ TEST_CASE("backbone: names of shared tensors") {
   CHECK(liv_names("21211-21211") == Names{"0.liv.q.weight", "0.liv.q.conv", "0.liv.k.weight",
                                           "0.liv.k.conv", "0.liv.v.weight", "0.liv.v.conv",
                                           "0.liv.o.weight", "1.liv.o.weight"});
-  CHECK(liv_names("a1112-a1112") ==
-        Names{"0.liv.0.q.weight", "0.liv.0.k.weight", "0.liv.0.v.weight", "0.liv.0.o.weight",
-              "0.liv.1.q.weight", "0.liv.1.k.weight", "0.liv.1.v.weight", "0.liv.1.o.weight",
-              "0.liv.lambda", "1.liv.0.q.weight", "1.liv.0.o.weight", "1.liv.1.q.weight",
-              "1.liv.1.o.weight", "1.liv.lambda"});
+  CHECK(liv_names("a1112-a1112") == Names{"0.liv.0.q.weight", "0.liv.1.q.weight",
+                                          "0.liv.0.k.weight", "0.liv.1.k.weight", "0.liv.v.weight",
+                                          "0.liv.lambda", "0.liv.o.weight", "1.liv.0.q.weight",
+                                          "1.liv.1.q.weight", "1.liv.lambda", "1.liv.o.weight"});
+  // Twice what makes T, once the value, the gate, and the D of a recurrence, not that of a kernel.
+  CHECK(liv_names("e1111") ==
+        Names{"0.liv.v.weight", "0.liv.v.conv", "0.liv.z.weight", "0.liv.0.dt_a.weight",
+              "0.liv.0.dt_b.weight", "0.liv.0.dt_b.bias", "0.liv.1.dt_a.weight",
+              "0.liv.1.dt_b.weight", "0.liv.1.dt_b.bias", "0.liv.0.B.weight", "0.liv.1.B.weight",
+              "0.liv.0.C.weight", "0.liv.1.C.weight", "0.liv.0.A_log", "0.liv.1.A_log", "0.liv.D",
+              "0.liv.lambda", "0.liv.o.weight"});
+  CHECK(liv_names("h1111-h1111").count("1.liv.1.D") == 1);
+  CHECK(liv_names("h1111-h1111").count("1.liv.D") == 0);
+  // Part 0 with part 0, part 1 with part 1.
+  CHECK(liv_names("a1211-a1211").count("1.liv.0.q.weight") == 0);
+  CHECK(liv_names("a1211-a1211").count("1.liv.1.q.weight") == 0);
   // Different owners in one group: the second LIV reuses k and v, so that the third owns them.
   CHECK(liv_names("11112-11212-11211") ==
         Names{"0.liv.q.weight", "0.liv.k.weight", "0.liv.v.weight", "0.liv.o.weight",
@@ -294,7 +299,7 @@ TEST_CASE("backbone: training FLOPs are six a multiply-add") {
   };
   const double logits = 7 * 8, attention = 4 * 8 * 8 + 2 * 8 * (1 + 6) / 2.0;
   CHECK(work("11111") == logits + attention);
-  CHECK(work("a1111") == logits + 2 * attention);
+  CHECK(work("a1111") == logits + 2 * attention - 2 * 8 * 8 + 8);  // v and o once, and λ
   CHECK(work("11111-11111") == logits + 2 * attention);
   CHECK(work("11211-11211") == logits + 2 * attention);              // weights shared: work is not
   CHECK(work("11112-11112") == logits + 2 * attention - 2 * 8 * 8);  // features reused: less work
@@ -318,7 +323,8 @@ TEST_CASE("backbone: sharing features leaves the follower no cache") {
   CHECK(cache("81112-81112", 1) == 8 * 100 + 2 * 8);  // the past of B ⊙ v, the convolution of v
   CHECK(cache("k1112-k1112", 1) == 2 * 4 * 4);        // states are never shared
   CHECK(cache("a1112-a1112", 1) == 0);
-  CHECK(cache("a1113-a1113", 1) == 2 * 8 * 100);
+  CHECK(cache("a1113-a1113", 1) == 8 * 100);  // both k reused
+  CHECK(cache("a1114-a1114", 1) == 2 * 8 * 100);
 }
 
 TEST_CASE("backbone: parameters start as liv/README.md says, by seed and name") {

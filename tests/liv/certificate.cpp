@@ -18,8 +18,9 @@ using Names = std::set<std::string>;
 
 struct Trial {
   Layout layout;
-  Evidence evidence;
-  DenseCore& core() { return evidence.core; }
+  Testimony testimony;
+  Evidence& evidence() { return testimony.whole; }
+  DenseCore& core() { return testimony.whole.core; }
 };
 
 Trial trial(const LivClass& liv, const Sizes& sizes, int64_t length, uint64_t seed) {
@@ -38,8 +39,8 @@ Trial trial(const std::string& genome, uint64_t seed = 1) {
 std::string described(const std::vector<Check>& checks) {
   std::string text;
   for (auto& c : checks)
-    text += fmt::format("{} {} {}: {} of {}\n", c.pass() ? "pass" : "FAIL", c.name, c.branch,
-                        c.value, c.bound);
+    text += fmt::format("{} {} {}: {} of {}\n", c.pass() ? "pass" : "FAIL", c.name, c.of, c.value,
+                        c.bound);
   return text;
 }
 
@@ -85,10 +86,10 @@ const Broken kBroken[] = {
        // Of rank 1, so that the scores are of rank e + 1.
        for (int64_t i = 0; i < 40; ++i)
          for (int64_t j = 0; j < 40; ++j)
-           t.evidence.scores.at(2, i, j) += 1e-6 * std::cos(double(i)) * std::sin(double(j * j));
+           t.evidence().scores.at(2, i, j) += 1e-6 * std::cos(double(i)) * std::sin(double(j * j));
      }},
-    {"j1111", "score rank", [](Trial& t) { t.evidence.scores.at(0, 1, 30) += 1e-6; }},
-    {"i1111", "score rank", [](Trial& t) { t.evidence.scores = {}; }},
+    {"j1111", "score rank", [](Trial& t) { t.evidence().scores.at(0, 1, 30) += 1e-6; }},
+    {"i1111", "score rank", [](Trial& t) { t.evidence().scores = {}; }},
     {"51111", "semi-separable order", shake},
     {"61111", "semi-separable order", shake},
     {"61111", "semi-separable order", [](Trial& t) { t.core().at(0, 9, 7) *= 1.01; }},
@@ -102,12 +103,12 @@ const Broken kBroken[] = {
        // A kernel that depends on the position.
        for (int64_t j = 0; j < 37; ++j) t.core().at(5, j + 3, j) *= 1 + 1e-3 * double(j);
      }},
-    {"k1111", "residual", [](Trial& t) { t.evidence.dense[7] *= 1 + 1e-3; }},
-    {"11111", "residual", [](Trial& t) { t.evidence.parallel[7] = NAN; }},
+    {"k1111", "residual", [](Trial& t) { t.evidence().dense[7] *= 1 + 1e-3; }},
+    {"11111", "residual", [](Trial& t) { t.evidence().parallel[7] = NAN; }},
     {"81111", "residual",
      [](Trial& t) {
-       t.evidence = trial("81111", 2).evidence;
-       t.evidence.parallel = trial("81111", 1).evidence.parallel;
+       t.evidence() = trial("81111", 2).evidence();
+       t.evidence().parallel = trial("81111", 1).evidence().parallel;
      }},
 };
 
@@ -129,7 +130,7 @@ TEST_CASE("certificate: every class makes its claims, and no other") {
       INFO(id);
       Trial t = trial(std::string(1, id) + "1111");
       Names names;
-      for (auto& c : certify(t.layout, t.evidence)) names.insert(c.name);
+      for (auto& c : certify(t.layout, t.testimony)) names.insert(c.name);
       CHECK(names == row.names);
     }
 }
@@ -146,10 +147,11 @@ TEST_CASE("certificate: all classes pass every check, at any size") {
       std::vector<Check> checks = verify(exec, liv, sizes, length, rng.bits());
       INFO(liv.name << ", width " << shape[0] << ", length " << length);
       CHECK_MESSAGE(failing(checks).empty(), described(checks));
-      // Both branches, and the parameters once.
-      int certificates = 0;
-      for (auto& c : checks) certificates += c.name == "residual";
-      CHECK(certificates == (liv.differential ? 2 : 1));
+      // T is judged, and of a differential class both parts.
+      Names residuals, judged;
+      for (auto& c : checks) (c.name == "residual" ? residuals : judged).insert(c.of);
+      CHECK(residuals == Names{"T"});
+      CHECK(judged == (liv.differential ? Names{"T", "T0", "T1"} : Names{"T"}));
     }
 }
 
@@ -174,7 +176,7 @@ TEST_CASE("certificate: ranks and bands are not only kept but reached") {
        {std::pair{"11111", 4.0}, {"31111", 4}, {"j1111", 4}, {"11111|%1:21211,21211,21211", 8}}) {
     INFO(std::string(genome));
     Trial t = trial(genome);
-    CHECK(value_of(certify(t.layout, t.evidence), "score rank") == rank);
+    CHECK(value_of(certify(t.layout, t.testimony), "score rank") == rank);
   }
   for (auto [genome, order] : {std::pair{"51111", 5.0},  // of 16: rounding hides what decays
                                {"51111|%5:23114,21114,41115,21311,21311", 4},
@@ -186,7 +188,7 @@ TEST_CASE("certificate: ranks and bands are not only kept but reached") {
                                {"11111|1:12113", 4}}) {
     INFO(std::string(genome));
     Trial t = trial(genome);
-    CHECK(value_of(certify(t.layout, t.evidence), "semi-separable order") >= order);
+    CHECK(value_of(certify(t.layout, t.testimony), "semi-separable order") >= order);
   }
   for (const char* genome : {"j1111", "11111|1:12213", "11111|1:12243", "41111|4:42223"})
     for (int64_t window : {1, 2, 5, 20}) {
@@ -201,17 +203,60 @@ TEST_CASE("certificate: an operator broken on purpose fails what it breaks, and 
   for (const Broken& broken : kBroken) {
     INFO(std::string(broken.genome));
     Trial t = trial(broken.genome);
-    CHECK(failing(certify(t.layout, t.evidence)).empty());
+    CHECK(failing(certify(t.layout, t.testimony)).empty());
     broken.harm(t);
-    std::vector<Check> checks = certify(t.layout, t.evidence);
+    std::vector<Check> checks = certify(t.layout, t.testimony);
     CHECK_MESSAGE(failing(checks) == Names{broken.found}, described(checks));
     found.insert(broken.found);
   }
   for (const LivClass& liv : extended_pool().classes) {
     Trial t = trial(std::string(1, liv.id) + "1111");
-    for (auto& c : certify(t.layout, t.evidence))
+    for (auto& c : certify(t.layout, t.testimony))
       CHECK_MESSAGE(found.contains(c.name), c.name << " is broken by none of the operators");
   }
+}
+
+// A part that breaks its claim, and a difference whose rank is more than that of two.
+TEST_CASE("certificate: the parts of a differential operator are judged by themselves") {
+  struct Row {
+    const char *genome, *of, *found;
+    void (*harm)(Testimony&);
+  };
+  const auto shake_part = [](Testimony& t) {
+    Rng rng(3, "test.certificate.shake");
+    for (int64_t i = 0; i < t.parts[1].core.length; ++i)
+      for (int64_t j = 0; j < i; ++j) t.parts[1].core.at(0, i, j) *= 1 + 1e-6 * rng.normal();
+  };
+  for (const Row& row :
+       {Row{"a1111", "T0", "causality", [](Testimony& t) { t.parts[0].core.at(1, 5, 6) = 1e-12; }},
+        Row{"c1111", "T1", "score rank",
+            [](Testimony& t) {
+              for (int64_t i = 0; i < 40; ++i)
+                for (int64_t j = 0; j < 40; ++j)
+                  t.parts[1].scores.at(2, i, j) +=
+                      1e-6 * std::cos(double(i)) * std::sin(double(j * j));
+            }},
+        Row{"f1111", "T1", "semi-separable order", shake_part},
+        Row{"p1111", "T1", "semi-separable order", shake_part},
+        Row{"h1111", "T1", "Toeplitz", shake_part},
+        Row{"n1111", "T1", "band", [](Testimony& t) { t.parts[1].core.at(0, 30, 2) = 1e-12; }},
+        Row{"f1111", "T", "semi-separable order",
+            [](Testimony& t) {
+              Rng rng(5, "test.certificate.shake");
+              for (double& x : t.whole.core.entries) x *= 1 + 1e-6 * rng.normal();
+            }},
+        Row{"o1111", "T", "residual", [](Testimony& t) { t.whole.dense[3] *= 1 + 1e-6; }}}) {
+    INFO(std::string(row.genome) << " " << row.of);
+    Trial t = trial(row.genome);
+    CHECK(failing(certify(t.layout, t.testimony)).empty());
+    row.harm(t.testimony);
+    for (const Check& c : certify(t.layout, t.testimony))
+      CHECK_MESSAGE(c.pass() == !(c.of == row.of && c.name == row.found), c.of << " " << c.name);
+  }
+  // The difference of two maps of order 1 is of order 2, and not less.
+  Trial t = trial("f1111");
+  for (const Check& c : certify(t.layout, t.testimony))
+    if (c.name == "semi-separable order") CHECK(c.value == (c.of == "T" ? 2 : 1));
 }
 
 TEST_CASE("certificate: views agree within 1e-10 in double precision and 1e-5 in single") {
@@ -259,7 +304,7 @@ TEST_CASE("certificate: a gate on the output scales the rows of T") {
   for (const LivClass& liv : pool.classes) {
     INFO(liv.name);
     Trial t = trial(liv, {16, 4, 5, 40, 8}, 40, 1);
-    std::vector<Check> checks = certify(t.layout, t.evidence);
+    std::vector<Check> checks = certify(t.layout, t.testimony);
     CHECK_MESSAGE(failing(checks).empty(), described(checks));
   }
 }
@@ -276,7 +321,7 @@ TEST_CASE("certificate: the claims of one class fail on the operator of another"
                            {"11111", "11111|%1:21211,21211,21211", "score rank"},
                            {"71111", "81111", "band"}}) {
     INFO(std::string(pair.claimed) << " claimed of " << std::string(pair.actual));
-    std::vector<Check> checks = certify(trial(pair.claimed).layout, trial(pair.actual).evidence);
+    std::vector<Check> checks = certify(trial(pair.claimed).layout, trial(pair.actual).testimony);
     CHECK_MESSAGE(failing(checks) == Names{pair.found}, described(checks));
   }
 }
@@ -295,8 +340,12 @@ TEST_CASE("certificate: the least length is the shortest on which every claim ca
                  noise(L * rows),
                  noise(L * 16),
                  noise(L * 16)};
-      std::vector<Check> checks = certify(layout, e);
-      CHECK_MESSAGE((failing(checks).size() == checks.size()) == (shorter == 0), described(checks));
+      Testimony t{e, {}};
+      if (liv.differential) t.parts = {e, e};
+      std::vector<Check> checks = certify(layout, t);
+      const auto passes =
+          std::count_if(checks.begin(), checks.end(), [](auto& c) { return c.pass(); });
+      CHECK_MESSAGE((passes == 0) == (shorter == 0), described(checks));
     }
     Exec exec(cpu_backend());
     CHECK_THROWS_WITH_AS(verify(exec, liv, {16, 4, 5, 40, 8}, least_length(layout) - 1, 0),

@@ -1,6 +1,7 @@
 // The views of one operator agree: the dense T(x), the parallel form, decoding, and the costs.
 #include <doctest/doctest.h>
 
+#include "autograd/elementwise.h"
 #include "tests/liv/models.h"
 
 namespace star {
@@ -37,8 +38,7 @@ const char* const kOverrides[] = {"11111|1:12113",
 std::vector<std::string> all_cases() {
   std::vector<std::string> cases;
   const Pool pool = extended_pool();
-  for (const LivClass& c : pool.classes)
-    if (!c.differential) cases.push_back(std::string(1, c.id) + "1111");
+  for (const LivClass& c : pool.classes) cases.push_back(std::string(1, c.id) + "1111");
   for (const char* text : kOverrides) cases.push_back(text);
   Rng rng(3, "test.views");
   for (int i = 0; i < 40; ++i)
@@ -105,6 +105,40 @@ TEST_CASE("views: the parallel form is W_o (T v) of the dense T") {
   });
 }
 
+// From its two parts, each an operator of the base class with the value, the gate and the output
+// projection of both: what is given to T₀ and T₁ is what the base class is given.
+TEST_CASE("views: a differential operator is the difference of two of its base class") {
+  const Pool pool = extended_pool();
+  Rng rng(4, "test.views.difference");
+  Exec exec(cpu_backend());
+  for (const LivClass& liv : pool.classes) {
+    if (!liv.differential) continue;
+    INFO(liv.name);
+    const Sizes sizes{8, 2, 11, 16, 4};
+    RandomOperator random(exec, liv, sizes, DType::f64, 6);
+    const Operator base(*pool.find(liv.base), sizes);
+    Tape tape(exec, false);
+    const Weights weights = random.weights(tape);
+    Var x = tape.constant(random_tensor(exec, rng, {2, 11, 8}, DType::f64));
+    Var difference;
+    for (int part : {0, 1}) {
+      // λ goes into what projects; D v stays with the first part.
+      std::vector<double> o = weights["o.weight"].value().to_doubles();
+      std::vector<double> lambda = weights["lambda"].value().to_doubles();
+      const size_t inner = o.size() / 8, each = inner / lambda.size();
+      for (size_t i = 0; part == 1 && i < o.size(); ++i) o[i] *= -lambda[i % inner / each];
+      Weights own = weights.part(part);
+      own.bind("o.weight", tape.constant(exec.from({8, int64_t(inner)}, o, DType::f64)));
+      if (part == 1 && base.layout().group("dt"))
+        own.bind("D", tape.constant(exec.zeros(weights["D"].shape(), DType::f64)));
+      Var y = base.apply(own, x, {}, nullptr, nullptr);
+      difference = part == 0 ? y : difference + y;
+    }
+    CHECK(relative_error(random.op.apply(weights, x, {}, nullptr, nullptr).value().to_doubles(),
+                         difference.value().to_doubles()) < 1e-12);
+  }
+}
+
 TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is the parallel form") {
   for_each_setting("test.views.decode", 4, [](const Setting& s, Rng& rng) {
     Exec exec(cpu_backend());
@@ -121,7 +155,7 @@ TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is th
         exec.copy(piece, y.narrow(1, from, to - from));
         from = to;
         CHECK(state.position == to);
-        CHECK(state.floats() == B * random.op.cache_floats(to, {}) / random.op.branches());
+        CHECK(state.floats() == B * random.op.cache_floats(to, {}));
       }
       return y.to_doubles();
     };
@@ -174,7 +208,32 @@ TEST_CASE("views: sequences of a batch do not meet") {
 }
 
 TEST_CASE("views: a class has the parameters and the cache that liv/README.md states") {
-  // Of one branch at width d, heads H; the cache at context c.
+  // Of a base class at width d, heads H, and of it what a differential class has once: v, z, o, and
+  // the D of a recurrence. The cache at context c.
+  auto once = [](char base, int64_t d, int64_t H) -> int64_t {
+    const int64_t e = d / H;
+    switch (base) {
+      case '2':
+      case '8':
+        return 2 * d * d + 3 * d;
+      case '3':
+        return d * d + std::max<int64_t>(1, H / 4) * e * d;
+      case '4':
+        return d * d + std::max<int64_t>(1, H / 2) * e * d;
+      case '5':
+        return 3 * d * d + 4 * d;
+      case '6':
+        return 6 * d * d;
+      case 'k':
+      case 'l':
+        return 3 * d * d + H;
+    }
+    return 2 * d * d;
+  };
+  auto lambdas = [](char base, int64_t d, int64_t H) {
+    const std::string by_channel = "578";
+    return base == '6' ? 2 * d : by_channel.find(base) != std::string::npos ? d : H;
+  };
   auto parameters = [](char base, int64_t d, int64_t H) -> int64_t {
     int64_t e = d / H, r = (d + 15) / 16, m = 8 * ((d + 2) / 3);
     auto grouped = [&](int64_t kv) { return 2 * d * d + 2 * std::max<int64_t>(1, kv) * e * d; };
@@ -238,21 +297,74 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
     FAIL("no cache is stated for class " << base);
     return 0;
   };
+  auto differential_cache = [](char base, int64_t d, int64_t H, int64_t c,
+                               int64_t window) -> int64_t {
+    const int64_t e = d / H;
+    switch (base) {
+      case '1':
+        return 3 * d * c;
+      case '2':
+        return 3 * d * c + 10 * d;
+      case '3':
+        return 3 * std::max<int64_t>(1, H / 4) * e * c;
+      case '4':
+        return 3 * std::max<int64_t>(1, H / 2) * e * c;
+      case '5':
+        return 2 * 16 * d + 2 * d;
+      case '6':
+      case '7':
+        return 4 * d;
+      case '8':
+        return 2 * c * d + 10 * d;
+      case 'i':
+        return 2 * H * (e * e + e);
+      case 'j':
+        return 3 * d * std::min(c, window);
+      case 'k':
+      case 'l':
+        return 2 * H * e * e;
+    }
+    FAIL("no cache is stated for the differential variant of class " << base);
+    return 0;
+  };
   for (const LivClass& liv : extended_pool().classes)
     for (auto [d, H] : kShapes) {
       INFO(liv.name << ", width " << d << ", " << H << " heads");
       Operator op(liv, {d, H, 11, 16, 5});
-      int64_t count = 0;
+      int64_t count = 0, expected = parameters(liv.base, d, H);
       for (auto& spec : op.parameters(3)) count += spec.shape.numel();
-      CHECK(count == parameters(liv.base, d, H));
-      CHECK(op.common_parameters().size() == (liv.differential ? 1 : 0));
+      if (liv.differential)
+        expected = 2 * expected - once(liv.base, d, H) + lambdas(liv.base, d, H);
+      CHECK(count == expected);
       for (int64_t c : {1, 3, 5, 6, 1000})
-        CHECK(op.cache_floats(c, {}) == op.branches() * cache(liv.base, d, H, c, 5));
+        CHECK(op.cache_floats(c, {}) == (liv.differential ? differential_cache(liv.base, d, H, c, 5)
+                                                          : cache(liv.base, d, H, c, 5)));
     }
 }
 
 TEST_CASE("views: a class does the multiply-adds a token that its equation takes") {
-  // Of one branch: projections and convolutions of the features, T(x) v, the gate, and W_o.
+  // Of a base class: projections and convolutions of the features, T(x) v, D v, the gate, and W_o;
+  // and of it what a differential class does once, to which λ comes.
+  auto once = [](char base, double d, double H) -> double {
+    auto value_heads = [&](double share) { return std::max(1.0, std::floor(H / share)) * d / H; };
+    switch (base) {
+      case '2':
+      case '8':
+        return 2 * d * d + 3 * d;
+      case '3':
+        return d * d + value_heads(4) * d;
+      case '4':
+        return d * d + value_heads(2) * d;
+      case '5':
+        return 3 * d * d + 3 * d + 2 * d;
+      case '6':
+        return 6 * d * d + 2 * d;
+      case 'k':
+      case 'l':
+        return 3 * d * d + 2 * d;
+    }
+    return 2 * d * d;
+  };
   auto work = [](char base, double d, double H, int64_t L, int64_t window) -> double {
     double e = d / H, r = std::ceil(d / 16), m = 8 * std::ceil(d / 3),
            chunk = double(std::min<int64_t>(L, 48));
@@ -286,9 +398,9 @@ TEST_CASE("views: a class does the multiply-adds a token that its equation takes
       case 'j':
         return 4 * d * d + 2 * d * seen_in_window;
       case 'k':
-        return 5 * d * d + H * d + d + H * e * (2 * e + 2 * chunk);
+        return 5 * d * d + H * d + 2 * d + H * e * (2 * e + 2 * chunk);
       case 'l':
-        return 5 * d * d + 2 * H * d + d + H * e * (2 * e + 3 * chunk);
+        return 5 * d * d + 2 * H * d + 2 * d + H * e * (2 * e + 3 * chunk);
     }
     FAIL("no work is stated for class " << base);
     return 0;
@@ -298,14 +410,16 @@ TEST_CASE("views: a class does the multiply-adds a token that its equation takes
       Operator op(liv, {d, H, 11, 16, 5});
       for (int64_t L : {1, 4, 6, 48, 100}) {
         INFO(liv.name << ", width " << d << ", " << H << " heads, " << L << " tokens");
-        CHECK(op.work(L, {}) ==
-              doctest::Approx(op.branches() * work(liv.base, double(d), double(H), L, 5))
-                  .epsilon(1e-12));
+        double expected = work(liv.base, double(d), double(H), L, 5);
+        if (liv.differential)
+          expected = 2 * expected - once(liv.base, double(d), double(H)) +
+                     double(d) * (liv.base == '6' ? 2 : 1);
+        CHECK(op.work(L, {}) == doctest::Approx(expected).epsilon(1e-12));
       }
     }
 }
 
-TEST_CASE("views: logits are those of the materialised operators, branches subtracted by lambda") {
+TEST_CASE("views: logits are those of the materialised operators") {
   Rng rng(5, "test.views.model");
   for (const LivClass& liv : extended_pool().classes) {
     INFO(liv.name);
@@ -330,18 +444,13 @@ TEST_CASE("views: logits are those of the materialised operators, branches subtr
     Var x =
         tape.constant(exec.from({1, 9, 8}, norm(h, values("blocks.0.norm.weight")), DType::f64));
     const Operator& op = model.liv(0);
-    for (int branch = 0; branch < op.branches(); ++branch) {
-      Weights weights;
-      std::string prefix =
-          liv.differential ? fmt::format("blocks.0.liv.{}.", branch) : "blocks.0.liv.";
-      for (auto& spec : op.parameters(1))
-        weights.bind(spec.name, tape.constant(model.find(prefix + spec.name)->value));
-      Features features;
-      op.apply(weights, x, {}, nullptr, &features);
-      auto y = op.apply_dense(op.materialize(weights, features), weights, features);
-      double factor = branch ? -values("blocks.0.liv.lambda")[0] : 1;
-      for (size_t i = 0; i < h.size(); ++i) h[i] += factor * y[i];
-    }
+    Weights weights;
+    for (auto& spec : op.parameters(1))
+      weights.bind(spec.name, tape.constant(model.find("blocks.0.liv." + spec.name)->value));
+    Features features;
+    op.apply(weights, x, {}, nullptr, &features);
+    auto y = op.apply_dense(op.materialize(weights, features), weights, features);
+    for (size_t i = 0; i < h.size(); ++i) h[i] += y[i];
     std::vector<double> last = norm(h, values("norm.weight")), logits(9 * 7, 0.0);
     for (size_t i = 0; i < 9; ++i)
       for (size_t t = 0; t < 7; ++t)

@@ -98,7 +98,7 @@ TEST_CASE("checkpoint: the file is what liv/README.md describes") {
   Backbone model = random_model(exec, "11112-11112", kSizes, DType::f32, 1);
   save_checkpoint(file.path, exec, model, {"11112-11112"});
   SafeTensors raw = SafeTensors::open(file.path);
-  CHECK(raw.metadata().at("format") == "star-checkpoint/1");
+  CHECK(raw.metadata().at("format") == "star-checkpoint/2");
   CHECK(raw.metadata().at("genome") == "11112-11112");
   CHECK(raw.metadata().size() == 3);
   for (const char* key :
@@ -165,7 +165,11 @@ TEST_CASE("checkpoint: every damage is an error that names the file and what is 
        "tensor extra"},
       {[&](Parts& p) { p.arrays.clear(); }, "embed.weight is missing"},
       {[](Parts& p) { p.metadata.erase("format"); }, "format"},
-      {[](Parts& p) { p.metadata["format"] = "star-checkpoint/2"; }, "star-checkpoint/2"},
+      {[](Parts& p) { p.metadata["format"] = "star-checkpoint/3"; }, "star-checkpoint/3"},
+      {[](Parts& p) { p.metadata["format"] = "star-checkpoint/1"; },
+       "other differential operators"},
+      {[](Parts& p) { p.metadata["format"] = "star-checkpoint/1+pool"; },
+       "other differential operators"},
       {[](Parts& p) { p.metadata.erase("genome"); }, "genome"},
       {[](Parts& p) { p.metadata["genome"] = "11111-91119"; }, "segment 2"},
       {[](Parts& p) { p.metadata["genome"] = ""; }, "genome"},

@@ -38,14 +38,14 @@ TEST_CASE("drawing: brackets connect what shares and what runs in parallel") {
   CHECK("\n" + drawn(genome) == R"(
 LIV   class        parameters       cache  weights        features
       embed             16384
-  1 │ D-SA-2            33985  4099.0 KiB  ┌  gives q k   ┌ gives v
+  1 │ D-SA-2            25604  3074.5 KiB  ┌  gives q k   ┌ gives v
   2 │ GMemless          33856         0 B  │┌ gives gate  │
-  3 │ D-SA-2             8257  2050.0 KiB  └│ q k of 1    └ v of 1
+  3 │ D-SA-2             4164  2050.0 KiB  └│ q k of 1    └ v of 1
   4 ┌ Rec-4             21068      4096 B  ┌│ gives k     ┌ gives dt beta
   5 └ Rec-4             16456      4096 B  └│ k of 4      └ dt beta of 4
   6 │ GMemless          22592         0 B   └ gate of 2
       norm, embed          64
-      total            152662  6157.0 KiB
+      total            140188  5132.5 KiB
 )");
 }
 

@@ -255,7 +255,7 @@ TEST_CASE("text: what the program itself writes is no text to learn from") {
   RunFile::create(folder.file("star.run"), "{}");
   folder.put("star.run-journal", std::string("\xd9\xd5\x05\xf9\x20\xa1\x63\xd7", 8));
   folder.put("logits.npy", "\x93NUMPY");
-  write_safetensors(folder.file("model.safetensors"), {}, {{"format", "star-checkpoint/1"}});
+  write_safetensors(folder.file("model.safetensors"), {}, {{"format", "star-checkpoint/2"}});
   folder.put("star.html", "<!doctype html><meta name=\"generator\" content=\"star report\">");
   TextFiles text = read_text(folder.path);
   REQUIRE(text.files.size() == 1);

@@ -231,7 +231,7 @@ def check_operators(tmp):
     star("liv", "matrix", "1", status=2)
     star("liv", "matrix", "1", "--out", tmp + "/nowhere/x.npy", status=2)
 
-    for text, wanted in (("SA-1", [2, 20, 20]), ("5", [8, 20, 20]), ("f", [2, 16, 20, 20])):
+    for text, wanted in (("SA-1", [2, 20, 20]), ("5", [8, 20, 20]), ("f", [16, 20, 20])):
         npy, png = tmp + "/t.npy", tmp + "/t.png"
         sizes = ["--seq", "20", "--width", "8", "--heads", "2"]
         made = doc("liv", "matrix", text, *sizes, "--out", npy, "--png", png)
@@ -249,9 +249,18 @@ def check_operators(tmp):
             head = f.read(24)
         assert head[:8] == b"\x89PNG\r\n\x1a\n" and head[12:16] == b"IHDR", head
         width, height = (int.from_bytes(head[i:i + 4], "big") for i in (16, 20))
-        panels = min(16, shape[0] if len(shape) == 3 else shape[0] * shape[1])
+        panels = min(16, shape[0])
         assert width * height >= panels * L * L and 0.4 < width / height < 2.5, (width, height)
     star("liv", "matrix", "1", "--out", npy, "--png", tmp + "/nowhere/x.png", status=2)
+    # T = T0 - lambda T1, lambda a number a channel.
+    maps = []
+    for part in ([], ["--part", "0"], ["--part", "1"]):
+        star("liv", "matrix", "f", "--seq", "20", "--width", "8", "--heads", "2", *part, "--out", npy)
+        maps.append(read_npy(npy)[1])
+    for c in range(16):
+        ratios = [(t0 - t) / t1 for t, t0, t1 in zip(*(m[400 * c:400 * (c + 1)] for m in maps)) if abs(t1) > 1e-3]
+        assert len(ratios) > 20 and max(ratios) - min(ratios) < 1e-3 * max(map(abs, ratios)) + 1e-4, (c, ratios)
+    assert "no parts" in star("liv", "matrix", "1", "--part", "0", "--out", npy, status=2)
     for liv in doc("liv", "list", "--pool", "extended")["classes"]:
         explained = doc("liv", "explain", liv["id"], "--seq", "32")
         assert "->" in explained["network"], explained
