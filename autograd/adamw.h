@@ -21,6 +21,13 @@ class AdamW {
   // not finite, nothing is updated.
   double step(double learning_rate);
 
+  // Its state beside the weights: the moments, which may be overwritten, and how many updates they
+  // come from.
+  const Tensor& first_moments() const { return first_; }
+  const Tensor& second_moments() const { return second_; }
+  int64_t updates() const { return steps_; }
+  void go_on_from(int64_t updates) { steps_ = updates; }
+
  private:
   Exec& exec_;
   Tensor values_, grads_, first_, second_;

@@ -2,22 +2,12 @@
 
 #include <algorithm>
 
+#include "core/json.h"
 #include "star/compiler.h"
 #include "star/device.h"
 #include "star/measurement.h"
 
 namespace star {
-namespace {
-
-constexpr std::string_view kTrain = "train ", kMeasure = "measure ";
-
-}  // namespace
-
-Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& data,
-                              const std::string& genome) {
-  return evaluate(candidate_trial(settings, genome), data);
-}
-
 std::vector<std::string> measured_names(const SearchSettings& settings) {
   std::vector<std::string> names;
   auto add = [&](const std::string& name, const char* option) {
@@ -60,20 +50,24 @@ double cost_of(const SearchSettings& settings, const Pool& pool, const Genome& g
   }
 }
 
-std::string training_request(const std::string& genome) { return std::string(kTrain) + genome; }
+std::string to_text(const Request& r) {
+  return nlohmann::json({r.measure, r.genome, r.recipe, r.states})
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
-std::string measuring_request(const std::string& genome) { return std::string(kMeasure) + genome; }
+Request request_of(const std::string& text) {
+  const nlohmann::json json = parse_json(text, "search: what a worker is asked");
+  return {json.at(0).get<bool>(), json.at(1).get<std::string>(), json.at(2).get<std::string>(),
+          json.at(3).get<std::string>()};
+}
 
-std::string answer(const SearchSettings& settings, const Dataset& data,
-                   const std::string& request) {
-  if (request.starts_with(kMeasure)) {
-    const std::string genome = request.substr(kMeasure.size());
-    Evaluation e;
-    e.metrics = measure_candidate(settings, genome);
-    return to_text(e);
-  }
-  require(request.starts_with(kTrain), "search: a worker is asked `{}`", request);
-  return to_text(evaluate_candidate(settings, data, request.substr(kTrain.size())));
+std::string answer(const SearchSettings& settings, const Dataset& data, const std::string& text) {
+  const Request r = request_of(text);
+  if (!r.measure)
+    return to_text(evaluate(candidate_trial(settings, r.genome, r.recipe, r.states), data));
+  Evaluation e;
+  e.metrics = measure_candidate(settings, r.genome);
+  return to_text(e);
 }
 
 }  // namespace star

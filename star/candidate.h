@@ -1,15 +1,11 @@
 // One candidate of a search: trained a little, judged, and measured where an objective asks for it.
-// What a worker process does is asked for and answered as text.
+// What a worker process does is asked for and answered as text. One thread.
 #pragma once
 
 #include "star/genome.h"
 #include "star/trial.h"
 
 namespace star {
-
-// Trains one genome as a candidate and judges it: its metrics, or why it failed. One thread.
-Evaluation evaluate_candidate(const SearchSettings& settings, const Dataset& data,
-                              const std::string& genome);
 
 // The objectives and bounds that are measured on a machine, under their names.
 std::vector<std::string> measured_names(const SearchSettings& settings);
@@ -25,9 +21,15 @@ Metrics measure_candidate(const SearchSettings& settings, const std::string& gen
 // not fit the sizes: the worker will say so, at no cost.
 double cost_of(const SearchSettings& settings, const Pool& pool, const Genome& genome);
 
-// Requests to a worker, and what it answers: an evaluation (star/trial.h).
-std::string training_request(const std::string& genome);
-std::string measuring_request(const std::string& genome);
+// A request to a worker, and what it answers: an evaluation (star/trial.h), as text.
+struct Request {
+  bool measure = false;  // rather than train it and judge it
+  std::string genome;
+  std::string recipe = kWhole;  // of the training
+  std::string states = "";      // the folder that keeps trainings at rungs, from the root; or none
+};
+std::string to_text(const Request& request);
+Request request_of(const std::string& text);
 std::string answer(const SearchSettings& settings, const Dataset& data, const std::string& request);
 
 }  // namespace star

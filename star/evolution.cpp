@@ -146,17 +146,28 @@ void Algorithm::tell(std::span<const Fitness> results) {
   require(fitness_.size() + results.size() <= genomes_.size(),
           "search: {} results told, {} individuals asked for", fitness_.size() + results.size(),
           genomes_.size());
-  for (const Fitness& f : results) {
-    population_.push_back(int(fitness_.size()));
-    fitness_.push_back(judged(f));
+  std::vector<Result> numbered;
+  for (const Fitness& f : results) numbered.push_back({int(fitness_.size() + numbered.size()), f});
+  tell(numbered);
+}
+
+void Algorithm::tell(std::span<const Result> results) {
+  for (const Result& r : results) {
+    require(r.individual >= 0 && r.individual < int(genomes_.size()),
+            "search: individual {} told, {} asked for", r.individual, genomes_.size());
+    fitness_.resize(std::max(fitness_.size(), size_t(r.individual) + 1));
+    std::optional<Fitness>& known = fitness_[size_t(r.individual)];
+    if (!known) population_.push_back(r.individual);
+    known = judged(r.fitness);
   }
+  std::sort(population_.begin(), population_.end());
   survive(population_, config_.population);
   standings_ = standings_of(population_);
 }
 
 std::vector<Standing> Algorithm::standings_of(const std::vector<int>& individuals) const {
   std::vector<Fitness> fitness;
-  for (int i : individuals) fitness.push_back(fitness_[size_t(i)]);
+  for (int i : individuals) fitness.push_back(*fitness_[size_t(i)]);
   return standings(fitness);
 }
 

@@ -1,15 +1,16 @@
 // Evolution as a dialogue: `ask` for genomes, evaluate them, `tell` their fitness.
 //
-// Individuals are numbered from 0 in the order in which they are asked for, and told in the same
-// order. A whole population in every turn breeds by generations; one individual in every turn
-// breeds steadily, and asking ahead of what was told gives the lag between the two. Every random
-// choice is keyed by (seed, purpose, number of the request): the same turns with the same fitnesses
-// give the same genomes, so that a run is resumed by replaying what was stored.
+// Individuals are numbered from 0 in the order in which they are asked for, and told by these
+// numbers; not all need be. A whole population in every turn breeds by generations; one individual
+// in every turn breeds steadily, and asking ahead of what was told gives the lag between the two.
+// Every random choice is keyed by (seed, purpose, number of the request): the same turns with the
+// same fitnesses give the same genomes, so that a run is resumed by replaying what was stored.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,6 +36,11 @@ struct Offspring {
   std::string origin;        // "seed", "initial", "random", "mutation", "crossover"
 };
 
+struct Result {
+  int individual;
+  Fitness fitness;
+};
+
 class Algorithm {
  public:
   // Throws Error for a configuration out of range or a seed that the search could not breed.
@@ -48,7 +54,10 @@ class Algorithm {
   // nothing more may be asked for.
   std::vector<Offspring> ask(int count, const std::function<bool()>& interrupted = {});
 
-  // The fitness of the next individuals not told yet. Throws Error if there are not so many.
+  // The fitness of individuals, each of which was asked for: else an Error. One that was told
+  // before, and is told again, has another fitness from now on.
+  void tell(std::span<const Result> results);
+  // The same of all that come after the last one told. Throws Error if there are not so many.
   void tell(std::span<const Fitness> results);
 
   // The numbers of the individuals that may become parents, ascending.
@@ -80,8 +89,8 @@ class Algorithm {
 
   EvolutionConfig config_;
   uint64_t requests_ = 0;
-  std::vector<Genome> genomes_;   // of all individuals
-  std::vector<Fitness> fitness_;  // of those told, the first ones
+  std::vector<Genome> genomes_;                  // of all individuals
+  std::vector<std::optional<Fitness>> fitness_;  // of those up to the last one told, where told
   std::unordered_set<std::string> seen_;
   std::vector<int> population_;
   std::vector<Standing> standings_;  // of the population

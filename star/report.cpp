@@ -9,6 +9,7 @@
 #include "star/compiler.h"
 #include "star/drawing.h"
 #include "star/objectives.h"
+#include "star/trial.h"
 
 namespace star {
 namespace {
@@ -119,16 +120,25 @@ json curve_json(const std::vector<CurvePoint>& curve) {
   return points;
 }
 
+// Of several trainings of a genome the one that says most: a baseline may have been trained outside
+// the search, a candidate until a rung, and then to the end. 0: not of the search.
+int weight_of(const Evaluation& e) {
+  return e.recipe == kWhole ? 3 : stops_at_rung(e.recipe) ? 2 : e.recipe == "baseline" ? 1 : 0;
+}
+
 void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
-                 const std::set<std::string>& whole) {
+                 const std::set<std::string>& stopped, const std::set<std::string>& whole) {
   const size_t most =
       std::max(kLeastPoints, kCurvePoints / std::max<size_t>(1, evaluations.size()));
+  std::map<std::string, int> weights;
   for (auto& e : evaluations) {
-    if (!genomes.has(e.genome)) continue;
+    if (!genomes.has(e.genome) || weight_of(e) == 0) continue;
     json& genome = genomes.at(e.genome);
-    // A baseline may have been trained outside the search; what the search says comes first.
-    if (e.recipe != "search" && (e.recipe != "baseline" || genome["status"] != "waiting")) continue;
-    genome["status"] = e.ok() ? "ok" : "failed";
+    // After a failure was tried again, one may stop that had come to the end.
+    if (stopped.count(e.genome) && e.recipe == kWhole) continue;
+    if (weight_of(e) < weights[e.genome]) continue;
+    weights[e.genome] = weight_of(e);
+    genome["status"] = !e.ok() ? "failed" : stops_at_rung(e.recipe) ? "stopped" : "ok";
     genome["failure"] = e.failure;
     genome["seconds"] = e.seconds;
     for (auto& [name, value] : e.metrics) genome["metrics"][name] = value;
@@ -160,6 +170,9 @@ json generations_of(Genomes& genomes, const std::vector<Generation>& generations
                    {"scaled", g.scaled},
                    {"evaluated", g.evaluated},
                    {"failed", g.failed},
+                   {"stopped", genomes.places(g.stopped)},
+                   {"promoted", g.promoted},
+                   {"rung_tau", g.rung_tau},
                    {"population", genomes.places(g.population)},
                    {"front", genomes.places(g.front)}});
   return all;
@@ -179,7 +192,7 @@ json candidates_of(Genomes& genomes, const std::vector<Candidate>& candidates) {
 std::map<std::string, Fitness> feasible(const RunFile& run, const SearchSettings& settings) {
   std::map<std::string, Fitness> results;
   for (auto& e : run.evaluations()) {
-    if (!e.ok() || e.recipe != "search") continue;
+    if (!e.ok() || e.recipe != kWhole) continue;
     Fitness f = fitness_of(e.metrics, settings.objectives, settings.bounds);
     if (!has_failed(f) && f.violation == 0) results[e.genome] = std::move(f);
   }
@@ -242,12 +255,16 @@ json report_data(const RunFile& run, const std::string& name,
   for (auto& [objective, value] : run.reference()) report["reference"][objective] = value;
   report["candidates"] = candidates_of(genomes, candidates);
   report["generations"] = generations_of(genomes, generations);
+  const double tau = mean_rung_tau(generations);
+  report["rungs"] = {{"tau", tau}, {"low", tau < kLowTau}};
   report["baselines"] = baselines_of(genomes, settings);
   if (genomes.stopped()) return nullptr;
   std::set<std::string> whole;
   if (!generations.empty())
     whole.insert(generations.back().front.begin(), generations.back().front.end());
-  add_results(genomes, evaluations, whole);
+  std::set<std::string> stopped;
+  for (auto& g : generations) stopped.insert(g.stopped.begin(), g.stopped.end());
+  add_results(genomes, evaluations, stopped, whole);
   report["genomes"] = genomes.list();
   report["kinds"] = genomes.kinds();
   return report;

@@ -9,14 +9,17 @@
 //                linear attention, convolution, recurrence or memoryless
 //   genomes      all that were bred or stand as a baseline:
 //                [{genome, status, failure, seconds, metrics, curve, layers, links}]
-//                  status   ok, failed or waiting (no result yet)
+//                  status   ok, failed, stopped (at a rung) or waiting (no result yet)
 //                  curve    [[step, loss]]; most are thinned where there are many
 //                  layers   [[kind, parallel, parameters, cache bytes]], `kind` a place in `kinds`
 //                  links    [[what, from, to, name]]: `what` is weights or features, LIV `to`
 //                           takes those of the group `name` of LIV `from`
 //                the last two are empty where the text does not compile
 //   candidates   [{generation, genome, origin, parents}]
-//   generations  [{hypervolume, scaled, evaluated, failed, population, front}]
+//   generations  [{hypervolume, scaled, evaluated, failed, stopped, promoted, rung_tau, population,
+//                front}], as the run file has them (star/store.h); population, front and stopped
+//                are genomes
+//   rungs        {tau, low}: mean_rung_tau of the generations, and whether that is below kLowTau
 //   baselines    [{name, genome}]
 //   random       {run, generations: [{evaluated, hypervolume}]}, a random search to compare with:
 //                the hypervolume of all it had found by then; or null

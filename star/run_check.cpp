@@ -7,6 +7,8 @@
 #include "core/error.h"
 #include "star/genome.h"
 #include "star/objectives.h"
+#include "star/promotion.h"
+#include "star/trial.h"
 
 namespace star {
 namespace {
@@ -66,17 +68,12 @@ class RunCheck {
 
   void evaluations() {
     for (auto& e : run_.evaluations) {
-      const bool searched = e.recipe == "search";
+      const bool searched = is_of_search(e.recipe);
       genome(e.genome, searched);
-      if (searched) results_[e.genome] = &e;
+      if (e.recipe == kWhole || (is_rung(e.recipe) && !e.ok())) results_[e.genome] = &e;
+      if (is_rung(e.recipe) && e.ok()) at_rung_.insert(e.genome);
       if (!e.ok()) continue;
-      std::vector<std::string> names;
-      if (searched) {
-        names = settings_.objectives;
-        names.push_back("quality");
-        for (auto& [bounded, most] : settings_.bounds) names.push_back(bounded);
-      }
-      for (auto& name : names)
+      for (auto& name : needed(e.recipe))
         need(e.metrics.count(name), "the evaluation of {} lacks {}", e.genome, name);
       for (auto& [name, value] : e.metrics)
         need(!std::isnan(value) || may_be_unknown(name),
@@ -84,23 +81,44 @@ class RunCheck {
     }
   }
 
+  // The metrics of a success.
+  std::vector<std::string> needed(const std::string& recipe) const {
+    std::vector<std::string> names;
+    if (!is_of_search(recipe)) return names;
+    if (recipe == kWhole || is_rung(recipe))
+      for (int64_t rung : settings_.rungs) {
+        names.push_back(rung_metric(rung));
+        if (recipe == rung_recipe(rung)) return names;
+      }
+    names.insert(names.end(), settings_.objectives.begin(), settings_.objectives.end());
+    names.push_back("quality");
+    for (auto& [bounded, most] : settings_.bounds) names.push_back(bounded);
+    return names;
+  }
+
+  bool is_rung(const std::string& recipe) const {
+    return std::any_of(settings_.rungs.begin(), settings_.rungs.end(),
+                       [&](int64_t rung) { return recipe == rung_recipe(rung); });
+  }
+
   // A generation has no candidates only where the genomes of the pool and depth are used up.
   void candidates() {
-    std::set<std::string> bred;
+    std::set<std::string> seen;
+    const int64_t bred = cohort_sizes(settings_).front();
     int generation = 0, place = 0;
     for (auto& c : run_.candidates) {
       if (c.generation != generation) place = 0;
       generation = c.generation;
       need(c.place == place, "candidate {} of generation {} is missing", place, generation);
-      need(generation < settings_.generations && place < settings_.population,
+      need(generation < settings_.generations && place < bred,
            "it has a candidate {} of generation {}, in a search of {} generations of {}", place,
-           generation, settings_.generations, settings_.population);
+           generation, settings_.generations, bred);
       genome(c.genome, true);
       for (auto& parent : c.parents)
-        need(bred.count(parent),
+        need(seen.count(parent),
              "candidate {} of generation {} was bred from {}, which was not bred", place,
              generation, shown(parent));
-      need(bred.insert(c.genome).second, "{} was bred twice", c.genome);
+      need(seen.insert(c.genome).second, "{} was bred twice", c.genome);
       ++place;
     }
   }
@@ -110,22 +128,36 @@ class RunCheck {
     need(g.generation == int(number), "generation {} is missing", number);
     need(g.generation < settings_.generations, "it has a generation {}, of {} that were asked for",
          number, settings_.generations);
+    std::set<std::string> own;
     for (; told_ < run_.candidates.size() && run_.candidates[told_].generation <= g.generation;
          ++told_) {
       const std::string& text = run_.candidates[told_].genome;
-      need(results_.count(text), "{} of generation {} has no evaluation", text,
-           run_.candidates[told_].generation);
-      complete_.insert(text);
+      need(results_.count(text) || at_rung_.count(text), "{} of generation {} has no evaluation",
+           text, run_.candidates[told_].generation);
+      own.insert(text);
     }
-    need(g.evaluated == int64_t(told_),
-         "generation {} was complete with {} candidates, there are {}", number, g.evaluated, told_);
+    for (auto& text : g.stopped)
+      need(own.erase(text) && at_rung_.count(text), "{} did not come to a rung in generation {}",
+           shown(text), number);
+    for (auto& text : own)
+      need(results_.count(text), "{} of generation {} has no evaluation", text, number);
+    complete_.insert(own.begin(), own.end());
+    stopped_ += int64_t(g.stopped.size());
+    const int64_t evaluated = int64_t(told_) - stopped_;
+    need(g.evaluated == evaluated, "generation {} was complete with {} candidates, there are {}",
+         number, g.evaluated, evaluated);
+    need(g.promoted >= 0 && g.promoted <= int64_t(own.size()),
+         "of {} candidates of generation {}, {} passed the last rung", own.size(), number,
+         g.promoted);
+    need(!(std::fabs(g.rung_tau) > 1), "generation {} has a rank correlation of {}", number,
+         g.rung_tau);
     need(g.failed >= 0 && g.failed <= g.evaluated,
          "of the {} candidates of generation {}, {} failed", g.evaluated, number, g.failed);
     members(g);
   }
 
   void members(const Generation& g) const {
-    const size_t expected = std::min(size_t(settings_.population), told_);
+    const size_t expected = std::min(size_t(settings_.population), size_t(g.evaluated));
     need(g.population.size() == expected, "generation {} has {} members, it should have {}",
          g.generation, g.population.size(), expected);
     bool some = false;
@@ -155,8 +187,10 @@ class RunCheck {
   const Pool own_, extended_;
   std::set<std::string> genomes_, others_;  // found to be genomes
   std::map<std::string, const Evaluation*> results_;
-  std::set<std::string> complete_;  // candidates of the generations so far
-  size_t told_ = 0;                 // their number
+  std::set<std::string> at_rung_;   // who came to a rung
+  std::set<std::string> complete_;  // candidates of the generations so far, but those that stopped
+  size_t told_ = 0;                 // candidates of the generations so far
+  int64_t stopped_ = 0;             // of these, at a rung
 };
 
 }  // namespace

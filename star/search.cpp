@@ -6,7 +6,9 @@
 #include "core/clock.h"
 #include "core/counting.h"
 #include "star/compiler.h"
+#include "star/reference.h"
 #include "star/repair.h"
+#include "star/statistics.h"
 
 namespace star {
 namespace {
@@ -31,6 +33,11 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   return config;
 }
 
+const SearchSettings& checked(const SearchSettings& settings) {
+  check_settings(settings);
+  return settings;
+}
+
 std::string parents_text(const Candidate& c) {
   return c.parents.empty() ? "nothing" : fmt::format("{}", fmt::join(c.parents, " and "));
 }
@@ -49,8 +56,10 @@ std::vector<Genome> random_genomes(const SearchSettings& settings, int count) {
 }
 
 Search::Search(const SearchSettings& settings, const Dataset& data)
-    : settings_(settings), data_(data), pool_(named_pool(settings.pool)) {
-  check_settings(settings);
+    : settings_(settings),
+      data_(data),
+      pool_(named_pool(settings.pool)),
+      promotion_(checked(settings)) {
   require(settings.validation_tokens >= 0, "search: the setting `validation_tokens` is missing");
   data.check(Split::train);
   data.check(Split::validation);
@@ -75,93 +84,69 @@ SearchResult Search::run(RunFile& file, Workers& workers,
                          const std::function<void(const SearchProgress&)>& progress,
                          const Interrupt& interrupted, bool retry) {
   file_ = &file;
-  workers_ = &workers;
   progress_ = progress;
   interrupted_ = interrupted;
   retry_ = retry;
   stored_ = file.candidates();
   stored_generations_ = file.generations().size();
+  evaluations_ = std::make_unique<Evaluations>(
+      settings_, file, workers, [this](const Evaluation& e) { record(e); }, interrupted, retry);
+  states_ = std::make_unique<StateFolder>(file.path(), settings_.rungs);
+  if (stored_.empty()) states_->remove();  // of another run of this name
+  states_->make();
+  evaluations_->keep_states(states_->path());
   prepare_blas();
-  double start = seconds_now();
-  result_.interrupted = !search();
-  result_.busy = busy_seconds_ > 0
-                     ? busy_seconds_ / (double(workers.count()) * (seconds_now() - start))
-                     : std::nan("");
+  const double start = seconds_now();
+  result_.interrupted = !(set_reference(workers) && search());
+  if (!result_.interrupted) states_->remove();
+  const double busy = evaluations_->busy_seconds();
+  result_.busy =
+      busy > 0 ? busy / (double(workers.count()) * (seconds_now() - start)) : std::nan("");
   finish();
   return result_;
 }
 
 // False: interrupted, as with all that follows.
 bool Search::search() {
-  if (!set_reference()) return false;
-  const int64_t total = int64_t(settings_.population) * settings_.generations;
-  const int turn = by_generations() ? settings_.population : 1;
+  const int64_t bred = cohort_sizes(settings_).front(), total = bred * settings_.generations;
+  const int64_t turn = by_generations() ? bred : 1;
   for (int64_t request = 0; request < total; request += turn) {
     size_t lag = by_generations() ? 0 : size_t(settings_.lag);
     if (!settle(asked_.size() - std::min(lag, asked_.size()))) return false;
-    if (!breed(turn)) return false;
-    if ((request + turn) % settings_.population == 0) ends_.push_back(asked_.size());
+    if (!breed(int(turn))) return false;
+    if ((request + turn) % bred == 0) ends_.push_back(asked_.size());
   }
   return settle(asked_.size());
 }
 
-// quality: ln V; the others: twice the value of a Transformer of the run's depth and sizes.
-bool Search::set_reference() {
-  std::map<std::string, double> point = file_->reference();
-  if (point.empty()) {
-    Pool pool = extended_pool();
-    Genome transformer = named_genome(fmt::format("@transformer:{}", settings_.max_depth));
-    Backbone model(nullptr, compile(transformer, pool), settings_.sizes);
-    point = static_metrics(model, settings_.cache_context);
-    if (!measure_reference(point)) return false;
-    for (auto& [name, value] : point) value *= 2;
-    point["quality"] = std::log(double(settings_.sizes.vocab));
-    for (auto& [name, value] : settings_.hv_reference) point[name] = value;
-    std::erase_if(point, [&](auto& entry) {
-      auto& all = settings_.objectives;
-      return std::find(all.begin(), all.end(), entry.first) == all.end();
-    });
-    file_->record_reference(point);
+bool Search::set_reference(Workers& workers) {
+  std::map<std::string, double> known = file_->reference();
+  if (known.empty()) {
+    auto point = reference_point(settings_, workers, interrupted_);
+    if (!point) return false;
+    known = *point;
+    file_->record_reference(known);
   }
   for (auto& name : settings_.objectives) {
-    require(point.count(name), "run file: the reference point lacks {}", name);
-    reference_.push_back(point[name]);
+    require(known.count(name), "run file: the reference point lacks {}", name);
+    reference_.push_back(known[name]);
   }
   return true;
 }
 
-bool Search::measure_reference(std::map<std::string, double>& point) {
-  auto given = [&](const std::string& name) { return settings_.hv_reference.count(name) > 0; };
-  std::vector<std::string> names = measured_names(settings_);
-  if (std::all_of(names.begin(), names.end(), given)) return true;
-  std::string genome = to_text(named_genome(fmt::format("@transformer:{}", settings_.max_depth)));
-  auto outcome = workers_->alone(measuring_request(genome), interrupted_);
-  if (!outcome) return false;
-  Evaluation e = evaluation_of(*outcome);
-  require(e.ok(), "search: the reference point, a Transformer, cannot be measured: {}", e.failure);
-  point.merge(e.metrics);
-  return true;
-}
-
-// Breeds individuals from what was told, and queues those that are not known yet.
+// Breeds individuals from what was told, and asks for what is not known of them yet.
 bool Search::breed(int count) {
   std::vector<Offspring> offspring = algorithm_->ask(count, interrupted_);
   if (stopped() || !record(offspring)) return false;
+  promotion_.begin_generation();
   for (auto& o : offspring) {
     if (stopped()) return false;
-    std::string text = to_text(o.genome);
-    int individual = int(asked_.size());
-    asked_.push_back(text);
-    auto stored = file_->evaluation(text);
-    if (stored && (stored->ok() || !retry_))
-      learn(*stored);
-    else
-      queue_.push_back({individual, cost_of(settings_, pool_, o.genome)});
+    asked_.push_back({to_text(o.genome), cost_of(settings_, pool_, o.genome)});
+    promotion_.enter();
+    ask(int(asked_.size()) - 1);
   }
-  // With a lag the first is waited for; in a generation all are, and a dear one must not be last.
-  if (by_generations())
-    std::stable_sort(queue_.begin(), queue_.end(),
-                     [](const Queued& a, const Queued& b) { return a.cost > b.cost; });
+  promote();
+  evaluations_->order_queue(by_generations());
   report();
   return true;
 }
@@ -172,32 +157,36 @@ bool Search::record(const std::vector<Offspring>& offspring) {
   for (auto& o : offspring) {
     size_t individual = asked_.size() + candidates.size();
     Candidate c{int(ends_.size()), int(individual - begin), to_text(o.genome), {}, o.origin};
-    for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)]);
-    if (individual < stored_.size() && !(stored_[individual] == c)) {
-      const Candidate& stored = stored_[individual];
-      if (stored.genome == c.genome && stored.origin == c.origin)
-        throw RunFileDamaged(
-            fmt::format("{}: the run file is damaged: candidate {} of generation {}, {} by {}, has "
-                        "{} as parents, "
-                        "where {} follow from what came before",
-                        file_->path(), c.place, c.generation, c.genome, c.origin,
-                        parents_text(stored), parents_text(c)));
-      throw RunFileDamaged(fmt::format(
-          "{}: candidate {} of generation {} is {} by {}, where {} by {} follows from what came "
-          "before: the run file was changed, or written by another version of star",
-          file_->path(), c.place, c.generation, stored.genome, stored.origin.substr(0, 20),
-          c.genome, c.origin));
-    }
+    for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)].genome);
+    check_stored(c, individual);
     candidates.push_back(std::move(c));
   }
   const size_t asked = asked_.size() + candidates.size();
   return asked <= stored_.size() || file_->record(candidates, interrupted_);
 }
 
+// That the file holds no other candidate in its place.
+void Search::check_stored(const Candidate& c, size_t individual) const {
+  if (individual >= stored_.size() || stored_[individual] == c) return;
+  const Candidate& stored = stored_[individual];
+  if (stored.genome == c.genome && stored.origin == c.origin)
+    throw RunFileDamaged(
+        fmt::format("{}: the run file is damaged: candidate {} of generation {}, {} by {}, has {} "
+                    "as parents, where {} follow from what came before",
+                    file_->path(), c.place, c.generation, c.genome, c.origin, parents_text(stored),
+                    parents_text(c)));
+  throw RunFileDamaged(fmt::format(
+      "{}: candidate {} of generation {} is {} by {}, where {} by {} follows from what came "
+      "before: the run file was changed, or written by another version of star",
+      file_->path(), c.place, c.generation, stored.genome, stored.origin.substr(0, 20), c.genome,
+      c.origin));
+}
+
 // Where a candidate that had failed succeeds, only what was asked for without knowing of the
 // failure stands.
 void Search::record(const Evaluation& evaluation) {
-  auto before = retry_ && evaluation.ok() ? file_->evaluation(evaluation.genome) : std::nullopt;
+  auto before = retry_ && evaluation.ok() ? file_->evaluation(evaluation.genome, evaluation.recipe)
+                                          : std::nullopt;
   if (!before || before->ok()) return file_->record(evaluation);
   const auto generations = size_t(result_.generations);
   file_->record_anew(evaluation, asked_.size(), generations);
@@ -205,88 +194,113 @@ void Search::record(const Evaluation& evaluation) {
   stored_generations_ = std::min(stored_generations_, generations);
 }
 
-// Waits for the results of the first `count` individuals and tells them: those of a generation
+// Waits until the first `count` individuals are at their end and tells them: those of a generation
 // together, otherwise one by one.
 bool Search::settle(size_t count) {
   close_generations();  // one that bred nothing has ended already
   while (told_ < count) {
-    size_t next = by_generations() ? count : told_ + 1;
-    while (!known(told_, next))
-      if (!step()) return false;
-    std::vector<Fitness> results;
-    for (; told_ < next; ++told_) {
-      results.push_back(known_.at(asked_[told_]).fitness);
-      told_failed_ += results.back().failed;
-      archive_.add(int(told_), results.back());
-    }
-    algorithm_->tell(results);
+    const size_t next = by_generations() ? count : told_ + 1;
+    for (size_t i = told_; i < next; ++i)
+      while (!at_end(int(i)))
+        if (!step()) return false;
+    tell(next);
     close_generations();
   }
   return true;
 }
 
-bool Search::known(size_t from, size_t to) const {
-  for (size_t i = from; i < to; ++i)
-    if (!known_.count(asked_[i])) return false;
-  return true;
-}
-
-// Lets free workers begin, then waits for one of them.
 bool Search::step() {
-  while (!queue_.empty() && workers_->running() < workers_->count()) {
-    int individual = queue_.front().individual;
-    queue_.pop_front();
-    workers_->start(individual, training_request(asked_[size_t(individual)]));
-  }
-  WorkerPool::Finished finished = workers_->wait(interrupted_);
-  return finished.job >= 0 && accept(finished.job, finished.outcome);
-}
-
-bool Search::accept(int individual, const Outcome& outcome) {
-  Evaluation e = evaluation_of(outcome);
-  e.genome = asked_[size_t(individual)];
-  busy_seconds_ += e.seconds;
-  if (e.ok() && !measure(e)) return false;
-  record(e);
-  learn(e);
+  const auto [individual, evaluation] = evaluations_->step();
+  if (!evaluation) return false;
+  take(individual, *evaluation);
+  promote();
   report();
   return true;
 }
 
-// Adds what is measured, if anything is.
-bool Search::measure(Evaluation& evaluation) {
-  if (measured_names(settings_).empty()) return true;
-  auto outcome = workers_->alone(measuring_request(evaluation.genome), interrupted_);
-  if (!outcome) return false;
-  Evaluation measured = evaluation_of(*outcome);
-  evaluation.seconds += measured.seconds;
-  busy_seconds_ += measured.seconds;
-  evaluation.metrics.merge(measured.metrics);
-  if (!measured.ok())
-    evaluation.failure = fmt::format("while it was measured: {}", measured.failure);
-  return true;
+// For the training of an individual to the rung that is next for it, or to the end.
+void Search::ask(int individual) {
+  const Individual& asked = asked_[size_t(individual)];
+  const std::string recipe = promotion_.last_stage(individual)
+                                 ? kWhole
+                                 : rung_recipe(settings_.rungs[promotion_.stage(individual)]);
+  if (auto* known = evaluations_->ask({individual, asked.genome, recipe, asked.cost}))
+    take(individual, *known);
 }
 
-void Search::learn(const Evaluation& evaluation) {
-  Known known{evaluation, {}};
-  if (evaluation.ok())
-    known.fitness = fitness_of(evaluation.metrics, settings_.objectives, settings_.bounds);
-  else
-    known.fitness.failed = true;
-  known.fitness.objectives.resize(settings_.objectives.size(), std::nan(""));
-  const Fitness& f = known.fitness;
-  if (!has_failed(f) && f.violation == 0 && !(f.objectives[0] >= best_)) best_ = f.objectives[0];
-  failed_ += !evaluation.ok();
-  known_[evaluation.genome] = std::move(known);
+void Search::take(int individual, const Evaluation& e) {
+  const bool last = promotion_.last_stage(individual);
+  if (!e.ok()) {
+    promotion_.fail(individual);
+    ++result_.failed;
+  } else if (last) {
+    const Fitness f = fitness_of(e.metrics, settings_.objectives, settings_.bounds);
+    if (!has_failed(f) && f.violation == 0 && !(f.objectives[0] >= best_)) best_ = f.objectives[0];
+  } else {
+    const int64_t rung = settings_.rungs[promotion_.stage(individual)];
+    promotion_.reach(individual, rung_fitness(settings_, e.metrics, rung));
+  }
+  if (last || !e.ok()) states_->forget(e.genome);
+}
+
+// Lets those go on that may, and forgets where the others stopped.
+void Search::promote() {
+  std::vector<int> open;
+  for (size_t i = told_; i < asked_.size(); ++i)
+    if (!promotion_.stopped(int(i))) open.push_back(int(i));
+  const auto population = [this](size_t rung) { return population_at(rung); };
+  for (auto gone_on = promotion_.decide(population); !gone_on.empty();
+       gone_on = promotion_.decide(population)) {
+    for (int individual : gone_on) ask(individual);
+    evaluations_->order_queue(by_generations());
+  }
+  for (int i : open)
+    if (promotion_.stopped(i)) states_->forget(asked_[size_t(i)].genome);
+}
+
+// By the trainings of its members that came to the end, which passed it.
+std::vector<Fitness> Search::population_at(size_t rung) const {
+  std::vector<Fitness> values;
+  for (int i : algorithm_->population())
+    if (auto* e = result(i))
+      values.push_back(rung_fitness(settings_, e->metrics, settings_.rungs[rung]));
+  return values;
+}
+
+// A success of the whole training.
+const Evaluation* Search::result(int individual) const {
+  const Evaluation* e = evaluations_->find(asked_[size_t(individual)].genome);
+  return e && e->ok() ? e : nullptr;
+}
+
+bool Search::at_end(int individual) const {
+  return promotion_.stopped(individual) || promotion_.failed(individual) ||
+         (promotion_.last_stage(individual) && result(individual));
+}
+
+// What stopped at a rung says nothing about its end, and is not told.
+void Search::tell(size_t count) {
+  std::vector<Result> results;
+  for (; told_ < count; ++told_) {
+    const int individual = int(told_);
+    if (promotion_.stopped(individual)) continue;
+    Fitness fitness{std::vector<double>(settings_.objectives.size(), std::nan("")), 0, true};
+    if (auto* e = result(individual))
+      fitness = fitness_of(e->metrics, settings_.objectives, settings_.bounds);
+    archive_.add(individual, fitness);
+    results.push_back({individual, fitness});
+  }
+  algorithm_->tell(results);
 }
 
 void Search::close_generations() {
   while (size_t(result_.generations) < ends_.size() &&
          told_ == ends_[size_t(result_.generations)]) {
-    last_ = summarise();
-    if (size_t(last_.generation) >= stored_generations_) file_->record(last_);
-    result_.hypervolume.push_back(last_.hypervolume);
-    result_.scaled.push_back(last_.scaled);
+    result_.history.push_back(summarise());
+    const Generation& g = result_.history.back();
+    if (size_t(g.generation) >= stored_generations_) file_->record(g);
+    result_.hypervolume.push_back(g.hypervolume);
+    result_.scaled.push_back(g.scaled);
     ++result_.generations;
     report();
   }
@@ -295,32 +309,62 @@ void Search::close_generations() {
 Generation Search::summarise() {
   Generation g;
   g.generation = result_.generations;
-  g.evaluated = int64_t(told_);
-  g.failed = int64_t(told_failed_);
-  for (int i : algorithm_->population()) g.population.push_back(asked_[size_t(i)]);
+  for (size_t i = 0; i < told_; ++i) {
+    g.evaluated += !promotion_.stopped(int(i));
+    g.failed += promotion_.failed(int(i));
+  }
+  for (int i : algorithm_->population()) g.population.push_back(asked_[size_t(i)].genome);
   std::vector<std::vector<double>> points;
   for (const Archive::Member& m : archive_.members()) {
-    g.front.push_back(asked_[size_t(m.individual)]);
+    g.front.push_back(asked_[size_t(m.individual)].genome);
     if (m.fitness.violation == 0) points.push_back(m.fitness.objectives);
   }
   g.hypervolume = points.empty() ? 0 : hypervolume(points, reference_);
   if (!scale_ && !points.empty()) scale_.emplace(points, reference_, settings_.population);
   g.scaled = scale_ ? scale_->of(points) : std::nan("");
+  count_rungs(g);
   return g;
 }
 
+// Who of a generation stopped and who went on to the end, and whether the last rung foretold it.
+void Search::count_rungs(Generation& g) const {
+  if (settings_.rungs.empty()) return;
+  const size_t number = size_t(g.generation);
+  std::vector<double> at_rung, at_end;
+  for (size_t i = number ? ends_[number - 1] : 0; i < ends_[number]; ++i) {
+    if (promotion_.stopped(int(i))) g.stopped.push_back(asked_[i].genome);
+    if (!promotion_.last_stage(int(i))) continue;
+    ++g.promoted;
+    const Evaluation* e = result(int(i));
+    if (!e) continue;
+    at_rung.push_back(e->metrics.at(rung_metric(settings_.rungs.back())));
+    at_end.push_back(e->metrics.at("quality"));
+  }
+  g.rung_tau = kendall_tau(at_rung, at_end).tau;
+}
+
+// Of a generation that is complete, all its trainings are; of one that is not, those that ended.
 void Search::report() const {
   if (!progress_) return;
+  int64_t trainings = 0;  // of a generation
+  for (int64_t size : cohort_sizes(settings_)) trainings += size;
+  const size_t complete = size_t(result_.generations);
+  int64_t done = trainings * result_.generations;
+  for (size_t i = complete ? ends_[complete - 1] : 0; i < asked_.size(); ++i)
+    done += int64_t(promotion_.stage(int(i))) + at_end(int(i));
+  const int64_t total = trainings * settings_.generations;
   double volume = result_.hypervolume.empty() ? 0 : result_.hypervolume.back();
-  progress_({result_.generations, int64_t(known_.size()),
-             int64_t(settings_.population) * settings_.generations, failed_, best_, volume});
+  progress_({result_.generations, std::min(done, total), total, result_.failed, best_, volume});
 }
 
 void Search::finish() {
-  result_.evaluated = int64_t(known_.size());
-  result_.failed = failed_;
-  for (auto& genome : last_.front)
-    result_.front.push_back(front_member(settings_, known_.at(genome).evaluation));
+  for (size_t i = 0; i < asked_.size(); ++i) {
+    result_.stopped += promotion_.stopped(int(i));
+    result_.evaluated += !promotion_.stopped(int(i)) && at_end(int(i));
+  }
+  if (result_.history.empty()) return;
+  for (auto& genome : result_.history.back().front)
+    result_.front.push_back(front_member(settings_, *evaluations_->find(genome)));
   sort_front(settings_, result_.front);
 }
 

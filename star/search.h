@@ -6,16 +6,16 @@
 // and goes on where it was; what the file holds is not evaluated again.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <limits>
 #include <optional>
 
 #include "star/archive.h"
-#include "star/candidate.h"
+#include "star/evaluations.h"
 #include "star/evolution.h"
 #include "star/front.h"
-#include "star/workers.h"
+#include "star/promotion.h"
+#include "star/state_folder.h"
 
 namespace star {
 
@@ -25,18 +25,20 @@ std::vector<Genome> random_genomes(const SearchSettings& settings, int count);
 
 struct SearchProgress {
   int generation;       // running, from 0
-  int64_t done, total;  // evaluations, stored ones included
+  int64_t done, total;  // trainings, to a rung or to the end, stored ones included
   int64_t failed;
   double best;         // least first objective of a feasible candidate; NaN before there is one
   double hypervolume;  // of the last complete generation's front
 };
 
 struct SearchResult {
-  int generations = 0;  // complete
-  int64_t evaluated = 0, failed = 0;
-  std::vector<double> hypervolume;  // of each generation's front
-  std::vector<double> scaled;       // likewise, by HypervolumeScale
-  std::vector<FrontMember> front;   // by the first objective
+  int generations = 0;                // complete
+  int64_t evaluated = 0, failed = 0;  // to the end, or failed on the way
+  int64_t stopped = 0;                // at a rung
+  std::vector<double> hypervolume;    // of each generation's front
+  std::vector<double> scaled;         // likewise, by HypervolumeScale
+  std::vector<Generation> history;    // the complete generations
+  std::vector<FrontMember> front;     // by the first objective
   double busy = 0;  // share of the workers' time that they worked; NaN if there was nothing to do
   bool interrupted = false;
 };
@@ -63,31 +65,31 @@ class Search {
                    const Interrupt& interrupted = {}, bool retry = false);
 
  private:
-  struct Known {
-    Evaluation evaluation;
-    Fitness fitness;
-  };
-  struct Queued {
-    int individual;
-    double cost;
+  struct Individual {
+    std::string genome;
+    double cost;  // by which the dearest starts first
   };
 
   bool by_generations() const { return settings_.lag == kByGenerations; }
+  bool stopped() const { return interrupted_ && interrupted_(); }
   bool search();
-  bool set_reference();
-  bool measure_reference(std::map<std::string, double>& point);
+  bool set_reference(Workers& workers);
   bool breed(int count);
   bool record(const std::vector<Offspring>& offspring);
+  void check_stored(const Candidate& candidate, size_t individual) const;
   void record(const Evaluation& evaluation);
-  bool stopped() const { return interrupted_ && interrupted_(); }
   bool settle(size_t count);
-  bool known(size_t from, size_t to) const;
   bool step();
-  bool accept(int individual, const Outcome& outcome);
-  bool measure(Evaluation& evaluation);
-  void learn(const Evaluation& evaluation);
+  void ask(int individual);
+  void take(int individual, const Evaluation& evaluation);
+  void promote();
+  bool at_end(int individual) const;
+  const Evaluation* result(int individual) const;
+  void tell(size_t count);
   void close_generations();
   Generation summarise();
+  void count_rungs(Generation& generation) const;
+  std::vector<Fitness> population_at(size_t rung) const;
   void report() const;
   void finish();
 
@@ -96,25 +98,22 @@ class Search {
   Pool pool_;
   std::unique_ptr<Algorithm> algorithm_;
   RunFile* file_ = nullptr;
-  Workers* workers_ = nullptr;
   std::function<void(const SearchProgress&)> progress_;
   Interrupt interrupted_;
   bool retry_ = false;
+  std::unique_ptr<Evaluations> evaluations_;
+  std::unique_ptr<StateFolder> states_;
 
   std::vector<double> reference_;  // of the hypervolume
   std::vector<Candidate> stored_;  // what the file held at the start
   size_t stored_generations_ = 0;
-  std::vector<std::string> asked_;  // the genome of each individual
-  std::vector<size_t> ends_;        // individuals until the end of each generation
-  size_t told_ = 0, told_failed_ = 0;
+  std::vector<Individual> asked_;
+  Promotion promotion_;
+  std::vector<size_t> ends_;               // individuals until the end of each generation
+  size_t told_ = 0;                        // individuals that were told, or stopped before
   Archive archive_;                        // of those told
   std::optional<HypervolumeScale> scale_;  // from the first front that keeps the bounds
-  std::deque<Queued> queue_;               // bred, not started
-  std::map<std::string, Known> known_;     // evaluated
-  int64_t failed_ = 0;                     // of these
   double best_ = std::numeric_limits<double>::quiet_NaN();
-  double busy_seconds_ = 0;
-  Generation last_;
   SearchResult result_;
 };
 

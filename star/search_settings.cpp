@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "core/json.h"
 #include "star/evolution.h"
 #include "star/objectives.h"
+#include "star/promotion.h"
 
 namespace star {
 namespace {
@@ -22,6 +24,8 @@ void for_each_setting(Settings& s, const F& f) {
   f("population", s.population);
   f("generations", s.generations);
   f("lag", s.lag);
+  f("rungs", s.rungs);
+  f("keep", s.keep);
   f("crossover_points", s.crossover_points);
   f("mutation_rate", s.mutation_rate);
   f("min_depth", s.min_depth);
@@ -106,6 +110,8 @@ void add_evolution(Options& o, const SearchSettings& s) {
   o.add("--population", s.population);
   o.add("--generations", s.generations);
   o.add("--lag", s.lag == kByGenerations ? "" : fmt::format("{}", s.lag));
+  o.add("--rungs", joined(s.rungs));
+  o.add("--keep", s.keep);
   o.add("--crossover-points", s.crossover_points);
   o.add("--mutation-rate", s.mutation_rate);
   o.add("--depth", depth_text(s));
@@ -163,6 +169,26 @@ void check_evolution(const SearchSettings& s) {
             "search: the level {} is not one of backbone, operator, featurizer", level);
 }
 
+void check_rungs(const SearchSettings& s) {
+  int64_t before = 0;
+  for (int64_t rung : s.rungs) {
+    require(rung > before && rung < s.training.steps,
+            "search: the rungs {} are not ascending steps of a training of {}",
+            fmt::join(s.rungs, ","), s.training.steps);
+    before = rung;
+  }
+  require(s.keep > 0 && s.keep <= 1, "search: the setting `keep` is {}, must be above 0, at most 1",
+          s.keep);
+  // What else is minimised is known before any training, or at its end.
+  const auto& all = s.objectives;
+  const bool judged = s.algorithm == "genetic"
+                          ? all[0] == "quality"
+                          : std::find(all.begin(), all.end(), "quality") != all.end();
+  require(s.rungs.empty() || judged, "search: rungs judge by the quality, which is no objective{}",
+          s.algorithm == "genetic" ? " that comes first" : "");
+  check_range("candidates of a generation", cohort_sizes(s).front(), int64_t(1), int64_t(1) << 20);
+}
+
 void check_objectives(const SearchSettings& s) {
   require(!s.objectives.empty(), "search: no objective");
   // As one text, since a name in the list might itself be a list.
@@ -207,6 +233,7 @@ void check_settings(const SearchSettings& settings) {
   check_evolution(settings);
   check_objectives(settings);
   check_candidates(settings);
+  check_rungs(settings);
 }
 
 std::string depth_text(const SearchSettings& s) {
@@ -268,9 +295,9 @@ SearchSettings settings_from_json(const std::string& text) {
   for_each_setting(settings, [&](const char* name, auto& field) {
     const bool known = json.contains(name);
     // What a run file is older than: its device was the CPU, its losses were judged otherwise.
-    const bool newer =
-        name == std::string_view("device") || name == std::string_view("validation_tokens");
-    require(known || newer, "run file: the setting `{}` is missing", name);
+    static const std::set<std::string_view> kNewer = {"device", "validation_tokens", "rungs",
+                                                      "keep"};
+    require(known || kNewer.count(name), "run file: the setting `{}` is missing", name);
     if (known) read_setting(json.at(name), name, field);
   });
   try {

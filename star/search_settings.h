@@ -29,6 +29,10 @@ struct SearchSettings {
   // Steady breeding: offspring i from the results 0 … i − 1 − lag, in the order in which they were
   // asked for. Workers wait less, parents are older. Or by generations, each from all before it.
   int lag = kByGenerations;
+  // Successive halving (star/promotion.h): the steps at which a candidate's training stops, to go
+  // on only if it is among the best share of those that came so far.
+  std::vector<int64_t> rungs;
+  double keep = 1;
   int crossover_points = 2;
   double mutation_rate = 0.1;                      // of each digit
   int min_depth = 8, max_depth = 8;                // LIVs

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -20,7 +21,7 @@ namespace star {
 namespace {
 
 constexpr int64_t kApplication = 0x53544152;  // "STAR"
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
 constexpr int kClaimTries = 100;  // 20 ms apart
 
 constexpr const char* kSchema = R"(
@@ -45,8 +46,12 @@ CREATE TABLE curve (
   PRIMARY KEY (evaluation, step)) STRICT, WITHOUT ROWID;
 CREATE TABLE generations (
   generation INTEGER PRIMARY KEY, hypervolume ANY, scaled ANY, evaluated INTEGER NOT NULL,
-  failed INTEGER NOT NULL) STRICT;
+  failed INTEGER NOT NULL, promoted INTEGER NOT NULL, rung_tau ANY) STRICT;
 CREATE TABLE members (
+  generation INTEGER REFERENCES generations, place INTEGER,
+  genome INTEGER NOT NULL REFERENCES genomes,
+  PRIMARY KEY (generation, place)) STRICT, WITHOUT ROWID;
+CREATE TABLE stopped (
   generation INTEGER REFERENCES generations, place INTEGER,
   genome INTEGER NOT NULL REFERENCES genomes,
   PRIMARY KEY (generation, place)) STRICT, WITHOUT ROWID;
@@ -209,16 +214,19 @@ class RunFile::Database : public Connection {
 
   std::vector<Generation> generations() {
     std::vector<Generation> all;
-    const bool old = version() == 1;
-    Statement row(*this, fmt::format("SELECT generation, hypervolume, {}, evaluated, failed FROM "
-                                     "generations ORDER BY generation",
-                                     old ? "NULL" : "scaled"));
+    const bool old = version() == 1, rungs = version() >= 3;
+    Statement row(*this,
+                  fmt::format("SELECT generation, hypervolume, {}, evaluated, failed, {} "
+                              "FROM generations ORDER BY generation",
+                              old ? "NULL" : "scaled", rungs ? "promoted, rung_tau" : "0, NULL"));
     constexpr const char* kGenomes =
         "SELECT g.genome FROM {} m JOIN genomes g ON g.id = m.genome WHERE {} generation = ? "
         "ORDER BY place";
     Statement member(*this, fmt::format(fmt::runtime(kGenomes), "members", ""));
     Statement front(*this, old ? fmt::format(fmt::runtime(kGenomes), "members", "front = 1 AND")
                                : fmt::format(fmt::runtime(kGenomes), "fronts", ""));
+    std::optional<Statement> stopped;
+    if (rungs) stopped.emplace(*this, fmt::format(fmt::runtime(kGenomes), "stopped", ""));
     while (row.next()) {
       Generation generation;
       generation.generation = row.index();
@@ -226,10 +234,15 @@ class RunFile::Database : public Connection {
       generation.scaled = row.real();
       generation.evaluated = row.integer();
       generation.failed = row.integer();
+      generation.promoted = row.integer();
+      generation.rung_tau = row.real();
       for (member.bind(generation.generation); member.next();)
         generation.population.push_back(member.text());
       for (front.bind(generation.generation); front.next();)
         generation.front.push_back(front.text());
+      if (stopped)
+        for (stopped->bind(generation.generation); stopped->next();)
+          generation.stopped.push_back(stopped->text());
       all.push_back(std::move(generation));
     }
     return all;
@@ -338,7 +351,7 @@ void RunFile::record_anew(const Evaluation& evaluation, size_t candidates, size_
           .bind(generation, place)
           .run();
   }
-  for (const char* table : {"members", "fronts", "generations"})
+  for (const char* table : {"members", "stopped", "fronts", "generations"})
     Statement(*database_, fmt::format("DELETE FROM {} WHERE generation >= ?", table))
         .bind(generations)
         .run();
@@ -365,13 +378,13 @@ bool RunFile::record(const std::vector<Candidate>& candidates,
 void RunFile::record(const Generation& generation) {
   const int number = generation.generation;
   Transaction transaction(*database_);
-  for (const char* table : {"members", "fronts"})
+  for (const char* table : {"members", "stopped", "fronts"})
     Statement(*database_, fmt::format("DELETE FROM {} WHERE generation = ?", table))
         .bind(number)
         .run();
-  Statement(*database_, "INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?, ?)")
+  Statement(*database_, "INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?, ?, ?, ?)")
       .bind(number, generation.hypervolume, generation.scaled, generation.evaluated,
-            generation.failed)
+            generation.failed, generation.promoted, generation.rung_tau)
       .run();
   auto put = [&](const char* table, const std::vector<std::string>& genomes) {
     Statement insert(*database_, fmt::format("INSERT INTO {} VALUES (?, ?, ?)", table));
@@ -379,6 +392,7 @@ void RunFile::record(const Generation& generation) {
       insert.bind(number, i, database_->genome_id(genomes[i])).run();
   };
   put("members", generation.population);
+  put("stopped", generation.stopped);
   put("fronts", generation.front);
   transaction.commit();
 }
@@ -417,6 +431,17 @@ RunContents RunFile::contents() const {
   Transaction reading(*database_, false);
   return {database_->reference(), database_->generations(), database_->candidates(),
           database_->evaluations()};
+}
+
+double mean_rung_tau(const std::vector<Generation>& generations) {
+  double sum = 0;
+  int count = 0;
+  for (auto& g : generations) {
+    if (std::isnan(g.rung_tau)) continue;
+    sum += g.rung_tau;
+    ++count;
+  }
+  return count ? sum / count : std::nan("");
 }
 
 // SQLite's header: its name in the first 16 bytes, the application id, big-endian, at byte 68

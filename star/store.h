@@ -15,13 +15,17 @@
 //   metrics       of an evaluation: `evaluation`, `name`, `value`
 //   curve         training losses of an evaluation: `evaluation`, `step`, `loss`
 //   generations   `generation`, `hypervolume` of its front and `scaled` (star/archive.h),
-//                 `evaluated` so far, `failed` so far
+//                 `evaluated` so far, `failed` so far; how many of its own candidates were
+//                 `promoted` past the last rung (star/promotion.h), and of these `rung_tau`,
+//                 Kendall's τ of the loss there with the quality
 //   members       the population after selection: `generation`, `place`, `genome`
+//   stopped       candidates of the generation that stopped at a rung, whatever else the file knows
+//                 of them: `generation`, `place`, `genome`
 //   fronts        of all that was evaluated so far what is not dominated: `generation`, `place`,
 //                 `genome`
 //
-// In format 1 the front was that of the population, marked in `members`; such a file can be read,
-// not gone on with.
+// In format 1 the front was that of the population, marked in `members`; up to format 2 there were
+// no rungs. Such files can be read, not gone on with.
 //
 // Numbers that are measured are kept bit for bit in columns of type ANY (REAL would turn −0 into
 // 0), NaN as NULL.
@@ -29,6 +33,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,7 +73,15 @@ struct Generation {
   int64_t evaluated = 0;
   int64_t failed = 0;
   double scaled = 0;  // HypervolumeScale; NaN before some front keeps the bounds
+  std::vector<std::string> stopped = {};                       // at a rung, of its own candidates
+  int64_t promoted = 0;                                        // past the last rung, likewise
+  double rung_tau = std::numeric_limits<double>::quiet_NaN();  // of those promoted, if it has one
 };
+
+// How well the loss at the last rung foretold the quality: the mean of τ over generations, each of
+// which is of some ten pairs. NaN where none has one. Below kLowTau a later rung would be better.
+inline constexpr double kLowTau = 0.4;
+double mean_rung_tau(const std::vector<Generation>& generations);
 
 // All of it at one moment.
 struct RunContents {

@@ -27,22 +27,68 @@ bool all_finite(const Tensor& values) {
   return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
 }
 
+// What a training is seen to come to, step by step.
+class Log {
+ public:
+  explicit Log(const TrainOptions& options)
+      : steps_(options.steps),
+        every_(std::max<int64_t>(1, (steps_ + kCurvePoints - 1) / kCurvePoints)),
+        tail_begin_(steps_ - std::max<int64_t>(1, steps_ / 10)) {}
+
+  void add(TrainResult& result, const StepLoss& step) {
+    result.losses.push_back(step);
+    const int64_t done = result.steps = int64_t(result.losses.size());
+    since_point_ += step.loss;
+    ++points_since_;
+    if (done % every_ == 0 || done == steps_) {
+      result.curve.push_back({done, since_point_ / double(points_since_)});
+      since_point_ = 0;
+      points_since_ = 0;
+    }
+    if (done > tail_begin_) tail_.add(step.loss * double(step.targets), step.targets);
+  }
+
+  const ClusterMean& tail() const { return tail_; }
+
+ private:
+  int64_t steps_, every_, tail_begin_;
+  double since_point_ = 0;
+  int64_t points_since_ = 0;
+  ClusterMean tail_;
+};
+
+void put(Exec& exec, const std::vector<double>& values, const Tensor& to) {
+  require(int64_t(values.size()) == to.numel(), "a training of {} numbers, the model has {}",
+          values.size(), to.numel());
+  exec.copy(exec.from(to.shape(), values, to.dtype()), to);
+}
+
+TrainingState state_of(const Backbone& model, const AdamW& optimizer, const TrainResult& result) {
+  return {model.flat_values().to_doubles(), optimizer.first_moments().to_doubles(),
+          optimizer.second_moments().to_doubles(), optimizer.updates(), result.losses};
+}
+
 }  // namespace
 
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
-                  const StepCallback& after_step) {
+                  const StepCallback& after_step, const TrainPart& part) {
   check_vocab(model, data);
   AdamW optimizer(exec, model.flat_values(), model.flat_grads(), model.decayed(),
                   options.optimizer);
-  int64_t warmup = int64_t(std::llround(options.warmup * double(options.steps)));
-  int64_t every = std::max<int64_t>(1, (options.steps + kCurvePoints - 1) / kCurvePoints);
-  int64_t tail_begin = options.steps - std::max<int64_t>(1, options.steps / 10);
   TrainResult result;
+  Log log(options);
+  if (part.from) {
+    put(exec, part.from->values, model.flat_values());
+    put(exec, part.from->first, optimizer.first_moments());
+    put(exec, part.from->second, optimizer.second_moments());
+    optimizer.go_on_from(part.from->updates);
+    for (auto& step : part.from->losses) log.add(result, step);
+  }
+  const int64_t warmup = int64_t(std::llround(options.warmup * double(options.steps)));
+  const int64_t until = part.until > 0 ? std::min(part.until, options.steps) : options.steps;
   TrainingStep gradient(exec, model);
-  double start = seconds_now(), since_point = 0;
-  int64_t points_since = 0;
-  ClusterMean tail;
-  for (int64_t step = 0; step < options.steps; ++step) {
+  const double start = seconds_now();
+  for (int64_t step = result.steps; step < until; ++step) {
     Batch batch = data.train_batch(options.seed, step, options.batch);
     double value = gradient.run(batch);
     double norm =
@@ -51,30 +97,32 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
       result.failure = fmt::format("diverged at step {}", step + 1);
       break;
     }
-    result.steps = step + 1;
     result.tokens += int64_t(batch.tokens.size());
-    since_point += value;
-    ++points_since;
-    if (result.steps % every == 0 || result.steps == options.steps) {
-      result.curve.push_back({result.steps, since_point / double(points_since)});
-      since_point = 0;
-      points_since = 0;
-    }
-    if (step >= tail_begin) tail.add(value * double(counted(batch)), counted(batch));
+    log.add(result, {value, counted(batch)});
     if (after_step && !after_step(result.steps, value)) {
       if (result.steps < options.steps) result.failure = "interrupted";
       break;
     }
   }
   // The last update is followed by no loss that would tell.
-  if (result.failure.empty() && !all_finite(model.flat_values()))
+  if (result.failure.empty() && until == options.steps && !all_finite(model.flat_values()))
     result.failure = fmt::format("diverged at step {}", result.steps);
-  result.train_loss = tail.mean();
-  result.train_targets = tail.count();
-  result.train_standard_error = tail.standard_error();
+  result.train_loss = log.tail().mean();
+  result.train_targets = log.tail().count();
+  result.train_standard_error = log.tail().standard_error();
   result.peak_bytes = gradient.peak_bytes();
   result.seconds = seconds_now() - start;
+  if (part.state) *part.state = state_of(model, optimizer, result);
   return result;
+}
+
+double loss_at(const TrainResult& result, int64_t step) {
+  require(step >= 1 && step <= int64_t(result.losses.size()), "no loss at step {} of {}", step,
+          result.losses.size());
+  double sum = 0;
+  const int64_t count = std::min<int64_t>(step, 5);
+  for (int64_t i = step - count; i < step; ++i) sum += result.losses[size_t(i)].loss;
+  return sum / double(count);
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include "liv/backbone.h"
 #include "star/curve.h"
 #include "star/data.h"
+#include "star/training_state.h"
 
 namespace star {
 
@@ -23,12 +24,13 @@ struct TrainOptions {
 };
 
 struct TrainResult {
-  int64_t steps = 0;                // done
+  int64_t steps = 0;                // done, those of an earlier part included
+  std::vector<StepLoss> losses;     // of each of them
   double train_loss = 0;            // nats a counted target over the last tenth of the steps
   int64_t train_targets = 0;        // so many
   double train_standard_error = 0;  // from batch to batch; NaN for fewer than two
   double seconds = 0;
-  int64_t tokens = 0;
+  int64_t tokens = 0;             // of this part
   int64_t peak_bytes = 0;         // of tensors at a time
   std::vector<CurvePoint> curve;  // at most about a hundred points
   std::string failure;            // empty, or why training ended early
@@ -37,9 +39,22 @@ struct TrainResult {
 // Called after every step with its number (from 1) and loss; false stops the training.
 using StepCallback = std::function<bool(int64_t step, double loss)>;
 
+// A part of a training, of which the schedule, warm-up and decay, is that of the whole.
+struct TrainPart {
+  int64_t until = 0;                    // stops after so many steps, which is no failure; 0: never
+  const TrainingState* from = nullptr;  // goes on from there, the weights of the model aside
+  TrainingState* state = nullptr;       // receives what it has come to
+};
+
 // Trains in place. A loss, a gradient or, at the end, a weight that is not finite is a failure.
+// Parts of a training come to the same bits as the whole of it. Throws `Error` for a state that
+// does not fit the model.
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
-                  const StepCallback& after_step = {});
+                  const StepCallback& after_step = {}, const TrainPart& part = {});
+
+// The mean of the last five losses up to a step that was done: what a training is judged by that
+// stops there.
+double loss_at(const TrainResult& result, int64_t step);
 
 struct Judgement {
   double loss = 0;            // nats a counted target

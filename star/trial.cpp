@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/blas_memory.h"
+#include "core/number.h"
+#include "core/rng.h"
 #include "star/compiler.h"
 #include "star/device.h"
 
@@ -34,18 +36,102 @@ void add_judgement(Evaluation& e, Exec& exec, const Backbone& model, const Datas
   e.metrics[prefix + "macro_accuracy"] = j.macro_accuracy;
 }
 
+constexpr std::string_view kRung = "search:rung=", kSeed = "search:seed=";
+
+// All that the bits of a training depend on, up to its stop.
+std::string training_of(const Trial& t, const Dataset& data, int64_t steps) {
+  const TrainOptions& o = t.training;
+  const AdamWOptions& w = o.optimizer;
+  return nlohmann::json({t.genome,       t.pool,
+                         t.repeat,       t.seed,
+                         t.sizes.width,  t.sizes.heads,
+                         t.sizes.vocab,  t.sizes.seq,
+                         t.sizes.window, o.steps,
+                         o.batch,        o.learning_rate,
+                         o.warmup,       o.seed,
+                         w.beta1,        w.beta2,
+                         w.epsilon,      w.weight_decay,
+                         w.clip,         data.identity(),
+                         t.device,       cpu_backend().target,
+                         blas_core(),    steps})
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// The last rung on the way to the trial's stop; 0: none.
+int64_t rung_before(const Trial& trial) {
+  int64_t before = 0;
+  for (int64_t rung : trial.rungs)
+    if (trial.until == 0 || rung < trial.until) before = rung;
+  return before;
+}
+
+// Trains until the trial's stop, from where an earlier part stopped if that was kept.
+TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial) {
+  std::optional<TrainingState> before;
+  if (!trial.from.empty())
+    before = load_training_state(trial.from, training_of(trial, data, rung_before(trial)));
+  TrainingState state;
+  const bool keep = trial.until > 0 && !trial.to.empty();
+  TrainResult trained = train(exec, model, data, trial.training, {},
+                              {.until = trial.until,
+                               .from = before ? &*before : nullptr,
+                               .state = keep ? &state : nullptr});
+  if (!keep || !trained.failure.empty()) return trained;
+  try {
+    save_training_state(trial.to, training_of(trial, data, trial.until), state);
+  } catch (const std::exception&) {
+    // No folder, no disk, no memory: then it is trained from the start again.
+  }
+  return trained;
+}
+
 }  // namespace
 
-Trial candidate_trial(const SearchSettings& s, const std::string& genome) {
-  return {.genome = genome,
-          .recipe = "search",
-          .pool = s.pool,
-          .sizes = s.sizes,
-          .seed = s.seed,
-          .training = s.training,
-          .validation_tokens = s.validation_tokens,
-          .cache_context = s.cache_context,
-          .device = s.device};
+std::string rung_recipe(int64_t step) { return fmt::format("{}{}", kRung, step); }
+
+std::string seed_recipe(int number) { return fmt::format("{}{}", kSeed, number); }
+
+bool is_of_search(const std::string& recipe) {
+  return recipe == kWhole || recipe.starts_with(kRung) || recipe.starts_with(kSeed);
+}
+
+bool stops_at_rung(const std::string& recipe) { return recipe.starts_with(kRung); }
+
+std::string rung_metric(int64_t step) { return fmt::format("rung:{}", step); }
+
+std::string state_file(const std::string& states, const std::string& genome, int64_t rung) {
+  const uint64_t name = hash_text(rung_recipe(rung) + " " + genome);
+  return fmt::format("{}/{:0{}x}{}", states, name, kStateName, kStateSuffix);
+}
+
+Trial candidate_trial(const SearchSettings& s, const std::string& genome, const std::string& recipe,
+                      const std::string& states) {
+  Trial trial = {.genome = genome,
+                 .recipe = recipe,
+                 .pool = s.pool,
+                 .sizes = s.sizes,
+                 .seed = s.seed,
+                 .training = s.training,
+                 .validation_tokens = s.validation_tokens,
+                 .cache_context = s.cache_context,
+                 .device = s.device};
+  const auto number = [&](std::string_view prefix) {
+    const bool fits = recipe.starts_with(prefix);
+    const auto n = read_number<int64_t>(fits ? recipe.substr(prefix.size()) : "");
+    require(n && *n >= 1, "search: the recipe `{}` is none of its own", recipe);
+    return *n;
+  };
+  if (recipe.starts_with(kSeed)) {
+    trial.seed += uint64_t(number(kSeed));
+    trial.training.seed += uint64_t(number(kSeed));
+    return trial;
+  }
+  trial.rungs = s.rungs;
+  if (recipe != kWhole) trial.until = number(kRung);
+  if (states.empty()) return trial;
+  if (int64_t before = rung_before(trial)) trial.from = state_file(states, genome, before);
+  if (trial.until > 0) trial.to = state_file(states, genome, trial.until);
+  return trial;
 }
 
 std::string recipe_of(const Trial& t) {
@@ -67,10 +153,13 @@ Evaluation evaluate(const Trial& trial, const Dataset& data) {
   Exec exec(backend_named(trial.device), 1);
   Backbone model = model_of(trial, &exec);
   e.metrics = static_metrics(model, trial.cache_context);
-  TrainResult trained = train(exec, model, data, trial.training);
+  TrainResult trained = train_part(exec, model, data, trial);
   e.curve = trained.curve;
   e.failure = trained.failure;
   if (!e.ok()) return e;
+  for (int64_t rung : trial.rungs)
+    if (rung <= trained.steps) e.metrics[rung_metric(rung)] = loss_at(trained, rung);
+  if (trial.until > 0) return e;
   e.metrics["train_loss"] = trained.train_loss;
   e.metrics["train_targets"] = double(trained.train_targets);
   e.metrics["train_standard_error"] = trained.train_standard_error;

@@ -27,10 +27,34 @@ struct Trial {
   int64_t cache_context = 4096;
   std::string device = "cpu";
   bool test = false;  // judged on the test part too
+  // Of a training that may stop on its way: where (0: at its end), the steps at which its loss is
+  // taken, and the files that its state is kept in (empty: none, written only where their folder
+  // is).
+  int64_t until = 0;
+  std::vector<int64_t> rungs = {};
+  std::string from = "", to = "";
 };
 
-// As the search trains a candidate; the recipe is "search".
-Trial candidate_trial(const SearchSettings& settings, const std::string& genome);
+// How the search trains a candidate: "search" whole, "search:rung=30" until step 30 of that
+// training, "search:seed=1" whole, with other starting weights and batches.
+inline const std::string kWhole = "search";
+std::string rung_recipe(int64_t step);
+std::string seed_recipe(int number);
+bool is_of_search(const std::string& recipe);
+bool stops_at_rung(const std::string& recipe);
+
+// By such a recipe. In `states`, a folder, the state is kept at each rung; empty: nowhere. Throws
+// `Error` for another recipe.
+Trial candidate_trial(const SearchSettings& settings, const std::string& genome,
+                      const std::string& recipe = kWhole, const std::string& states = "");
+
+// The file in `states` that keeps a candidate at a rung: sixteen hexadecimal digits and a suffix.
+inline constexpr size_t kStateName = 16;
+inline constexpr const char* kStateSuffix = ".state";
+std::string state_file(const std::string& states, const std::string& genome, int64_t rung);
+
+// The name of the metric that is the loss at a rung (star/trainer.h, loss_at).
+std::string rung_metric(int64_t step);
 
 // All that tells one trial after the search from another, for its recipe:
 // "width=64,heads=4,repeat=1,steps=600,batch=8,lr=0.01,seed=3".
@@ -40,10 +64,11 @@ std::string recipe_of(const Trial& trial);
 // fit the sizes.
 Backbone model_of(const Trial& trial, Exec* exec);
 
-// Trains and judges, or says why that failed. One thread. The metrics: quality with its targets
-// (how many) and standard_error, perplexity, accuracy and macro_accuracy on a sample of the
-// validation part, and bpb where tokens are bytes; with a prefix "test_" on the whole test part;
-// train_loss, train_targets, train_standard_error; and the static ones.
+// Trains and judges, or says why that failed. One thread. Of a training that stops on its way there
+// are the losses at its rungs, as "rung:30", and the static metrics; of a whole one besides:
+// quality with its targets (how many) and standard_error, perplexity, accuracy and macro_accuracy
+// on a sample of the validation part, and bpb where tokens are bytes; with a prefix "test_" on the
+// whole test part; train_loss, train_targets, train_standard_error; and the static ones.
 Evaluation evaluate(const Trial& trial, const Dataset& data);
 
 // FLOPs of the training; 0 for a trial that cannot even begin.

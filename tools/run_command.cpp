@@ -35,6 +35,14 @@ nlohmann::json feasible_json(const std::vector<FrontMember>& front) {
   return front.empty() ? nlohmann::json() : nlohmann::json(nearest_to_bounds(front) == nullptr);
 }
 
+nlohmann::json rungs_json(const std::vector<Generation>& generations) {
+  nlohmann::json all = nlohmann::json::array();
+  for (auto& g : generations)
+    all.push_back(
+        {{"stopped", g.stopped.size()}, {"promoted", g.promoted}, {"rung_tau", g.rung_tau}});
+  return all;
+}
+
 std::string front_text(const SearchSettings& settings, const std::vector<FrontMember>& front) {
   std::vector<std::string> head = settings.objectives;
   head.push_back("genome");

@@ -33,6 +33,9 @@ std::string front_text(const SearchSettings& settings, const std::vector<FrontMe
 // Whether a member of a front keeps the bounds; null where nothing is in it.
 nlohmann::json feasible_json(const std::vector<FrontMember>& front);
 
+// What rungs did in each generation: [{stopped, promoted, rung_tau}].
+nlohmann::json rungs_json(const std::vector<Generation>& generations);
+
 // A genome to compare.
 struct Subject {
   std::string name;    // as given on the command line; empty for what the search has found

@@ -24,6 +24,7 @@ struct RunSummary {
   SearchSettings settings;
   std::vector<Generation> generations;
   int64_t evaluated = 0, failed = 0;
+  int64_t stopped = 0;             // at a rung, of the generations that are complete
   std::vector<FrontMember> front;  // of the last generation, by the first objective
 
   bool complete() const { return int(generations.size()) >= settings.generations; }
@@ -46,8 +47,11 @@ RunSummary summary_of(const std::string& path) {
   // What candidates were bred and forgotten again before (search --retry) is none of the search.
   std::set<std::string> bred;
   for (auto& c : checked.contents.candidates) bred.insert(c.genome);
+  for (auto& g : run.generations)
+    for (auto& genome : g.stopped) run.stopped += int64_t(bred.erase(genome));
   for (auto& e : checked.contents.evaluations) {
-    if (e.recipe != "search" || !bred.count(e.genome)) continue;
+    const bool ended = e.recipe == kWhole || (stops_at_rung(e.recipe) && !e.ok());
+    if (!ended || !bred.count(e.genome)) continue;
     ++run.evaluated;
     run.failed += !e.ok();
   }
@@ -73,6 +77,7 @@ nlohmann::json json_of(const RunSummary& run) {
           {"complete", run.complete()},
           {"evaluated", run.evaluated},
           {"failed", run.failed},
+          {"stopped", run.stopped},
           {"hypervolume", run.hypervolume()},
           {"best", run.best()},
           {"feasible", feasible_json(run.front)}};
@@ -178,18 +183,32 @@ struct RunsCommand {
                                    depth_text(s), s.sizes.width, s.sizes.heads, s.training.steps,
                                    s.training.batch, s.sizes.seq));
     line("generations", fmt::format("{} of {}", run.generations.size(), s.generations));
-    line("evaluated", fmt::format("{}, {} failed", run.evaluated, run.failed));
+    line("evaluated",
+         fmt::format("{}, {} failed{}", run.evaluated, run.failed,
+                     s.rungs.empty() ? "" : fmt::format("; {} stopped at a rung", run.stopped)));
     if (!run.generations.empty()) {
-      fmt::print("\ngeneration  hypervolume   scaled\n");
-      for (auto& g : run.generations)
-        fmt::print("{:10}  {:>11}  {:>7}\n", g.generation + 1, fixed(g.hypervolume, 4),
-                   fixed(g.scaled, 3));
-      fmt::print("\n");
+      fmt::print("\n{}\n", generations_text(run));
       print_front(run);
     }
     if (!run.complete()) fmt::print("\ngo on     {}\n", how_to_go_on(run));
     fmt::print("{}report    {} report {}\n", run.complete() ? "\n" : "", shell_word(program),
                shell_path(run.path));
+  }
+
+  static std::string generations_text(const RunSummary& run) {
+    const bool rungs = !run.settings.rungs.empty();
+    std::vector<std::string> head = {"generation", "hypervolume", "scaled"};
+    if (rungs) head.insert(head.end(), {"stopped", "went on", "tau"});
+    Table table(head);
+    for (auto& g : run.generations) {
+      std::vector<std::string> cells = {fmt::to_string(g.generation + 1), fixed(g.hypervolume, 4),
+                                        fixed(g.scaled, 3)};
+      if (rungs)
+        cells.insert(cells.end(), {fmt::to_string(g.stopped.size()), fmt::to_string(g.promoted),
+                                   fixed(g.rung_tau, 2)});
+      table.add(std::move(cells));
+    }
+    return table.text();
   }
 
   static void print_front(const RunSummary& run) {
@@ -210,6 +229,7 @@ struct RunsCommand {
       json["hypervolume"].push_back(g.hypervolume);
       json["hypervolume_scaled"].push_back(g.scaled);
     }
+    json["rungs"] = rungs_json(run.generations);
     json["front"] = front;
     json["settings"] = nlohmann::json::parse(settings_to_json(run.settings));
     json["go_on"] = run.complete() ? nlohmann::json() : nlohmann::json(how_to_go_on(run));

@@ -17,6 +17,8 @@
 namespace star {
 namespace {
 
+constexpr int64_t kMostSteps = int64_t(1) << 40;
+
 struct SearchCommand {
   Common common;
   DataOptions data;
@@ -24,7 +26,7 @@ struct SearchCommand {
   SearchSettings settings;
   std::string program;  // as it was called
   std::string out, resume, depth = "8", objectives = "quality,params", preset;
-  std::vector<std::string> bounds, hv_reference;
+  std::vector<std::string> bounds, hv_reference, rungs;
   int lag = 0, workers = 0;
   bool retry = false;
   CLI::App* command = nullptr;  // whose options these are
@@ -84,6 +86,8 @@ struct SearchCommand {
     // Ageing is by single deaths, not by generations.
     if (settings.algorithm == "regularized") settings.lag = kSteadyLag;
     if (given("--lag")) settings.lag = lag;
+    for (auto& step : rungs)
+      settings.rungs.push_back(whole_number<int64_t>(step, 1, kMostSteps, "--rungs"));
     settings.seed = settings.training.seed = common.seed;
     settings.pool = model.pool;
     settings.objectives = parse_objectives(objectives);
@@ -180,6 +184,11 @@ struct SearchCommand {
       throw Interrupted(kept
                             ? fmt::format("interrupted; go on with: {}", onward)
                             : fmt::format("interrupted; {} is gone, what was found is lost", path));
+    if (const double tau = mean_rung_tau(result.history); tau < kLowTau)
+      say("star: warning: the loss at step {} tells little of the quality: Kendall's tau of those "
+          "that went on is {:.2f}, the mean over the generations; a later --rungs would tell "
+          "more\n",
+          settings.rungs.back(), tau);
     const std::string report = report_on(file, path, onward);
     common.json ? print_result_json(result, path, report) : print_text(result, path, report);
     if (!kept)
@@ -194,7 +203,9 @@ struct SearchCommand {
   }
 
   SearchResult search_with(Search& search, RunFile& file, Workers& crew) const {
-    Progress bar(common.quiet, "candidate", int64_t(settings.population) * settings.generations);
+    int64_t trainings = 0;
+    for (int64_t size : cohort_sizes(settings)) trainings += size * settings.generations;
+    Progress bar(common.quiet, settings.rungs.empty() ? "candidate" : "training", trainings);
     auto show = [&](const SearchProgress& p) {
       bar.update(p.done,
                  fmt::format("generation {}/{}  best {}  hypervolume {:.4f}{}",
@@ -232,6 +243,8 @@ struct SearchCommand {
                 {"generations", r.generations},
                 {"evaluated", r.evaluated},
                 {"failed", r.failed},
+                {"stopped", r.stopped},
+                {"rungs", rungs_json(r.history)},
                 {"hypervolume", r.hypervolume},
                 {"hypervolume_scaled", r.scaled},
                 {"busy", r.busy},
@@ -242,10 +255,12 @@ struct SearchCommand {
 
   void print_text(const SearchResult& r, const std::string& path, const std::string& report) const {
     fmt::print(
-        "{} candidates in {} generations, {} failed; hypervolume {:.4f} to {:.4f}, scaled {} "
+        "{} candidates in {} generations, {}{} failed; hypervolume {:.4f} to {:.4f}, scaled {} "
         "to {}{}\n\n",
-        r.evaluated, r.generations, r.failed, r.hypervolume.front(), r.hypervolume.back(),
-        fixed(r.scaled.front(), 3), fixed(r.scaled.back(), 3),
+        r.evaluated + r.stopped, r.generations,
+        settings.rungs.empty() ? "" : fmt::format("{} stopped at a rung, ", r.stopped), r.failed,
+        r.hypervolume.front(), r.hypervolume.back(), fixed(r.scaled.front(), 3),
+        fixed(r.scaled.back(), 3),
         std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
     fmt::print("{}", front_text(settings, r.front));
     if (r.front.empty()) return;
@@ -297,6 +312,13 @@ void declare_search(CLI::App& app) {
                   "generations; several times the workers keeps them busy (default for "
                   "regularized: {})",
                   kSteadyLag));
+  add_list(*sub, "--rungs", c->rungs,
+           "Steps at which a training stops, to go on only if it is among the best: 30 or 15,30; "
+           "a generation is then bred larger, so that --population of it come to the end");
+  add_real(*sub, "--keep", s.keep,
+           {[](double x) { return x > 0 && x <= 1; }, "in (0 - 1]", "above 0, at most 1"},
+           "Share that goes on at a rung")
+      ->capture_default_str();
   sub->add_option("--algorithm", s.algorithm, "How to evolve")
       ->check(CLI::IsMember(algorithm_names()))
       ->capture_default_str();

@@ -129,6 +129,33 @@ TEST_CASE("evolution: a lag only delays what breeding knows") {
   }
 }
 
+TEST_CASE("evolution: who is not told is no parent, and who is told again is another") {
+  for (const std::string& name : algorithm_names()) {
+    auto algorithm = make_algorithm(name, small_config(36));
+    const auto asked = algorithm->ask(20);
+    std::vector<Result> results;
+    for (int i = 19; i >= 0; i -= 2) results.push_back({i, {{double(i), 1}}});
+    algorithm->tell(results);
+    CHECK(algorithm->population() == std::vector<int>{1, 3, 5, 7, 9, 11, 13, 15, 17, 19});
+    for (const Offspring& o : algorithm->ask(30))
+      for (int parent : o.parents) CHECK(parent % 2 == 1);
+    // More than survive, so that the fitness counts where selection looks at it.
+    results.clear();
+    for (int i = 0; i < 8; i += 2) results.push_back({i, {{100.0 + i, 1}}});
+    results.push_back({1, {{1000, 1000}}});
+    results.push_back({7, {{6.5, 1}}});
+    algorithm->tell(results);
+    const bool selects = name == "nsga2" || name == "genetic";
+    const auto& kept = algorithm->population();
+    CHECK(kept.size() == 12);
+    CHECK(std::count(kept.begin(), kept.end(), 1) == 0);
+    CHECK(std::count(kept.begin(), kept.end(), 7) == 1);
+    CHECK(std::count(kept.begin(), kept.end(), 6) == !selects);
+    CHECK_THROWS_WITH_AS(algorithm->tell(std::vector<Result>{{50, {}}}),
+                         doctest::Contains("individual 50 told, 50 asked for"), Error);
+  }
+}
+
 TEST_CASE("evolution: seeds come first") {
   EvolutionConfig config = small_config(24);
   config.seeds = {named_genome("@transformer:6"),

@@ -152,6 +152,61 @@ TEST_CASE("run check: whatever is missing or wrong is said in a line") {
         "generations of 2");
 }
 
+TEST_CASE("run check: rungs stop candidates, which are counted apart") {
+  SearchSettings settings = small_settings();
+  settings.rungs = {10};
+  settings.keep = 0.5;  // four are bred in a generation
+  RunContents run = whole_run();
+  const std::string kE = "61111-91111";
+  run.candidates.insert(run.candidates.begin() + 2, {0, 2, kE, {}, "random"});
+  Evaluation stopped = result(kE, 0, 10, 20);
+  stopped.recipe = "search:rung=10";
+  stopped.metrics.erase("quality");
+  stopped.metrics["rung:10"] = 3;
+  run.evaluations.push_back(stopped);
+  for (auto& e : run.evaluations) e.metrics["rung:10"] = 4;
+  run.generations[0].stopped = {kE};
+  run.generations[0].promoted = 2;
+  run.generations[1].promoted = 1;
+  CHECK(fault_of(run, settings) == "");
+  // One that failed on the way to a rung was evaluated, and not promoted.
+  RunContents failed = run;
+  failed.evaluations[3].failure = "time limit";
+  failed.generations[0] = {0, {kA, kB}, {kA}, 0.1, 3, 2};
+  failed.generations[0].promoted = 2;
+  failed.generations[1].evaluated = 4;
+  CHECK(fault_of(failed, settings) == "");
+
+  const auto fault_after = [&](auto change) {
+    RunContents changed = run;
+    change(changed);
+    return fault_of(changed, settings);
+  };
+  const std::string damaged = "a.run: the run file is damaged: ";
+  CHECK(fault_after([](auto& r) { r.evaluations.pop_back(); }) ==
+        damaged + kE + " of generation 0 has no evaluation");
+  CHECK(fault_after([](auto& r) { r.evaluations[3].metrics.erase("rung:10"); }) ==
+        damaged + "the evaluation of " + kE + " lacks rung:10");
+  CHECK(fault_after([](auto& r) { r.evaluations[2].metrics.erase("rung:10"); }) ==
+        damaged + "the evaluation of " + kC + " lacks rung:10");
+  CHECK(fault_after([](auto& r) { r.generations[0].stopped.clear(); }) ==
+        damaged + kE + " of generation 0 has no evaluation");
+  CHECK(fault_after([&](auto& r) { r.generations[0].stopped = {kA}; }) ==
+        damaged + kA + " did not come to a rung in generation 0");
+  CHECK(fault_after([&](auto& r) { r.generations[1].stopped = {kE}; }) ==
+        damaged + kE + " did not come to a rung in generation 1");
+  CHECK(fault_after([](auto& r) { r.generations[0].evaluated = 3; }) ==
+        damaged + "generation 0 was complete with 3 candidates, there are 2");
+  CHECK(fault_after([](auto& r) { r.generations[1].promoted = 2; }) ==
+        damaged + "of 1 candidates of generation 1, 2 passed the last rung");
+  CHECK(fault_after([](auto& r) { r.generations[1].rung_tau = 2; }) ==
+        damaged + "generation 1 has a rank correlation of 2");
+  CHECK(fault_after([&](auto& r) { r.generations[0].population[0] = kE; }) ==
+        damaged + kE + " is a member of generation 0 and no candidate of it");
+  CHECK(fault_after([&](auto& r) { r.generations[0].front = {kE}; }) ==
+        damaged + kE + " stands in the front of generation 0 and was no candidate");
+}
+
 TEST_CASE("run check: a front that keeps no bounds is told from one that does") {
   const SearchSettings settings = small_settings();
   RunContents run = whole_run();

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "star/compiler.h"
+#include "star/statistics.h"
 #include "star/tasks.h"
 #include "tests/temporary.h"
 
@@ -60,7 +61,7 @@ class InstantWorkers : public Workers {
 
   std::optional<Outcome> alone(const std::string& request, const Interrupt&) override {
     ++measured;
-    const double x = double(request.size()) + ++noise;
+    const double x = double(request_of(request).genome.size()) + ++noise;
     Evaluation e;
     e.metrics = {{"latency", x}, {"memory", x}, {"latency:spread", 1}};
     return Outcome{to_text(e), "", 1};
@@ -72,14 +73,21 @@ class InstantWorkers : public Workers {
   double noise = 0;
 
  private:
-  // A loss that depends on the genome; some fail.
-  Outcome answer_to(const std::string& request) const {
-    const uint64_t hash = hash_text(request);
-    if (hash % 7 == 0 && !forgiving) return {"", "time limit", 1};
+  // A loss that depends on the genome, and at a rung foretells the end; some fail, half of them at
+  // a rung.
+  Outcome answer_to(const std::string& text) const {
+    const Request request = request_of(text);
+    const Trial trial = candidate_trial(small_settings(), request.genome, request.recipe);
+    const uint64_t hash = hash_text("train " + request.genome);
+    const bool fails = hash % 7 == 0 && (trial.until == 0 || hash / 7 % 2 == 0);
+    if (fails && !forgiving) return {"", "time limit", 1};
     Evaluation e;
-    e.metrics = {{"quality", 1 + double(hash % 1000) / 1000},
-                 {"params", double(hash / 1000 % 1000)},
-                 {"cache", double(request.size())}};
+    const double quality = 1 + double(hash % 1000) / 1000;
+    e.metrics = {{"params", double(hash / 1000 % 1000)}, {"cache", double(request.genome.size())}};
+    for (int64_t rung : {10, 20, 30})
+      if (trial.until == 0 || rung <= trial.until)
+        e.metrics[rung_metric(rung)] = quality + double(hash / 7 % 1000) / double(100 * rung);
+    if (trial.until == 0) e.metrics["quality"] = quality;
     e.curve = {{1, std::nan("")}};
     return {to_text(e), "", double(hash % 3)};
   }
@@ -99,9 +107,9 @@ std::string story(const RunFile& file) {
     text += fmt::format("{} {} {} {} {}\n", c.generation, c.place, c.genome, c.origin,
                         fmt::join(c.parents, " "));
   for (auto& g : file.generations())
-    text +=
-        fmt::format("{} {} {} {} {} {} {}\n", g.generation, g.hypervolume, g.scaled, g.evaluated,
-                    g.failed, fmt::join(g.population, " "), fmt::join(g.front, " "));
+    text += fmt::format("{} {} {} {} {} {} {} {} {} {}\n", g.generation, g.hypervolume, g.scaled,
+                        g.evaluated, g.failed, fmt::join(g.stopped, " "), g.promoted, g.rung_tau,
+                        fmt::join(g.population, " "), fmt::join(g.front, " "));
   return text;
 }
 
@@ -110,7 +118,7 @@ std::string contents(const RunFile& file) {
   std::string text = story(file);
   std::map<std::string, std::string> evaluations;
   for (auto& e : file.evaluations()) {
-    std::string& line = evaluations[e.genome];
+    std::string& line = evaluations[e.genome + " " + e.recipe];
     line = e.failure;
     for (auto& [name, value] : e.metrics) line += fmt::format(" {}={}", name, value);
   }
@@ -233,6 +241,158 @@ TEST_CASE("search: failures tried again lead where a search without them leads")
   }
 }
 
+namespace {
+
+// Generations of 14, of which 7 pass the first rung and 3 or 4 the second.
+SearchSettings with_rungs(int lag) {
+  SearchSettings settings = small_settings();
+  settings.population = 4;
+  settings.rungs = {10, 30};
+  settings.keep = 0.55;
+  settings.lag = lag;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("search: rungs depend neither on the number of workers nor on their order") {
+  TemporaryFolder folder;
+  std::set<std::string> different;
+  int run_number = 0;
+  for (const char* algorithm : {"nsga2", "genetic", "random", "regularized"})
+    for (int lag : {kByGenerations, 0, 3}) {
+      SearchSettings settings = with_rungs(lag);
+      settings.algorithm = algorithm;
+      settings.objectives = {"quality", "params"};
+      const int64_t bred = cohort_sizes(settings).front() * settings.generations;
+      std::string expected;
+      for (int workers : {1, 3, 9}) {
+        InstantWorkers some(workers, uint64_t(++run_number));
+        const std::string path = folder.file(fmt::format("{}.run", run_number));
+        const Run now = run(settings, some, path);
+        CHECK(now.result.generations == 4);
+        CHECK(now.result.evaluated + now.result.stopped == bred);
+        CHECK(now.result.stopped > bred / 3);
+        CHECK(now.result.failed > 0);
+        if (expected.empty()) expected = now.contents;
+        CHECK(now.contents == expected);
+        open_run_file(path);  // makes sense
+        CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == run_number);
+      }
+      different.insert(expected);
+    }
+  CHECK(different.size() == 11);  // random genomes do not depend on the lag
+}
+
+TEST_CASE("search: at a rung the best newcomers go on, judged with the population") {
+  TemporaryFolder folder;
+  const SearchSettings settings = with_rungs(kByGenerations);
+  const std::string path = folder.file("a.run");
+  InstantWorkers workers(3, 1);
+  run(settings, workers, path);
+  const RunContents contents = open_run_file(path).contents;
+  std::map<std::string, Evaluation> at10, at30, whole;
+  for (auto& e : contents.evaluations)
+    (e.recipe == kWhole ? whole : e.recipe == rung_recipe(10) ? at10 : at30)[e.genome] = e;
+  const std::vector<int64_t> sizes = cohort_sizes(settings);
+  for (auto& g : contents.generations) {
+    std::vector<std::string> here;
+    for (auto& c : contents.candidates)
+      if (c.generation == g.generation) here.push_back(c.genome);
+    std::vector<std::string> before;
+    if (g.generation) before = contents.generations[size_t(g.generation) - 1].population;
+    for (size_t stage : {0, 1}) {
+      const auto& values = stage ? at30 : at10;
+      const auto& next = stage ? whole : at30;
+      std::vector<std::string> sound, expected;
+      std::vector<Fitness> newcomers, population;
+      auto fitness = [&](const Evaluation& e) {
+        return rung_fitness(settings, e.metrics, settings.rungs[stage]);
+      };
+      for (auto& genome : here)
+        if (values.at(genome).ok()) {
+          sound.push_back(genome);
+          newcomers.push_back(fitness(values.at(genome)));
+        }
+      for (auto& genome : before)
+        if (whole.count(genome) && whole.at(genome).ok())
+          population.push_back(fitness(whole.at(genome)));
+      for (size_t i : best_newcomers(newcomers, population, size_t(sizes[stage + 1])))
+        expected.push_back(sound[i]);
+      here.clear();
+      for (auto& genome : sound)
+        if (next.count(genome)) here.push_back(genome);
+      CHECK(here == expected);
+    }
+    CHECK(g.promoted == int64_t(here.size()));
+    for (auto& genome : g.stopped) {
+      CHECK(at10.at(genome).ok());
+      CHECK(whole.count(genome) == 0);
+    }
+    std::vector<double> x, y;
+    for (auto& genome : here) {
+      if (!whole.at(genome).ok()) continue;
+      x.push_back(at30.at(genome).metrics.at("rung:30"));
+      y.push_back(whole.at(genome).metrics.at("quality"));
+    }
+    CHECK(g.rung_tau == kendall_tau(x, y).tau);
+  }
+  CHECK(mean_rung_tau(contents.generations) > 0.5);
+}
+
+TEST_CASE("search: with rungs, too, it comes to the same end from every moment") {
+  TemporaryFolder folder;
+  for (int lag : {kByGenerations, 3}) {
+    const SearchSettings settings = with_rungs(lag);
+    InstantWorkers one(1, 1);
+    const Run whole = run(settings, one, folder.file(fmt::format("whole{}", lag)));
+    for (int patience : {1, 4, 9}) {
+      const std::string path = folder.file(fmt::format("{}-{}", lag, patience));
+      Run now;
+      int starts = 0;
+      do {
+        InstantWorkers two(2, uint64_t(starts++), patience);
+        now = run(settings, two, path, [&] { return two.tired(); });
+        CHECK(int(two.asked.size()) <= patience + 2);
+        check_run(RunFile::open(path).contents(), settings, path);
+        CHECK(std::filesystem::exists(path + ".rungs") == now.result.interrupted);
+      } while (now.result.interrupted);
+      CHECK(now.contents == whole.contents);
+      CHECK(mean_rung_tau(now.result.history) == mean_rung_tau(whole.result.history));
+      InstantWorkers idle(2, 0);
+      CHECK(run(settings, idle, path).contents == whole.contents);
+      CHECK(idle.asked.empty());
+      // Failures tried again lead where a search without them leads, from here too.
+      InstantWorkers calm(2, 5), again(2, 6);
+      calm.forgiving = again.forgiving = true;
+      const std::string other = path + "-calm";
+      CHECK(run(settings, again, path, {}, true).result.failed == 0);
+      run(settings, calm, other);
+      CHECK(story(RunFile::open(path)) == story(RunFile::open(other)));
+      check_run(RunFile::open(path).contents(), settings, path);
+    }
+  }
+}
+
+TEST_CASE("search: rungs that cannot judge are refused") {
+  auto refused = [](const char* words, auto change) {
+    SearchSettings settings = with_rungs(kByGenerations);
+    change(settings);
+    CHECK_THROWS_WITH_AS(Search(settings, small_data()), doctest::Contains(words), Error);
+  };
+  refused("rungs 30,10", [](SearchSettings& s) { s.rungs = {30, 10}; });
+  refused("rungs 150", [](SearchSettings& s) { s.rungs = {150}; });
+  refused("rungs 0", [](SearchSettings& s) { s.rungs = {0}; });
+  refused("`keep` is 0", [](SearchSettings& s) { s.keep = 0; });
+  refused("`keep` is nan", [](SearchSettings& s) { s.keep = std::nan(""); });
+  refused("no objective", [](SearchSettings& s) { s.objectives = {"params", "cache"}; });
+  refused("comes first", [](SearchSettings& s) {
+    s.algorithm = "genetic";
+    s.objectives = {"params", "quality"};
+  });
+  refused("`candidates of a generation`", [](SearchSettings& s) { s.keep = 1e-9; });
+}
+
 TEST_CASE("search: an interrupt is heeded while genomes are bred, and nothing half is kept") {
   TemporaryFolder folder;
   SearchSettings settings = small_settings();
@@ -286,7 +446,7 @@ TEST_CASE("search: what is measured is measured alone, once a success, and kept"
   const RunFile file = RunFile::open(folder.file("a.run"));
   // Twice what was measured of @transformer, first of all.
   CHECK(file.reference().at("latency") ==
-        2 * (double(std::string("measure 11111-91111-11111-91111").size()) + 1));
+        2 * (double(std::string("11111-91111-11111-91111").size()) + 1));
   CHECK(file.reference().at("quality") == std::log(8.0));
   InstantWorkers others(2, 5);
   others.noise = 1000;
@@ -399,7 +559,7 @@ TEST_CASE("search: real workers train, measure and agree with what they are aske
   CHECK(result.busy > 0);
   CHECK(result.busy <= 1);
   for (auto& e : file.evaluations()) {
-    const Evaluation again = evaluate_candidate(settings, small_data(), e.genome);
+    const Evaluation again = evaluate(candidate_trial(settings, e.genome), small_data());
     CHECK(e.metrics.at("quality") == again.metrics.at("quality"));
     for (const char* name : {"latency:prefill", "latency:decode@9"}) {
       CHECK(e.metrics.at(name) > 0);

@@ -24,6 +24,8 @@ std::string without(const std::string& name) {
 
 TEST_CASE("a run file from before a setting says so, every other setting must be there") {
   CHECK(settings_from_json(without("device")).device == "cpu");
+  CHECK(settings_from_json(without("keep")).keep == 1);
+  CHECK(settings_from_json(without("rungs")).rungs.empty());
   CHECK(settings_from_json(without("validation_tokens")).validation_tokens == kUnknownSample);
   CHECK_THROWS_WITH_AS(settings_from_json(without("width")),
                        "run file: the setting `width` is missing", Error);
@@ -41,6 +43,8 @@ SearchSettings with_another(const std::string& name) {
                                                                 {"hv_reference", {{"params", 1.5}}},
                                                                 {"device", "cuda"},
                                                                 {"lag", 3},
+                                                                {"rungs", {30}},
+                                                                {"keep", 0.5},
                                                                 {"min_depth", 7},
                                                                 {"width", 128},
                                                                 {"heads", 8},

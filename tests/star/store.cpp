@@ -159,6 +159,9 @@ TEST_CASE("store: candidates, generations and the reference come back") {
   g.hypervolume = 0.1;
   g.evaluated = 12;
   g.failed = 2;
+  g.stopped = {"e", "f"};
+  g.promoted = 5;
+  g.rung_tau = 0.25;
   Generation longer = g;
   longer.population.push_back("b");
   run.record(longer);
@@ -172,21 +175,51 @@ TEST_CASE("store: candidates, generations and the reference come back") {
   CHECK(back[0].hypervolume == 0.1);
   CHECK(back[0].evaluated == 12);
   CHECK(back[0].failed == 2);
+  CHECK(back[0].stopped == std::vector<std::string>{"e", "f"});
+  CHECK(back[0].promoted == 5);
+  CHECK(back[0].rung_tau == 0.25);
 }
 
-TEST_CASE("store: a file of format 1 can be read, not gone on with") {
+TEST_CASE("store: the rungs of a run foretell as they do in the mean of its generations") {
+  std::vector<Generation> generations(3);
+  CHECK(std::isnan(mean_rung_tau(generations)));
+  generations[0].rung_tau = 0.5;
+  generations[2].rung_tau = -0.25;
+  CHECK(mean_rung_tau(generations) == 0.125);
+}
+
+TEST_CASE("store: files of formats 1 and 2 can be read, not gone on with") {
   Folder folder;
   const std::string path = folder.file("old.run");
   {
     RunFile run = RunFile::create(path, "{}");
     Generation g;
     g.population = {"a", "b"};
+    g.front = {"a"};
     g.hypervolume = 0.25;
+    g.scaled = 0.5;
     run.record(g);
   }
   {
     Connection old(path, false);
     old.execute(
+        "DROP TABLE stopped; ALTER TABLE generations DROP COLUMN promoted; "
+        "ALTER TABLE generations DROP COLUMN rung_tau; PRAGMA user_version = 2");
+  }
+  {
+    RunFile run = RunFile::open(path);
+    auto back = run.generations();
+    REQUIRE(back.size() == 1);
+    CHECK(back[0].scaled == 0.5);
+    CHECK(back[0].front == std::vector<std::string>{"a"});
+    CHECK(back[0].stopped.empty());
+    CHECK(back[0].promoted == 0);
+    CHECK(std::isnan(back[0].rung_tau));
+    CHECK(has(fault_of([&] { run.claim(); }), "an older version of star made it"));
+  }
+  {
+    Connection older(path, false);
+    older.execute(
         "DROP TABLE fronts; ALTER TABLE generations DROP COLUMN scaled; "
         "ALTER TABLE members ADD COLUMN front INTEGER NOT NULL DEFAULT 0; "
         "UPDATE members SET front = 1 WHERE place = 1; PRAGMA user_version = 1");

@@ -179,6 +179,59 @@ TEST_CASE("trainer: the same bits for the same seed, whatever the number of thre
   }
 }
 
+TEST_CASE("trainer: parts of a training come to the bits of the whole") {
+  const int64_t steps = 30;
+  for (const char* genome : {kGenome, "81111-k1111-l1111-61111-i1111-j1111"}) {
+    INFO(std::string(genome));
+    const Trained whole = trained(1, options_of(steps), genome);
+    for (const std::vector<int64_t>& stops : {std::vector<int64_t>{1}, {7, 8}, {13, 28}, {29}}) {
+      std::vector<double> losses;
+      TrainingState state;
+      TrainResult result;
+      std::vector<int64_t> parts = stops;
+      parts.push_back(0);
+      for (int64_t stop : parts) {
+        Exec exec(cpu_backend(), 1);
+        // Weights that are not those it goes on with.
+        Backbone model(&exec, fresh(exec, genome).blocks(), kSizes, DType::f32,
+                       stop == parts[0] ? 5 : 6);
+        const TrainingState from = state;
+        result =
+            train(exec, model, Counting(), options_of(steps),
+                  [&](int64_t, double loss) {
+                    losses.push_back(loss);
+                    return true;
+                  },
+                  {.until = stop, .from = stop == parts[0] ? nullptr : &from, .state = &state});
+        CHECK(result.failure == "");
+        CHECK(result.steps == (stop ? stop : steps));
+      }
+      CHECK(losses == whole.losses);
+      CHECK(state.values == whole.weights);
+      CHECK(result.curve == whole.result.curve);
+      CHECK(result.train_loss == whole.result.train_loss);
+      CHECK(result.train_targets == whole.result.train_targets);
+      CHECK(result.train_standard_error == whole.result.train_standard_error);
+      CHECK(loss_at(result, 13) == loss_at(whole.result, 13));
+    }
+    CHECK(loss_at(whole.result, 13) ==
+          doctest::Approx((whole.losses[8] + whole.losses[9] + whole.losses[10] + whole.losses[11] +
+                           whole.losses[12]) /
+                          5));
+    CHECK(loss_at(whole.result, 2) == doctest::Approx((whole.losses[0] + whole.losses[1]) / 2));
+    CHECK_THROWS_AS(loss_at(whole.result, 31), Error);
+  }
+}
+
+TEST_CASE("trainer: a state of another model is refused, not read beyond its end") {
+  Exec exec(cpu_backend());
+  Backbone small = fresh(exec, "91111"), large = fresh(exec);
+  TrainingState state;
+  train(exec, small, Counting(), options_of(4), {}, {.until = 2, .state = &state});
+  CHECK_THROWS_WITH_AS(train(exec, large, Counting(), options_of(4), {}, {.from = &state}),
+                       doctest::Contains("a training of"), Error);
+}
+
 TEST_CASE("trainer: divergence is a value") {
   TrainOptions wild = options_of(20);
   wild.learning_rate = 1e30;

@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/file.h"
+#include "core/safetensors.h"
 #include "star/compiler.h"
 #include "star/tasks.h"
 #include "tests/temporary.h"
@@ -66,6 +68,91 @@ TEST_CASE("trial: a candidate's is the same model, data and judgement, whoever t
   CHECK(t.metrics.at("quality") == e.metrics.at("quality"));
   CHECK(t.metrics.at("test_quality") == judge(exec, model, data, Split::test).loss);
   CHECK(t.metrics.at("test_quality") != t.metrics.at("quality"));
+}
+
+TEST_CASE("trial: a recipe of the search says how far, and from which seed") {
+  SearchSettings settings = tiny();
+  settings.training.steps = 40;
+  settings.rungs = {10, 20};
+  const Trial whole = candidate_trial(settings, "91111");
+  CHECK(whole.until == 0);
+  CHECK(whole.to + whole.from == "");
+  const Trial first = candidate_trial(settings, "91111", rung_recipe(10), "/f"),
+              second = candidate_trial(settings, "91111", "search:rung=20", "/f"),
+              last = candidate_trial(settings, "91111", kWhole, "/f"),
+              other = candidate_trial(settings, "91111", seed_recipe(2), "/f");
+  CHECK(first.until == 10);
+  CHECK(first.from == "");
+  CHECK(first.to == state_file("/f", "91111", 10));
+  CHECK(second.until == 20);
+  CHECK(second.from == first.to);
+  CHECK(last.from == second.to);
+  CHECK(last.to == "");
+  CHECK(last.seed == settings.seed);
+  CHECK(other.until == 0);
+  CHECK(other.from + other.to == "");
+  CHECK(other.seed == settings.seed + 2);
+  CHECK(other.training.seed == settings.training.seed + 2);
+  for (const char* wrong : {"", "final", "search:rung=", "search:rung=0", "search:seed=x"})
+    CHECK_THROWS_WITH_AS(candidate_trial(settings, "91111", wrong), doctest::Contains("recipe"),
+                         Error);
+}
+
+TEST_CASE("trial: what goes on from a rung comes to the bits of what never stopped") {
+  TemporaryFolder folder;
+  SearchSettings settings = tiny();
+  settings.training.steps = 30;
+  settings.rungs = {4, 7};
+  const TaskData data = recall();
+  const std::string genome = "11111-91111", states = folder.path.string();
+  auto by = [&](const SearchSettings& s, const std::string& recipe, const std::string& in) {
+    return evaluate(candidate_trial(s, genome, recipe, in), data);
+  };
+  const Evaluation whole = by(settings, kWhole, "");
+  CHECK(whole.metrics.at("rung:4") != whole.metrics.at("rung:7"));
+  auto same = [&](const Evaluation& e) {
+    CHECK(e.failure == "");
+    CHECK(e.metrics == whole.metrics);
+    CHECK(e.curve == whole.curve);
+  };
+  const Evaluation at4 = by(settings, rung_recipe(4), states);
+  CHECK(at4.metrics.at("rung:4") == whole.metrics.at("rung:4"));
+  CHECK(at4.metrics.count("rung:7") + at4.metrics.count("quality") == 0);
+  CHECK(at4.metrics.at("params") == whole.metrics.at("params"));
+  CHECK(at4.curve.size() == 4);
+  const Evaluation at7 = by(settings, rung_recipe(7), states);
+  CHECK(at7.metrics.at("rung:7") == whole.metrics.at("rung:7"));
+  CHECK(at7.metrics.at("rung:4") == whole.metrics.at("rung:4"));
+  same(by(settings, kWhole, states));
+
+  // The file is what it goes on from: another training, under the same name, would show.
+  const std::string path = state_file(states, genome, 7);
+  const std::string kept = read_file(path);
+  const SafeTensors file = SafeTensors::open(path);
+  const std::string training = file.metadata().at("training");
+  auto state = load_training_state(path, training);
+  REQUIRE(state);
+  state->values[0] += 1;
+  save_training_state(path, training, *state);
+  CHECK(by(settings, kWhole, states).metrics != whole.metrics);
+  // Under other settings it is another training, and not gone on from.
+  SearchSettings other = settings;
+  other.training.learning_rate *= 2;
+  CHECK(by(other, kWhole, states).metrics == by(other, kWhole, "").metrics);
+  // Damaged or missing, it is trained from the start.
+  const std::string damaged = kept.substr(0, kept.size() / 2);
+  const std::string_view piece = damaged;
+  write_file(path, {&piece, 1});
+  same(by(settings, kWhole, states));
+  std::filesystem::remove(path);
+  same(by(settings, kWhole, states));
+  // Where there is no folder, none is made.
+  CHECK(by(settings, rung_recipe(7), folder.file("none")).metrics == at7.metrics);
+  CHECK_FALSE(std::filesystem::exists(folder.file("none")));
+  // Another seed begins elsewhere.
+  const Evaluation second = by(settings, seed_recipe(1), states);
+  CHECK(second.metrics.at("quality") != whole.metrics.at("quality"));
+  CHECK(second.metrics.at("params") == whole.metrics.at("params"));
 }
 
 TEST_CASE("trial: seed, steps, sizes and repetition count, and the recipe says each") {

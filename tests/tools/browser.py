@@ -301,6 +301,25 @@ def check_objectives(browser, tmp):
             assert len(chart_points(page, 0, EVALUATED)) == 10
 
 
+def check_rungs(browser, page, tmp):
+    """Who stopped and who went on, where there are rungs, and a warning where they foretell little."""
+    assert page.evaluate("byId('rungs').hidden")
+    path = f"{tmp}/rungs.run"
+    star(*SEARCH, "--rungs", "4", "--keep", "0.5", "--out", path)
+    page, run = open_report(browser, path), Run(path)
+    stopped = [len(run.members(g, "stopped")) for g, *_ in run.generations]
+    counted = run.rows("SELECT promoted, rung_tau FROM generations ORDER BY generation")
+    assert min(stopped) > 2 and not page.evaluate("byId('rungs').hidden")
+    rows = page.evaluate("[...document.querySelectorAll('#rungs-table tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
+    taus = [tau for _, tau in counted if tau is not None]
+    expected = [[str(i + 1), str(s), str(promoted)] for i, (s, (promoted, _)) in enumerate(zip(stopped, counted))]
+    assert [row[:3] for row in rows] == expected, (rows, expected)
+    assert [abs(float(row[3].replace("−", "-")) - tau) < 0.006 for row, tau in zip(rows, taus)] == [True] * len(rows), (rows, taus)
+    assert page.evaluate("byId('rungs-warning').hidden") == (sum(taus) / len(taus) >= 0.4), taus
+    assert page.evaluate("report.genomes.filter((g) => g.status === 'stopped').length") == sum(stopped)
+    assert f"{sum(stopped)} more stopped" in page.evaluate("byId('summary').textContent")
+
+
 def main():
     failures = 0
     if PICTURES:
@@ -331,6 +350,7 @@ def main():
         check("unfinished runs", lambda: check_unfinished(browser, tmp))
         check("bounds", lambda: check_bounds(browser, tmp))
         check("one and four objectives", lambda: check_objectives(browser, tmp))
+        check("rungs", lambda: check_rungs(browser, page, tmp))
         check("network", lambda: check_network(page))
     return 1 if failures else 0
 

@@ -377,10 +377,10 @@ def check_again(tmp):
         f.write(POOL)
     path = tmp + "/first time.run"
     said = star("search", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
-                "--generations", "2", "--lag", "2", "--depth", "2-3", "--steps", "3", "--batch", "2", "--seq", "16",
-                "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--warmup", "0.2", "--weight-decay",
+                "--generations", "2", "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--depth", "2-3", "--steps", "3",
+                "--batch", "2", "--seq", "16", "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--warmup", "0.2", "--weight-decay",
                 "0.05", "--clip", "2", "--beta1", "0.8", "--beta2", "0.99", "--epsilon", "1e-7", "--algorithm",
-                "genetic", "--crossover-points", "3", "--mutation-rate", "0.25", "--objectives", "cache,quality",
+                "genetic", "--crossover-points", "3", "--mutation-rate", "0.25", "--objectives", "quality,cache",
                 "--max", "params=1e6", "--max", "flops=1e9", "--hv-ref", "quality=5.5,cache=1e5", "--start",
                 "z1111-11111", "--evolve", "backbone,operator", "--cache-context", "64", "--timeout", "100",
                 "--memory-limit", "1000", "--validation-tokens", "500", "--out", path, "--quiet")

@@ -29,7 +29,9 @@ OPTIONS = arguments.parse_args()
 STAR = os.path.abspath(OPTIONS.binary)
 SEARCH = ["search", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "40",
           "--population", "6", "--generations", "4", "--depth", "2-4", "--workers", "2", "--json", "--quiet"]
-VARIANTS = {"by generations": [], "with a lag": ["--lag", "4"]}
+VARIANTS = {"by generations": [], "with a lag": ["--lag", "4"],
+            "with rungs": ["--rungs", "10,25", "--keep", "0.6"],
+            "with rungs and a lag": ["--rungs", "15", "--keep", "0.5", "--lag", "4"]}
 
 
 def start(*args, **kw):
@@ -63,13 +65,13 @@ def contents(path):
                             "ORDER BY 1, 2, 3"),
             "evaluations": rows("SELECT g.genome, recipe, status, failure FROM evaluations e JOIN genomes g "
                                 "ON g.id = e.genome ORDER BY 1, 2"),
-            "metrics": rows("SELECT g.genome, name, value FROM metrics m JOIN evaluations e ON e.id = m.evaluation "
-                            "JOIN genomes g ON g.id = e.genome ORDER BY 1, 2"),
-            "curve": rows("SELECT g.genome, step, loss FROM curve c JOIN evaluations e ON e.id = c.evaluation "
-                          "JOIN genomes g ON g.id = e.genome ORDER BY 1, 2"),
+            "metrics": rows("SELECT g.genome, recipe, name, value FROM metrics m JOIN evaluations e "
+                            "ON e.id = m.evaluation JOIN genomes g ON g.id = e.genome ORDER BY 1, 2, 3"),
+            "curve": rows("SELECT g.genome, recipe, step, loss FROM curve c JOIN evaluations e "
+                          "ON e.id = c.evaluation JOIN genomes g ON g.id = e.genome ORDER BY 1, 2, 3"),
             "generations": rows("SELECT * FROM generations ORDER BY 1"),
             **{table: rows(f"SELECT generation, place, g.genome FROM {table} m JOIN genomes g "
-                           "ON g.id = m.genome ORDER BY 1, 2") for table in ("members", "fronts")},
+                           "ON g.id = m.genome ORDER BY 1, 2") for table in ("members", "stopped", "fronts")},
             "reference": rows("SELECT * FROM reference ORDER BY 1"),
         }
 
@@ -118,6 +120,7 @@ def strike(rng, running, counts):
 
 def killed_run(rng, path, args, seconds, counts, kills):
     """One search to its end, struck at random moments while there are strikes left."""
+    kills = min(kills, sum(counts.values()) + 1 + kills // len(VARIANTS))
     while True:
         running = start(*(["search", "--resume", path, "--workers", "2", "--json", "--quiet"] if os.path.exists(path)
                           else args + ["--out", path]))
@@ -146,10 +149,11 @@ def check_kills(tmp, expected):
         assert contents(path) == whole, f"{path}, {name}: the file differs after {counts}"
         assert found["front"] == result["front"], f"{path}, {name}: the front differs"
         runs += 1
+        assert not os.path.exists(path + ".rungs"), os.listdir(path + ".rungs")
         for left in os.listdir(tmp):
             if left.startswith(os.path.basename(path)):
                 os.remove(f"{tmp}/{left}")
-    assert len(counts) > 2, counts
+    assert len(counts) > 2 and runs >= len(expected), (runs, counts)
     print(f"        {sum(counts.values())} strikes in {runs} searches: {counts}")
 
 
@@ -333,7 +337,7 @@ def check_retry(tmp, expected):
         found = json.loads(star("search", "--resume", again, "--retry", "--json", "--quiet"))
         assert found["failed"] == 0 and found["front"] == result["front"], found
         now = contents(again)
-        for table in ("candidates", "parents", "generations", "members", "fronts", "reference"):
+        for table in ("candidates", "parents", "generations", "members", "stopped", "fronts", "reference"):
             assert now[table] == whole[table], table
         assert set(now["evaluations"]) >= set(whole["evaluations"])
         assert json.loads(star("runs", again, "--json"))["evaluated"] == 24
@@ -423,10 +427,12 @@ def uninterrupted(tmp):
         begin = time.monotonic()
         result = json.loads(star(*args, "--out", f"{tmp}/whole-{number}.run"))
         seconds = time.monotonic() - begin
-        assert result["failed"] == 0 and result["generations"] == 4 and result["evaluated"] == 24, result
+        assert result["failed"] == 0 and result["generations"] == 4, result
+        assert result["evaluated"] == 24 if "rungs" not in name else result["stopped"] > 20, result
+        assert not os.path.exists(f"{tmp}/whole-{number}.run.rungs")
         expected[name] = (args, seconds, result, contents(f"{tmp}/whole-{number}.run"))
-    (_, _, _, one), (_, _, _, other) = expected.values()
-    assert one != other, "the lag changes nothing"
+    wholes = [whole for _, _, _, whole in expected.values()]
+    assert all(one != other for i, one in enumerate(wholes) for other in wholes[:i]), "an option changes nothing"
     return expected
 
 

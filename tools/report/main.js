@@ -7,6 +7,7 @@ startTimeline();
 startFronts();
 startHypervolume();
 startCurves();
+startRungs();
 startGenome();
 startGenomes();
 startTree();

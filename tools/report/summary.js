@@ -25,12 +25,13 @@ function startSummary() {
 function tiles() {
   const wanted = report.settings.generations, done = report.generations.length;
   const status = (name) => [...candidateOf.keys()].filter((g) => report.genomes[g].status === name).length;
-  const ok = status("ok"), failed = status("failed");
+  const ok = status("ok"), failed = status("failed"), stopped = status("stopped");
   const volumes = report.generations.map((g) => g.hypervolume).filter((v) => v !== null);
   const best = byFirstObjective(lastGeneration >= 0 ? frontOf(lastGeneration) : evaluatedBy(0))[0];
   return [
     ["Generations", `${done} of ${wanted}`, done < wanted ? "running or stopped" : "complete"],
-    ["Evaluated", whole(ok + failed), failed ? count(failed, "failed", "failed") : "none failed"],
+    ["Evaluated", whole(ok + failed), (failed ? count(failed, "failed", "failed") : "none failed") +
+      (stopped ? `, ${whole(stopped)} more stopped at a rung` : "")],
     ["Front", whole(frontOf(lastGeneration).length), "genomes"],
     ["Hypervolume", volumes.length ? fixed(4)(volumes.at(-1)) : missing,
       volumes.length ? `${fixed(4)(volumes[0])} at first` : "no generation yet"],

@@ -1,0 +1,20 @@
+// Where the hypervolume of a run ends.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "star/search_settings.h"
+#include "star/workers.h"
+
+namespace star {
+
+// By objective: quality ln V, the others twice the value of a Transformer of the run's depth and
+// sizes, which is measured where an objective is; what the settings give stands. Nothing:
+// interrupted. Throws `Error` where it cannot be measured.
+std::optional<std::map<std::string, double>> reference_point(const SearchSettings& settings,
+                                                             Workers& workers,
+                                                             const Interrupt& interrupted);
+
+}  // namespace star
