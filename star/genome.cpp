@@ -54,6 +54,15 @@ struct NamedGenome {
   const char* cycle;  // the classes, repeated
 };
 
+// The first class of a genome of the extended pool that `pool` defines otherwise; null if none.
+const LivClass* other_class(const Genome& genome, const Pool& pool, const Pool& known) {
+  for (const Segment& s : genome.segments) {
+    const LivClass *here = pool.find(s.liv), *meant = known.find(s.liv);
+    if (here && (here->op != meant->op || here->groups != meant->groups)) return meant;
+  }
+  return nullptr;
+}
+
 constexpr std::array<NamedGenome, 6> kNamed = {{{"@transformer", "19"},
                                                 {"@hybrid", "59595919"},
                                                 {"@mamba", "59"},
@@ -177,6 +186,20 @@ Genome named_genome(std::string_view name) {
   return genome;
 }
 
+std::vector<Genome> named_designs(const Pool& pool, int depth) {
+  const Pool known = extended_pool();
+  std::vector<Genome> designs;
+  for (const std::string& name : genome_names()) {
+    const Genome genome = named_genome(at_depth(name, depth));
+    const bool present = std::all_of(genome.segments.begin(), genome.segments.end(),
+                                     [&](const Segment& s) { return pool.find(s.liv); }) &&
+                         !other_class(genome, pool, known);
+    if (present && std::find(designs.begin(), designs.end(), genome) == designs.end())
+      designs.push_back(genome);
+  }
+  return designs;
+}
+
 Genome resolve(std::string_view text_or_name, const Pool& pool) {
   if (!text_or_name.starts_with('@')) return parse(text_or_name, pool);
   Genome genome = named_genome(text_or_name);
@@ -191,12 +214,9 @@ std::string at_depth(const std::string& text_or_name, int depth) {
 
 void require_same_classes(const Genome& genome, const Pool& pool, std::string_view text) {
   const Pool known = extended_pool();
-  for (const Segment& s : genome.segments) {
-    const LivClass *here = pool.find(s.liv), *meant = known.find(s.liv);
-    require(!here || (here->op == meant->op && here->groups == meant->groups),
-            "genome: {}: class {} of this pool is not the {} that is meant", text, s.liv,
-            meant->name);
-  }
+  if (const LivClass* other = other_class(genome, pool, known))
+    fail("genome: {}: class {} of this pool is not the {} that is meant", text, other->id,
+         other->name);
 }
 
 }  // namespace star

@@ -104,6 +104,10 @@ std::vector<char> operators_in_force(const Genome& genome, const Pool& pool);
 Genome named_genome(std::string_view name);
 std::vector<std::string> genome_names();
 
+// The named genomes of so many LIVs that `pool` can write, in the order of their names; of equal
+// ones (short genomes may be) the first.
+std::vector<Genome> named_designs(const Pool& pool, int depth);
+
 // A genome given by the user: a valid text in `pool`, or a name, none of whose classes `pool`
 // defines in another way. Throws Error.
 Genome resolve(std::string_view text_or_name, const Pool& pool);

@@ -230,25 +230,6 @@ Genome repair(std::string_view text, const Pool& pool) {
   return repair(std::move(genome), pool);
 }
 
-Segment random_segment(Rng& rng, const Pool& pool) {
-  const LivClass& c = pool.classes[rng.below(uint32_t(pool.classes.size()))];
-  Segment s{};
-  s.liv = c.id;
-  for (const SharingKind& kind : {kWeightSharing, kFeatureSharing}) {
-    s.*kind.group = 1 + int(rng.below(kGroups));
-    s.*kind.strategy = 1 + int(rng.below(uint32_t(strategies((c.*kind.shareable).size()))));
-  }
-  s.parallel = rng.chance(0.1);
-  return s;
-}
-
-Genome random_genome(Rng& rng, const Pool& pool, int depth) {
-  require(depth >= 1, "genome: depth {}, must be at least 1", depth);
-  Genome genome;
-  for (int i = 0; i < depth; ++i) genome.segments.push_back(random_segment(rng, pool));
-  return canonical(repair(std::move(genome), pool), pool);
-}
-
 std::vector<Genome> neighbours(const Genome& genome, const Pool& pool) {
   const std::string own = to_text(canonical(genome, pool));
   std::map<std::string, Genome> found;

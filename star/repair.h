@@ -1,11 +1,10 @@
-// Valid genomes of anything: repair, random genomes, and the neighbours of one.
+// Valid genomes of anything: repair, and the neighbours of one.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/rng.h"
 #include "star/genome.h"
 
 namespace star {
@@ -21,12 +20,6 @@ Genome repair(std::string_view text, const Pool& pool);
 
 // The same for a genome whose digits may have any value.
 Genome repair(Genome genome, const Pool& pool);
-
-// A random valid canonical genome, without overrides.
-Genome random_genome(Rng& rng, const Pool& pool, int depth);
-
-// One segment of uniform digits, to be repaired; parallel rarely, so that depth stays depth.
-Segment random_segment(Rng& rng, const Pool& pool);
 
 // The canonical genomes that a change of one digit to another value in its range leads to, after
 // repair (a digit of a donor changes its followers); sorted by text, without the genome itself.

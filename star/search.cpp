@@ -17,6 +17,18 @@ bool evolves(const SearchSettings& s, const std::string& level) {
   return std::find(s.evolve.begin(), s.evolve.end(), level) != s.evolve.end();
 }
 
+// What the initial population begins with.
+std::vector<Genome> seeds_of(const SearchSettings& s, const Pool& pool) {
+  std::vector<Genome> seeds;
+  if (s.start.empty()) {
+    seeds = named_designs(pool, s.max_depth);
+    seeds.resize(std::min(seeds.size(), size_t(s.population)));
+  } else if (s.start[0] != kNoStart) {
+    for (auto& text : s.start) seeds.push_back(canonical(resolve(text, pool), pool));
+  }
+  return seeds;
+}
+
 EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   EvolutionConfig config;
   config.seed = s.seed;
@@ -29,7 +41,7 @@ EvolutionConfig evolution_of(const SearchSettings& s, const Pool& pool) {
   config.variation.backbone = evolves(s, "backbone");
   config.variation.operators = evolves(s, "operator");
   config.variation.featurizers = evolves(s, "featurizer");
-  for (auto& text : s.start) config.seeds.push_back(canonical(resolve(text, pool), pool));
+  config.seeds = seeds_of(s, pool);
   return config;
 }
 

@@ -19,8 +19,8 @@
 
 namespace star {
 
-// Genomes drawn as those of the initial population are, other ones; fewer where the pool and depth
-// have no more.
+// Random genomes as they follow in the initial population on those that it begins with, other
+// ones; fewer where the pool and depth have no more.
 std::vector<Genome> random_genomes(const SearchSettings& settings, int count);
 
 struct SearchProgress {

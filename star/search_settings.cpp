@@ -163,6 +163,9 @@ void check_evolution(const SearchSettings& s) {
   check_range("mutation_rate", s.mutation_rate, 0.0, 1.0);
   check_range("min_depth", s.min_depth, 1, 1000);
   check_range("max_depth", s.max_depth, s.min_depth, 1000);
+  require(
+      s.start.size() < 2 || std::find(s.start.begin(), s.start.end(), kNoStart) == s.start.end(),
+      "search: --start {} is for no other genome beside it", kNoStart);
   require(!s.evolve.empty(), "search: no level of the genome evolves");
   for (auto& level : s.evolve)
     require(level == "backbone" || level == "operator" || level == "featurizer",

@@ -14,7 +14,8 @@
 namespace star {
 
 inline constexpr int kByGenerations = -1;
-inline constexpr int kSteadyLag = 8;  // of regularized evolution, unless it is said
+inline constexpr int kSteadyLag = 8;             // of regularized evolution, unless it is said
+inline constexpr const char* kNoStart = "none";  // an initial population of random genomes alone
 // Validation tokens of a run file from before they were a setting: it can be read, not gone on
 // with.
 inline constexpr int64_t kUnknownSample = -1;
@@ -38,7 +39,8 @@ struct SearchSettings {
   int min_depth = 8, max_depth = 8;                // LIVs
   std::string pool = "paper";                      // or "extended", or a pool file's text
   std::vector<std::string> evolve = {"backbone"};  // operator, featurizer
-  std::vector<std::string> start;                  // genomes or names that come first
+  // Genomes or names that come first: where it is empty, the named designs; or kNoStart alone.
+  std::vector<std::string> start;
   std::vector<std::string> objectives = {"quality", "params"};
   std::map<std::string, double> bounds;        // largest values
   std::map<std::string, double> hv_reference;  // where the reference point is not the usual one

@@ -1,48 +1,133 @@
 #include "star/variation.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 
+#include "core/error.h"
+#include "star/draft.h"
 #include "star/repair.h"
 
 namespace star {
 namespace {
 
-template <class Items>
-const auto& pick(Rng& rng, const Items& items) {
-  return items[rng.below(uint32_t(items.size()))];
+// A mutation that changes nothing is tried again this often.
+constexpr int kMutations = 50;
+
+// A value of 1 … n other than x; x where there is none.
+int draw_other(Rng& rng, int n, int x) {
+  if (n < 2) return x;
+  const int other = 1 + int(rng.below(uint32_t(n - 1)));
+  return other < x ? other : other + 1;
 }
 
-int draw(Rng& rng, int n) { return 1 + int(rng.below(uint32_t(n))); }
+size_t place(Rng& rng, size_t n) { return rng.below(uint32_t(n)); }
 
-void mutate_segment(Rng& rng, Segment& s, const Pool& pool, double rate) {
-  if (rng.chance(rate)) s.liv = pick(rng, pool.classes).id;
-  const LivClass& c = *pool.find(s.liv);
-  for (const SharingKind& kind : {kWeightSharing, kFeatureSharing}) {
-    if (rng.chance(rate)) s.*kind.group = draw(rng, kGroups);
-    const int n = strategies((c.*kind.shareable).size());
-    if (rng.chance(rate)) s.*kind.strategy = draw(rng, n);
-  }
-  if (rng.chance(rate)) s.parallel = draw(rng, 2) == 2;
+size_t other_place(Rng& rng, size_t n, size_t x) {
+  return size_t(draw_other(rng, int(n), int(x) + 1) - 1);
 }
 
-void mutate_depth(Rng& rng, std::vector<Segment>& segments, const Pool& pool,
+// Two LIVs change places, or one goes elsewhere, with whom they share; the composition stays.
+void rearrange(Rng& rng, std::vector<Segment>& segments, bool swap) {
+  const size_t n = segments.size(), from = place(rng, n), to = other_place(rng, n, from);
+  std::vector<bool> parallel;
+  for (const Segment& s : segments) parallel.push_back(s.parallel);
+  const auto begin = segments.begin(), first = begin + long(from), second = begin + long(to);
+  if (swap)
+    std::iter_swap(first, second);
+  else if (from < to)
+    std::rotate(first, first + 1, second + 1);
+  else
+    std::rotate(second, first, first + 1);
+  for (size_t i = 0; i < n; ++i) segments[i].parallel = parallel[i];
+}
+
+// A copy of a LIV takes the place of another.
+void duplicate(Rng& rng, Draft& draft) {
+  const size_t from = place(rng, draft.size()), to = other_place(rng, draft.size(), from);
+  const bool parallel = draft[to].parallel;
+  draft[to] = draft[from];
+  draft[to].parallel = parallel;
+}
+
+// A LIV comes, a random one or a copy, or goes: equally likely, so that no depth is preferred.
+void mutate_depth(Rng& rng, Draft& draft, const ClassShares& classes,
                   const VariationConfig& config) {
-  const auto place = [&](size_t n) { return segments.begin() + long(rng.below(uint32_t(n))); };
-  const int depth = int(segments.size());
-  if (depth < config.max_depth && rng.chance(config.rate)) {
-    const auto where = place(segments.size() + 1);
-    segments.insert(where, random_segment(rng, pool));
+  const int depth = int(draft.size());
+  if (rng.chance(0.5)) {
+    if (depth > config.min_depth) draft.erase(draft.begin() + long(place(rng, draft.size())));
+    return;
   }
-  if (depth > config.min_depth && rng.chance(config.rate)) segments.erase(place(segments.size()));
+  if (depth >= config.max_depth) return;
+  DraftLiv newcomer = random_liv(rng, classes);
+  if (rng.chance(0.5)) {
+    const DraftLiv& original = draft[place(rng, draft.size())];
+    newcomer.liv = original.liv;
+    newcomer.links = original.links;
+  }
+  const size_t where = place(rng, draft.size() + 1);
+  draft.insert(draft.begin() + long(where), newcomer);
+  // Nothing stands before the first: the digit drawn is that of the one which now is second.
+  if (where == 0) std::swap(draft[0].parallel, draft[1].parallel);
+}
+
+void mutate_link(Rng& rng, Link& link, double rate) {
+  const bool follows = link.state == Link::State::follows;
+  if (link.state != Link::State::open && rng.chance(rate)) {
+    if (follows && !redraw(rng, true, kSharing)) link = {Link::State::apart};
+    if (!follows && redraw(rng, false, kSharing)) link.state = Link::State::follows;
+  }
+  if (follows && rng.chance(rate)) link.group = 0;
+}
+
+// A strategy is its group's.
+void mutate_strategies(Rng& rng, Draft& draft, const Pool& pool, size_t kind, double rate) {
+  std::map<int, int> strategy;
+  for (DraftLiv& d : draft) {
+    Link& link = d.links[kind];
+    if (link.group == 0) continue;
+    const auto [it, is_new] = strategy.try_emplace(link.group, link.strategy);
+    const int most = strategies((pool.find(d.liv)->*kSharingKinds[kind].shareable).size());
+    if (is_new && rng.chance(rate)) it->second = 1 + draw_other(rng, most - 1, link.strategy - 1);
+    link.strategy = it->second;
+  }
+}
+
+Draft mutate_backbone(Rng& rng, std::vector<Segment> segments, const Pool& pool,
+                      const VariationConfig& config) {
+  const ClassShares classes(pool);
+  const double rate = config.rate;
+  const bool fixed = config.min_depth == config.max_depth;
+  const bool moves = segments.size() > 1 && rng.chance(rate);
+  const uint32_t move = moves ? rng.below(fixed ? 3 : 2) : 3;
+  if (move < 2) rearrange(rng, segments, move == 0);
+  Draft draft = draft_of(segments);
+  if (move == 2) duplicate(rng, draft);
+  for (size_t kind = 0; kind < kSharingKinds.size(); ++kind)
+    mutate_strategies(rng, draft, pool, kind, rate);
+  for (DraftLiv& d : draft) {
+    const char liv = rng.chance(rate) ? classes.redraw(rng, d.liv) : d.liv;
+    if (liv != d.liv) d = {liv, d.parallel};
+    for (Link& link : d.links) mutate_link(rng, link, rate);
+    if (&d != &draft[0] && rng.chance(rate)) d.parallel = redraw(rng, d.parallel, kParallel);
+  }
+  if (!fixed && rng.chance(rate)) mutate_depth(rng, draft, classes, config);
+  return draft;
 }
 
 bool mutate_digits(Rng& rng, Digits& digits, const Digits& limits, size_t first, double rate) {
   const Digits before = digits;
   for (size_t i = first; i < digits.size(); ++i) {
-    if (rng.chance(rate)) digits[i] = draw(rng, limits[i]);
+    if (rng.chance(rate)) digits[i] = draw_other(rng, limits[i], digits[i]);
   }
   return digits != before;
+}
+
+int other_featurizer(Rng& rng, const Pool& pool, int before) {
+  const std::vector<Featurizer>& all = pool.featurizers;
+  const auto is_before = [&](const Featurizer& f) { return base36_value(f.id) == before; };
+  const auto found = std::find_if(all.begin(), all.end(), is_before);
+  return base36_value(all[other_place(rng, all.size(), size_t(found - all.begin()))].id);
 }
 
 void mutate_operators(Rng& rng, Genome& genome, const Pool& pool, double rate) {
@@ -50,7 +135,7 @@ void mutate_operators(Rng& rng, Genome& genome, const Pool& pool, double rate) {
   for (char id : operators_in_force(genome, effective)) {
     OperatorGenome op = effective.find(id)->op;
     const OperatorGenome before = op;
-    if (rng.chance(rate)) op.digits[0] = base36_value(pick(rng, pool.featurizers).id);
+    if (rng.chance(rate)) op.digits[0] = other_featurizer(rng, pool, op.featurizer());
     mutate_digits(rng, op.digits, kOperatorLimits, 1, rate);
     if (op == before) continue;
     std::erase_if(genome.operators, [&](const ClassOverride& o) { return o.liv == id; });
@@ -79,15 +164,14 @@ void mutate_featurizers(Rng& rng, Genome& genome, const Pool& pool, double rate)
 }
 
 // Pieces of `a` and `b` in turn, each in its place.
-std::vector<Segment> cross_segments(Rng& rng, const std::vector<Segment>& a,
-                                    const std::vector<Segment>& b, int count) {
+Draft cross(Rng& rng, const Draft& a, const Draft& b, int count) {
   std::vector<size_t> cuts(std::min(a.size(), b.size()) - 1);
   std::iota(cuts.begin(), cuts.end(), 1);
   rng.shuffle(cuts);
   cuts.resize(std::min(cuts.size(), size_t(count)));
   std::sort(cuts.begin(), cuts.end());
-  std::vector<Segment> child;
-  const std::vector<Segment>*from = &a, *other = &b;
+  Draft child;
+  const Draft *from = &a, *other = &b;
   for (size_t cut : cuts) {
     child.insert(child.end(), from->begin() + long(child.size()), from->begin() + long(cut));
     std::swap(from, other);
@@ -115,11 +199,43 @@ std::vector<Override> cross_overrides(Rng& rng, const std::vector<Override>& a,
   return child;
 }
 
+// The draft under the overrides of `genome`, as far as these are legal.
+Genome settled(Rng& rng, const Draft& draft, Genome genome, const Pool& pool) {
+  genome.segments = apart(draft);
+  genome = repair(std::move(genome), pool);
+  Pool changed;
+  genome.segments = settle(rng, draft, effective_pool(genome, pool, changed));
+  return canonical(genome, pool);
+}
+
+Genome mutate_once(Rng& rng, const Genome& genome, const Pool& pool,
+                   const VariationConfig& config) {
+  Genome result = genome;
+  Draft draft;
+  if (config.backbone) {
+    Pool changed;
+    draft = mutate_backbone(rng, genome.segments, effective_pool(genome, pool, changed), config);
+    result.segments = apart(draft);
+  }
+  if (config.operators) mutate_operators(rng, result, pool, config.rate);
+  if (config.featurizers) mutate_featurizers(rng, result, pool, config.rate);
+  return config.backbone ? settled(rng, draft, std::move(result), pool)
+                         : canonical(repair(std::move(result), pool), pool);
+}
+
 }  // namespace
+
+Genome random_genome(Rng& rng, const Pool& pool, int depth) {
+  require(depth >= 1, "genome: depth {}, must be at least 1", depth);
+  const ClassShares classes(pool);
+  Draft draft;
+  for (int i = 0; i < depth; ++i) draft.push_back(random_liv(rng, classes));
+  return settled(rng, draft, {}, pool);
+}
 
 Genome random_genome(Rng& rng, const Pool& pool, const VariationConfig& config) {
   const int range = config.max_depth - config.min_depth + 1;
-  Genome genome = random_genome(rng, pool, config.min_depth + draw(rng, range) - 1);
+  Genome genome = random_genome(rng, pool, config.min_depth + int(place(rng, size_t(range))));
   if (!config.operators && !config.featurizers) return genome;
   VariationConfig levels = config;
   levels.backbone = false;
@@ -128,25 +244,19 @@ Genome random_genome(Rng& rng, const Pool& pool, const VariationConfig& config) 
 
 Genome crossover(Rng& rng, const Genome& a, const Genome& b, const Pool& pool,
                  const VariationConfig& config) {
-  Genome child;
-  child.segments =
-      config.backbone ? cross_segments(rng, a.segments, b.segments, config.cuts) : a.segments;
-  child.operators = cross_overrides(rng, a.operators, b.operators, &ClassOverride::liv);
-  child.featurizers = cross_overrides(rng, a.featurizers, b.featurizers, &FeaturizerOverride::id);
-  return canonical(repair(std::move(child), pool), pool);
+  Genome child{a.segments, cross_overrides(rng, a.operators, b.operators, &ClassOverride::liv),
+               cross_overrides(rng, a.featurizers, b.featurizers, &FeaturizerOverride::id)};
+  if (!config.backbone) return canonical(repair(std::move(child), pool), pool);
+  const Draft draft = cross(rng, draft_of(a.segments, 0), draft_of(b.segments, 1), config.cuts);
+  return settled(rng, draft, std::move(child), pool);
 }
 
 Genome mutate(Rng& rng, const Genome& genome, const Pool& pool, const VariationConfig& config) {
-  Genome result = genome;
-  if (config.backbone) {
-    Pool changed;
-    const Pool& effective = effective_pool(genome, pool, changed);
-    for (Segment& s : result.segments) mutate_segment(rng, s, effective, config.rate);
-    mutate_depth(rng, result.segments, effective, config);
-  }
-  if (config.operators) mutate_operators(rng, result, pool, config.rate);
-  if (config.featurizers) mutate_featurizers(rng, result, pool, config.rate);
-  return canonical(repair(std::move(result), pool), pool);
+  const Genome before = canonical(genome, pool);
+  Genome result = before;
+  for (int i = 0; i < kMutations && result == before; ++i)
+    result = mutate_once(rng, before, pool, config);
+  return result;
 }
 
 }  // namespace star

@@ -3,6 +3,7 @@
 #include "star/compiler.h"
 #include "star/drawing.h"
 #include "star/repair.h"
+#include "star/variation.h"
 #include "tools/command.h"
 #include "tools/options.h"
 

@@ -157,7 +157,7 @@ struct SearchCommand {
   static std::string words(const std::vector<std::string>& typed,
                            const std::vector<std::string>& values) {
     auto& shown = typed.empty() ? values : typed;
-    if (shown.empty()) return "none";
+    if (shown.empty()) return "the default";
     const std::string all = fmt::format("{}", fmt::join(shown, " "));
     return all.find('\n') == all.npos ? all : "a pool of its own";
   }
@@ -341,7 +341,8 @@ void declare_search(CLI::App& app) {
            "value: quality=5,params=1e6");
   sub->add_option("--start", s.start,
                   "Genomes or names that the initial population begins with; names at the largest "
-                  "--depth unless they say another")
+                  "--depth unless they say another; none: it is random (default: the named genomes "
+                  "whose classes the pool has, as many as find place)")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_list(*sub, "--evolve", s.evolve, "Levels of the genome: backbone, operator, featurizer",
            {"backbone", "operator", "featurizer"})

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "core/rng.h"
-#include "star/repair.h"
+#include "star/variation.h"
 #include "star/statistics.h"
 #include "tests/temporary.h"
 

@@ -12,6 +12,7 @@
 #include "star/search.h"
 #include "star/tasks.h"
 #include "star/translation.h"
+#include "star/variation.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/temporary.h"
 

@@ -33,7 +33,7 @@ Fitness assess(const Genome& genome) {
     f.violation += s.liv == '9' ? 0.5 : 0;
     f.failed |= s.liv == 'h';
   }
-  f.violation = std::max(0.0, f.violation - 1);
+  f.violation = std::max(0.0, f.violation - 1.5);
   return f;
 }
 

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "star/repair.h"
+#include "star/variation.h"
 
 namespace star {
 namespace {
@@ -249,6 +250,30 @@ TEST_CASE("genome: named genomes") {
   CHECK(resolve("@mamba:2", other) == named_genome("@mamba:2"));
   CHECK_THROWS_WITH_AS(resolve("i1111", paper_pool()),
                        doctest::Contains("class i is not in the pool"), Error);
+}
+
+TEST_CASE("genome: the named designs that a pool can write, each once") {
+  const auto classes = [](const Pool& pool, int depth) {
+    std::vector<std::string> all;
+    for (const Genome& genome : named_designs(pool, depth)) {
+      all.emplace_back();
+      for (const Segment& s : genome.segments) all.back() += s.liv;
+      CHECK(check(to_text(genome), pool).valid());
+    }
+    return all;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(classes(extended_pool(), 4) == Texts{"1919", "5959", "7979", "i9i9"});
+  CHECK(classes(paper_pool(), 6) == Texts{"191919", "595959", "797979", "797949"});
+  CHECK(classes(paper_pool(), 8).size() == 5);
+  CHECK(classes(paper_pool(), 1) == Texts{"1", "5", "7"});
+  // A class that is another, or is not there.
+  Pool other = paper_pool();
+  other.classes[0].op.digits[2] = 2;
+  CHECK(classes(other, 8) == Texts{"59595959", "79797979", "79794979"});
+  std::erase_if(other.classes, [](const LivClass& c) { return c.id == '9'; });
+  CHECK(classes(other, 8).empty());
+  CHECK(classes(other, 1) == Texts{"5", "7"});
 }
 
 }  // namespace star

@@ -1,4 +1,5 @@
 #include "star/repair.h"
+#include "star/variation.h"
 
 #include <doctest/doctest.h>
 
@@ -150,30 +151,6 @@ TEST_CASE("repair: overrides") {
   CHECK(repaired("11111|1:124230") == "11111|1:12223");
   CHECK(repaired("11111|%1:21111,23111") == "11111|%1:21111,23111,21111");
   CHECK(repaired("11111|%1:2,23111,21111,21111") == "11111|%1:21111,23111,21111");
-}
-
-TEST_CASE("repair: random genomes are valid, canonical, and use the whole pool") {
-  Rng rng(6, "test.repair");
-  const Pool pool = extended_pool();
-  std::set<char> classes;
-  int shared = 0, parallel = 0;
-  for (int round = 0; round < 300; ++round) {
-    const int depth = 1 + int(rng.below(30));
-    const Genome genome = random_genome(rng, pool, depth);
-    CHECK(int(genome.segments.size()) == depth);
-    const std::string text = to_text(genome);
-    CHECK(check(text, pool).valid());
-    CHECK(canonical(genome, pool) == genome);
-    for (const Segment& s : genome.segments) {
-      classes.insert(s.liv);
-      shared += s.weight_strategy != 1 && s.feature_strategy != 1;
-      parallel += s.parallel;
-    }
-  }
-  CHECK(classes.size() == pool.classes.size());
-  CHECK(shared > 0);
-  CHECK(parallel > 0);
-  CHECK_THROWS_WITH_AS(random_genome(rng, pool, 0), doctest::Contains("depth 0"), Error);
 }
 
 TEST_CASE("repair: neighbours are what one digit leads to") {

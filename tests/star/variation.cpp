@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <set>
 
+#include "core/error.h"
+#include "star/draft.h"
 #include "star/repair.h"
 
 namespace star {
@@ -131,7 +134,12 @@ TEST_CASE("variation: mutation draws each digit at its rate") {
   const Genome genome = random_genome(rng, pool, config);
   CHECK(mutate(rng, genome, pool, config) == genome);
   config.rate = 0.1;
-  // GMemless alone: the class changes with probability 0.1 · 16/17, the composition 0.1 / 2.
+  // GMemless alone, half of all: another class of share p is drawn with p / 0.5, and accepted with
+  // 0.5 / (1 − p); of the composition, one in nine.
+  double others = 0;
+  const ClassShares shares(pool);
+  for (const LivClass& c : pool.classes)
+    if (c.id != '9') others += shares.share(c.id) / (1 - shares.share(c.id));
   const Genome plain = plain_genome(std::string(200, '9'));
   int classes = 0, parallel = 0, total = 0;
   for (int round = 0; round < 50; ++round) {
@@ -142,8 +150,8 @@ TEST_CASE("variation: mutation draws each digit at its rate") {
     }
   }
   // Within five standard deviations of 10 000 draws.
-  CHECK(std::abs(double(classes) / total - 0.1 * 16 / 17) < 0.015);
-  CHECK(std::abs(double(parallel) / total - 0.05) < 0.011);
+  CHECK(std::abs(double(classes) / total - 0.1 * others) < 0.011);
+  CHECK(std::abs(double(parallel) / total - 0.1 / 9) < 0.005);
 }
 
 TEST_CASE("variation: mutation reaches every digit of every level") {
@@ -259,6 +267,30 @@ TEST_CASE("variation: every combination of levels evolves these, and no other") 
     CHECK((featurizers > 0) == config.featurizers);
     CHECK((backbones > 0) == config.backbone);
   }
+}
+
+TEST_CASE("variation: random genomes are valid, canonical, and use the whole pool") {
+  Rng rng(6, "test.variation");
+  const Pool pool = extended_pool();
+  std::set<char> classes;
+  int shared = 0, parallel = 0;
+  for (int round = 0; round < 300; ++round) {
+    const int depth = 1 + int(rng.below(30));
+    const Genome genome = random_genome(rng, pool, depth);
+    CHECK(int(genome.segments.size()) == depth);
+    const std::string text = to_text(genome);
+    CHECK(check(text, pool).valid());
+    CHECK(canonical(genome, pool) == genome);
+    for (const Segment& s : genome.segments) {
+      classes.insert(s.liv);
+      shared += s.weight_strategy != 1 && s.feature_strategy != 1;
+      parallel += s.parallel;
+    }
+  }
+  CHECK(classes.size() == pool.classes.size());
+  CHECK(shared > 0);
+  CHECK(parallel > 0);
+  CHECK_THROWS_WITH_AS(random_genome(rng, pool, 0), doctest::Contains("depth 0"), Error);
 }
 
 TEST_CASE("variation: random genomes differ from the pool on the levels that evolve") {

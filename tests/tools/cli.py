@@ -430,8 +430,8 @@ def check_measured(tmp):
 
 def check_next_steps(tmp):
     """What a search says to type next can be typed, whatever its pool."""
-    said = star("search", "--population", "6", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
-                "--pool", "extended", "--seed", "3", "--out", "ext.run", cwd=tmp)
+    said = star("search", "--population", "2", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
+                "--pool", "extended", "--start", "k1111-91111", "i1111-91111", "--out", "ext.run", cwd=tmp)
     commands = re.findall(r"^(?:train|read) one +(.*)$", said, re.M)
     assert len(commands) == 2 and re.search(r"\b[i-p]\d{4}", commands[1]), said
     for command in commands:

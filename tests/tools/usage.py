@@ -387,6 +387,11 @@ def check_explicit(tmp):
     star(*SMALL_SEARCH, "--quiet", "--depth", "2", "--start", "@conv", "--out", tmp + "/d.run")
     assert settings_of(tmp + "/d.run")["start"] == ["@conv:2"]
     assert "3 LIVs" in star(*SMALL_SEARCH, "--depth", "2", "--start", "@conv:3", "--out", tmp + "/e.run", status=2)
+    # Random genomes alone, which goes into the run file as every setting.
+    found = doc(*SMALL_SEARCH, "--quiet", "--depth", "2", "--start", "none", "--out", tmp + "/f.run")
+    assert settings_of(tmp + "/f.run")["start"] == ["none"] and "--start none" in found["command"], found
+    assert "begun with none" in star("search", "--resume", tmp + "/f.run", "--start", "@conv", status=2)
+    assert "beside it" in star(*SMALL_SEARCH, "--start", "none", "@conv", "--out", tmp + "/g.run", status=2)
     # A pool that was given holds for names too.
     for command in (["genome", "show"], ["train", *TINY], ["bench"]):
         assert "not in the pool" in star(*command, "@linear:2", "--pool", "paper", status=2)

@@ -1,4 +1,4 @@
-// The hypervolume over the candidates evaluated, against what random genomes reach.
+// The hypervolume over the candidates evaluated, against what its initial population and a random search reach.
 "use strict";
 
 function startHypervolume() {
