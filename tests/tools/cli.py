@@ -469,6 +469,13 @@ def recipes(path):
                                 "JOIN genomes ON genomes.id = evaluations.genome").fetchall()
 
 
+def evaluations(path):
+    """Recipe, genome and quality of what was trained without failure."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT recipe, genomes.genome, value FROM evaluations JOIN genomes ON genomes.id = "
+                                "evaluations.genome JOIN metrics ON evaluation = evaluations.id WHERE name = 'quality'").fetchall()
+
+
 def again(*args):
     """The same document with nothing trained: no training would fit into this memory."""
     first = doc(*args, "--quiet", "--workers", "2")
@@ -499,6 +506,14 @@ def check_baseline(run, front):
                 less = 100 * (1 - member["objectives"][name] / mine[name])
                 assert abs(gain["less_percent"][name] - less) < 1e-9, (gain, member)
     assert dominated > 0, found
+    tuned = again("baseline", run, "@transformer", "--lr", "0.01,0.1")["rows"]
+    for row in tuned:
+        assert [at["lr"] for at in row["rates"]] == [0.01, 0.1] and row["lr_at_end"], row
+        best = min(row["rates"], key=lambda at: at["quality"]["mean"])
+        assert row["lr"] == best["lr"] and row["objectives"]["quality"] == best["quality"]["mean"], row
+        if row["kind"] == "front":
+            member, = [m for m in front if m["genome"] == row["genome"]]
+            assert row["rates"][0]["quality"]["mean"] == member["objectives"]["quality"], row
     other = doc("baseline", run, "@transformer", "--seed", "6", "--quiet")
     assert other["rows"][0]["objectives"]["quality"] != rows["@transformer"]["objectives"]["quality"]
 
@@ -506,37 +521,121 @@ def check_baseline(run, front):
 def check_final(run, front):
     args = ["final", run, "@transformer", "91111", "--top", "2", "--steps", "5", "--seeds", "3"]
     found = again(*args)
-    assert found["reference"] == "@transformer" and found["steps"] == 5, found
+    assert found["steps"] == 5 and found["from"] == "front" and found["by"] == "quality", found
     rows = found["rows"]
     assert [row["seeds"] for row in rows] == [3] * 4 and [row["failed"] for row in rows] == [0] * 4, rows
     assert {row["genome"] for row in rows if row["kind"] == "front"} == {m["genome"] for m in front[:2]}, rows
     losses = [row["test_quality"]["mean"] for row in rows]
     assert losses == sorted(losses), losses
-    one = doc(*args[:-1], "1", "--seed", "7", "--quiet")["rows"]  # the last of the seeds 5, 6, 7
-    two = doc(*args[:-1], "2", "--quiet")["rows"]
+    best = min((row for row in rows if row["kind"] == "baseline"), key=lambda row: row["quality"]["mean"])
+    assert found["reference"] == best["name"] and "difference" not in best, found
+    each = [doc(*args[:-1], "1", "--seed", str(seed), "--against", best["genome"], "--quiet")["rows"] for seed in (5, 6, 7)]
+    losses = [{row["genome"]: row["test_quality"]["mean"] for row in one} for one in each]
     for row in rows:
-        last, first = ([r for r in other if r["genome"] == row["genome"]][0]["test_quality"] for other in (one, two))
-        assert last["deviation"] is None, last
-        mean = (2 * first["mean"] + last["mean"]) / 3
-        squares = first["deviation"] ** 2 + 2 * (first["mean"] - mean) ** 2 + (last["mean"] - mean) ** 2
-        assert abs(row["test_quality"]["mean"] - mean) < 1e-12, row
-        assert abs(row["test_quality"]["deviation"] - math.sqrt(squares / 2)) < 1e-9, row
+        mine = [one[row["genome"]] for one in losses]
+        assert_spread(row["test_quality"], mine)
+        if row is best:
+            continue
+        # Paired by seed; 4.302653 is the t of two degrees of freedom.
+        differences = [a - one[best["genome"]] for a, one in zip(mine, losses)]
+        spread = {"mean": row["difference"]["mean"], "deviation": row["difference"]["standard_error"] * math.sqrt(3)}
+        assert_spread(spread, differences)
+        reach = 4.302653 * row["difference"]["standard_error"]
+        assert abs(row["difference"]["high"] - row["difference"]["low"] - 2 * reach) < 1e-6 * reach, row
+    for row in each[0]:
+        assert row["test_quality"]["deviation"] is None, row
+        assert row["genome"] == best["genome"] or row["difference"]["low"] is None, row
     assert doc(*args[:2], "--by", "params", "--top", "1", "--steps", "5", "--seeds", "1", "--quiet")
+    check_final_rates(run, front)
+    check_final_choice(run)
+
+
+def assert_spread(spread, values):
+    mean = sum(values) / len(values)
+    assert abs(spread["mean"] - mean) < 1e-12, (spread, values)
+    squares = sum((value - mean) ** 2 for value in values)
+    assert abs(spread["deviation"] - math.sqrt(squares / (len(values) - 1))) < 1e-9, (spread, values)
+
+
+def check_final_rates(run, front):
+    """Every subject at every rate, shown at that with the least validation loss."""
+    args = ["final", run, "@conv", "--top", "1", "--steps", "5", "--seeds", "2"]
+    rates = [0.01, 0.1, 0.0001]
+    rows = again(*args, "--lr", ",".join(map(str, rates)))["rows"]
+    alone = {rate: doc(*args, "--lr", str(rate), "--quiet")["rows"] for rate in rates}
+    assert {row["genome"] for row in rows} == {front[0]["genome"], "71111-91111-71111"}, rows
+    for row in rows:
+        assert [at["lr"] for at in row["rates"]] == rates, row
+        best = min(row["rates"], key=lambda at: at["quality"]["mean"])
+        assert row["lr"] == best["lr"] and row["lr_at_end"] == (best["lr"] != 0.01), row
+        for at in row["rates"]:
+            single, = [r for r in alone[at["lr"]] if r["genome"] == row["genome"]]
+            assert at["test_quality"] == single["test_quality"] and single["lr_at_end"] is False, (at, single)
+            if at is best:
+                assert row["test_quality"] == single["test_quality"], (row, single)
+    assert "least mean validation loss" in star(*args, "--lr", "0.01,0.1", "--quiet")
+
+
+def check_final_choice(run):
+    """Which are taken, and what they are compared with."""
+    few = ["--steps", "5", "--seeds", "1", "--quiet"]
+    searched = [e for e in evaluations(run) if e[0] == "search"]
+    best = sorted(searched, key=lambda e: e[2])[:3]
+    for group in ("population", "all"):
+        found = doc("final", run, "@conv", "--from", group, "--top", "3", *few)
+        taken = [row["genome"] for row in found["rows"] if row["kind"] == group]
+        assert len(taken) == 3, found
+        if group == "all":
+            assert set(taken) == {genome for _, genome, _ in best}, (taken, best)
+    found = doc("final", run, "@conv", "--against", "@mamba", *few)
+    assert found["reference"] == "@mamba" and {row.get("name") for row in found["rows"]} >= {"@mamba", "@conv"}, found
+    found = doc("final", run, "@conv", "--against", best[0][1], *few)
+    assert found["reference"] == best[0][1], found
+    star("final", run, "--from", "best", status=2)
 
 
 def check_transfer(run, front):
     args = ["transfer", run, "@transformer", "@mamba", "--steps", "5", "--width", "24", "--heads", "3"]
     found = again(*args)
-    assert found["sizes"] == {"width": 24, "heads": 3, "repeat": 2, "steps": 5, "lr": 0.01 * 16 / 24}, found["sizes"]
+    assert found["sizes"] == {"width": 24, "heads": 3, "repeat": 2, "stretch": False, "steps": 5, "lr": [0.01]}, found["sizes"]
     rows = found["rows"]
     assert len(rows) == len(front) + 2, rows
     assert sorted(row["transfer_rank"] for row in rows) == [row["transfer_rank"] for row in rows], rows
     for name in ("quality", "params", "cache"):
         same_tau(found["agreement"][name], *([row[size][name] for row in rows] for size in ("search", "transfer")))
-    wide = doc("genome", "show", "11111-91111-11111-11111-91111-11111", "--width", "24", "--heads", "3")
-    transformer, = [row for row in rows if row.get("name") == "@transformer"]
-    assert transformer["transfer"]["params"] == wide["params"], (transformer, wide["params"])
+    deep = {}
+    for option, genome in (([], "11111-91111-11111-11111-91111-11111"),
+                           (["--stretch"], "11111-11111-91111-91111-11111-11111")):
+        rows = doc(*args, *option, "--quiet")["rows"]
+        transformer, = [row for row in rows if row.get("name") == "@transformer"]
+        wide = doc("train", genome, "--data", os.path.dirname(run) + "/text", "--steps", "5", "--seed", "5", "--lr", "0.01",
+                   "--quiet", *SMALL, "--width", "24", "--heads", "3")
+        assert abs(transformer["transfer"]["quality"] - wide["val_loss"]) < 1e-12, (transformer, wide)
+        assert transformer["transfer"]["params"] == wide["params"], (transformer, wide)
+        deep[bool(option)] = transformer["transfer"]["quality"]
+    assert deep[True] != deep[False], deep
+    rows = doc(*args, "--lr", "0.01,0.0001", "--quiet")["rows"]
+    for row in rows:
+        best = min(row["rates"], key=lambda at: at["quality"]["mean"])
+        assert row["lr"] == best["lr"] and row["transfer"]["quality"] == best["quality"]["mean"], row
     star("transfer", run, "--width", "25", "--heads", "2", status=2)
+
+
+def check_consensus(run, front):
+    found = doc("consensus", run, "--top", "3")
+    voters = [m["genome"].split("-") for m in front[:3]]
+    assert found["genomes"] == [m["genome"] for m in front[:3]] and found["from"] == "front", found
+    for i, place in enumerate(found["places"]):
+        classes = [genome[i][0] for genome in voters]
+        most = max(classes.count(c) for c in classes)
+        assert place["votes"] == most and place["of"] == len(voters), (place, classes)
+        assert place["class"] == next(c for c in classes if classes.count(c) == most), (place, classes)
+    assert [p["class"] for p in found["places"]] == [s[0] for s in found["genome"].split("-")], found
+    assert star("genome", "check", found["genome"]) == "valid\n"
+    assert doc("consensus", run, "--top", "1")["genome"] == front[0]["genome"]
+    assert star("consensus", run, "--top", "3").startswith(found["genome"] + "\n")
+    rows = doc("final", run, found["genome"], "--top", "1", "--steps", "5", "--seeds", "1", "--quiet")["rows"]
+    assert found["genome"] in {row["genome"] for row in rows}, rows
 
 
 def check_motifs(run, front):
@@ -558,8 +657,8 @@ def check_motifs(run, front):
         assert motif["with"] + motif["without"] == found["evaluated"], motif
     assert {m["kind"] for m in found["motifs"]} >= {"class", "pair", "triple"}, found
     assert doc("motifs", run, "--random", "60", "--least", "1", "--seed", "9") != found
-    whole = doc("motifs", run, "--of", "population", "--least", "1", "--random", "10")
-    assert whole["genomes"] == 4 and "pair" in star("motifs", run, "--of", "population", "--least", "1")
+    whole = doc("motifs", run, "--from", "population", "--least", "1", "--random", "10")
+    assert whole["genomes"] == 4 and "pair" in star("motifs", run, "--from", "population", "--least", "1")
 
 
 def check_fidelity(run, front):
@@ -583,7 +682,7 @@ def check_fidelity(run, front):
 def check_after(tmp, front):
     """The commands after a search: what they say is so, and what they have trained they keep."""
     run = tmp + "/one.run"
-    for check in (check_baseline, check_final, check_transfer, check_motifs, check_fidelity):
+    for check in (check_baseline, check_final, check_transfer, check_consensus, check_motifs, check_fidelity):
         check(run, front)
     kept = recipes(run)
     assert len({(recipe, genome) for recipe, genome, _ in kept}) == len(kept), kept
@@ -605,7 +704,7 @@ def check_after(tmp, front):
         assert "nothing.run" in star(command, tmp + "/nothing.run", status=2)
         star(command, tmp + "/garbage", status=2)
         star(command, status=2)
-        if command not in ("motifs", "fidelity"):
+        if command not in ("consensus", "motifs", "fidelity"):
             assert "@nobody" in star(command, run, "@nobody", status=2)
             star(command, run, "1111", status=2)
     err = star("final", run, "@transformer", "--steps", "6", "--memory-limit", "0.001", "--quiet", status=1)
