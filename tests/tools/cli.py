@@ -22,7 +22,7 @@ from program import AFTER, COMMANDS, ROOT, STAR, begun, doc, run_checks, star
 NINE = [c + "1111" for c in "123456789"]
 SHARED = "22212-91111-22212-71221-712212-91111"  # weights, features, a parallel pair
 SMALL = ["--width", "16", "--heads", "2", "--seq", "32", "--batch", "4", "--threads", "1"]
-SEARCH = ["search", "--population", "4", "--generations", "3", "--depth", "3", "--steps", "12",
+SEARCH = ["search", "--no-check", "--population", "4", "--generations", "3", "--depth", "3", "--steps", "12",
           "--seed", "5", "--json", "--quiet"] + SMALL[:-2]
 
 
@@ -73,11 +73,11 @@ def check_usage(tmp):
     star("eval", tmp + "/nothing.safetensors", "--task", "recall", status=2)
     star("search", "--objectives", "quality,luck", status=2)
     star("search", "--max", "params=many", status=2)
-    star("search", "--resume", tmp + "/nothing.run", status=2)
+    star("search", "--no-check", "--resume", tmp + "/nothing.run", status=2)
     with open(tmp + "/garbage", "wb") as f:
         f.write(bytes(range(256)) * 8)
     star("eval", tmp + "/garbage", "--task", "recall", status=2)
-    star("search", "--resume", tmp + "/garbage", status=2)
+    star("search", "--no-check", "--resume", tmp + "/garbage", status=2)
 
 
 def check_options(tmp):
@@ -185,7 +185,7 @@ def check_levels(tmp):
     path = tmp + "/levels.pool"
     with open(path, "w") as f:
         f.write(POOL)
-    arguments = ["search", "--pool", path, "--population", "6", "--generations", "3", "--depth", "2-4",
+    arguments = ["search", "--no-check", "--pool", path, "--population", "6", "--generations", "3", "--depth", "2-4",
                  "--steps", "4", "--width", "16", "--heads", "2", "--task", "recall", "--json", "--quiet"]
     for levels in ("operator", "featurizer", "backbone,operator,featurizer"):
         run = f"{tmp}/{levels}.run"
@@ -200,7 +200,7 @@ def check_levels(tmp):
     assert stopped.wait() == -signal.SIGKILL
     os.remove(path)
     for resumed in (run, tmp + "/stopped.run"):
-        again = json.loads(star("search", "--resume", resumed, "--json", "--quiet"))
+        again = json.loads(star("search", "--no-check", "--resume", resumed, "--json", "--quiet"))
         assert outcome(again) == outcome(found), resumed
     best = min(found["front"], key=lambda m: m["metrics"]["quality"])
     trained = doc("train", run, "--steps", "1", "--quiet", "--width", "16", "--heads", "2")
@@ -342,7 +342,7 @@ def check_training(tmp):
 
 
 def check_search(tmp):
-    default = json.loads(star("search", "--population", "3", "--generations", "1", "--steps", "2",
+    default = json.loads(star("search", "--no-check", "--population", "3", "--generations", "1", "--steps", "2",
                               "--json", "--quiet", cwd=tmp))
     assert default["run"] == "star.run" and os.path.exists(tmp + "/star.run"), default
     SEARCH.extend(["--data", tmp + "/text"])
@@ -352,7 +352,7 @@ def check_search(tmp):
     assert first["generations"] == 3 and first["evaluated"] >= 8 and first["failed"] == 0, first
     assert first["front"] and set(first["front"][0]["objectives"]) == {"quality", "params"}
     assert len(first["hypervolume"]) == 3 and 0 < first["hypervolume"][-1] < 1, first
-    again = json.loads(star("search", "--resume", tmp + "/one.run", "--json", "--quiet"))
+    again = json.loads(star("search", "--no-check", "--resume", tmp + "/one.run", "--json", "--quiet"))
     assert outcome(again) == outcome(first)
     assert "--resume" in star(*SEARCH, "--out", tmp + "/one.run", status=2)
     check_next_steps(tmp)
@@ -367,7 +367,7 @@ def check_again(tmp):
     with open(tmp + "/again.pool", "w") as f:
         f.write(POOL)
     path = tmp + "/first time.run"
-    said = star("search", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
+    said = star("search", "--no-check", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
                 "--generations", "2", "--lag", "2", "--depth", "2-3", "--steps", "3", "--batch", "2", "--seq", "16",
                 "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--warmup", "0.2", "--weight-decay",
                 "0.05", "--clip", "2", "--beta1", "0.8", "--beta2", "0.99", "--epsilon", "1e-7", "--algorithm",
@@ -377,7 +377,7 @@ def check_again(tmp):
                 "--memory-limit", "1000", "--validation-tokens", "500", "--out", path, "--quiet")
     os.remove(tmp + "/again.pool")
     command = re.search(r"^run again +(.*)$", said, re.M)[1]
-    done = subprocess.run(command + f" --out '{tmp}/second time.run' --json --quiet", shell=True, cwd=tmp,
+    done = subprocess.run(command + f" --no-check --out '{tmp}/second time.run' --json --quiet", shell=True, cwd=tmp,
                           capture_output=True, text=True)
     assert done.returncode == 0, (command, done.stderr)
     stored = []
@@ -386,7 +386,7 @@ def check_again(tmp):
             stored.append([file.execute("SELECT settings FROM run").fetchall(),
                            file.execute("SELECT g.genome, name, value FROM metrics m JOIN evaluations e ON e.id = m.evaluation "
                                         "JOIN genomes g ON g.id = e.genome ORDER BY 1, 2").fetchall()])
-    usual = json.loads(star("search", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
+    usual = json.loads(star("search", "--no-check", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
                             "--out", tmp + "/usual.run", "--json", "--quiet"))
     assert stored[0] == stored[1], command
     with sqlite3.connect(tmp + "/usual.run") as file:
@@ -408,7 +408,7 @@ def check_measured(tmp):
         assert all(member["metrics"][name] == value > 0 for name, value in member["objectives"].items()), member
         assert {"latency", "latency:spread", "latency:prefill:spread", "params", "cache"} <= set(member["metrics"])
         assert member["objectives"]["memory"] > 4 * member["metrics"]["params"], member
-    again = json.loads(star("search", "--resume", tmp + "/measured.run", "--json", "--quiet"))
+    again = json.loads(star("search", "--no-check", "--resume", tmp + "/measured.run", "--json", "--quiet"))
     assert outcome(again) == outcome(found) and again["busy"] is None, again
     rows = json.loads(star("baseline", tmp + "/measured.run", "@transformer", "--json", "--quiet"))["rows"]
     assert set(rows[0]["objectives"]) == set(names) and rows[0]["metrics"]["latency:prefill:spread"] >= 0, rows[0]
@@ -421,7 +421,7 @@ def check_measured(tmp):
 
 def check_next_steps(tmp):
     """What a search says to type next can be typed, whatever its pool."""
-    said = star("search", "--population", "6", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
+    said = star("search", "--no-check", "--population", "6", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
                 "--pool", "extended", "--seed", "3", "--out", "ext.run", cwd=tmp)
     commands = re.findall(r"^(?:train|read) one +(.*)$", said, re.M)
     assert len(commands) == 2 and re.search(r"\b[i-p]\d{4}", commands[1]), said
@@ -429,6 +429,52 @@ def check_next_steps(tmp):
         command += " --steps 1 --quiet" if " train " in command else ""
         done = subprocess.run(command, shell=True, cwd=tmp, capture_output=True, text=True)
         assert done.returncode == 0, (command, done.stderr)
+
+
+def check_worth(tmp):
+    """A search ends with its best against the best named design, which the run file keeps."""
+    run = tmp + "/worth.run"
+    args = [word for word in SEARCH if word != "--no-check"] + ["--generations", "2"]
+    result = json.loads(star(*args, "--workers", "1", "--out", run))
+    check = result["check"]
+    found, design = (check["losses"][side] for side in ("genome", "baseline"))
+    params = {m["genome"]: m["metrics"]["params"] for m in result["front"]}
+    assert check["steps"] == 48 and check["seeds"] == 3 and params[check["genome"]] == found["params"], check
+    assert check["larger_baseline"] or design["params"] <= found["params"], check
+    differences = [a - b for a, b in zip(found["losses"], design["losses"])]
+    deviation = check["difference"]["standard_error"] * math.sqrt(3)
+    assert_spread({"mean": check["difference"]["mean"], "deviation": deviation}, differences)
+    assert_spread(found, found["losses"])
+    assert check["better"] == (check["difference"]["mean"] + 2 * check["difference"]["standard_error"] < 0), check
+    trained = [(recipe, genome) for recipe, genome, _ in recipes(run) if "steps=48" in recipe]
+    assert len(trained) == 3 + len(check["baselines"]) + 2, trained
+    # What `final` says is the same, without a training.
+    rows = doc("final", run, check["baseline"], "--top", "16", "--memory-limit", "0.001", "--quiet")["rows"]
+    for row in rows:
+        side = found if row["genome"] == check["genome"] else design
+        assert row["failed"] or row["test_quality"]["mean"] == side["mean"], (row, check)
+    # Any number of workers, and at once where it is held.
+    other = json.loads(star(*args, "--workers", "2", "--out", tmp + "/worth-2.run"))
+    assert other["check"] == check, (other["check"], check)
+    begun = len(recipes(tmp + "/worth-2.run"))
+    again = json.loads(star("search", "--resume", tmp + "/worth-2.run", "--json", "--quiet"))
+    assert again["check"] == check and len(recipes(tmp + "/worth-2.run")) == begun, again["check"]
+    said = star("search", "--resume", run, "--quiet")
+    assert re.search(rf"^checked +{check['genome']} is (better|worse|no better) ?.*{check['baseline']}", said, re.M), said
+    assert json.loads(star("search", "--no-check", "--resume", run, "--json", "--quiet"))["check"] is None
+    # Struck while it checks, it keeps what has ended, and comes to the same.
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        path = f"{tmp}/struck-{sign}.run"
+        running = subprocess.Popen([STAR, *args, "--workers", "1", "--out", path], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        while not (os.path.exists(path) and len([r for r, _, _ in recipes(path) if "steps=48" in r]) > 1):
+            assert running.poll() is None, "the search ended before its check was seen"
+            time.sleep(0.002)
+        running.send_signal(sign)
+        _, err = running.communicate(timeout=600)
+        assert running.returncode == (130 if sign == signal.SIGINT else -sign), running.returncode
+        assert sign == signal.SIGKILL or "was being checked" in err, err
+        assert json.loads(star("search", "--resume", path, "--json", "--quiet"))["check"] == check, sign
 
 
 def check_killed_search(tmp, expected):
@@ -444,7 +490,7 @@ def check_killed_search(tmp, expected):
             assert running.returncode == -sign, running.returncode
         else:
             assert running.returncode == 130 and "--resume" in err, (running.returncode, err)
-        resumed = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+        resumed = json.loads(star("search", "--no-check", "--resume", path, "--json", "--quiet"))
         assert outcome(resumed) == expected, f"{sign} after {evaluations} evaluations"
 
 
@@ -687,7 +733,7 @@ def check_after(tmp, front):
     kept = recipes(run)
     assert len({(recipe, genome) for recipe, genome, _ in kept}) == len(kept), kept
     assert {"search", "baseline"} < {recipe for recipe, _, _ in kept}, kept
-    assert outcome(json.loads(star("search", "--resume", run, "--json", "--quiet")))["front"] == front
+    assert outcome(json.loads(star("search", "--no-check", "--resume", run, "--json", "--quiet")))["front"] == front
     # Ctrl-C, then the same command again.
     args = ["final", run, "--steps", "40", "--seeds", "4", "--workers", "2"]
     running = subprocess.Popen([STAR, *args, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -879,6 +925,7 @@ def main():
                   ("search", lambda: results.update(expected=check_search(tmp))),
                   ("run again", lambda: check_again(tmp)),
                   ("measured", lambda: check_measured(tmp)),
+                  ("worth", lambda: check_worth(tmp)),
                   ("after the search", lambda: check_after(tmp, results["expected"]["front"])),
                   ("reports", lambda: check_reports(tmp)),
                   ("runs", lambda: check_runs(tmp, results["expected"])),

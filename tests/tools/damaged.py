@@ -13,7 +13,7 @@ import tempfile
 
 from program import STAR, changed_copy, named, run_checks
 
-SEARCH = ["search", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "4",
+SEARCH = ["search", "--no-check", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "4",
           "--population", "4", "--generations", "3", "--depth", "2-4", "--workers", "2", "--quiet"]
 
 
@@ -26,7 +26,7 @@ def changed(tmp, name, *statements):
     return changed_copy(f"{tmp}/good.run", f"{tmp}/{name}.run", *statements)
 
 
-READERS = {"search": ["--resume"], "runs": [], "report": [], "motifs": [], "consensus": [], "train": ["--steps", "1", "--quiet"],
+READERS = {"search": ["--no-check", "--resume"], "runs": [], "report": [], "motifs": [], "consensus": [], "train": ["--steps", "1", "--quiet"],
            "baseline": ["@conv", "--quiet"], "final": ["@conv", "--steps", "1", "--seeds", "1", "--quiet"],
            "transfer": ["@conv", "--steps", "1", "--quiet"],
            "fidelity": ["--steps", "1", "--sample", "2", "--context", "8", "--quiet"]}

@@ -17,7 +17,7 @@ import time
 from program import COMMANDS, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, settings_of, star
 
 TINY = ["--width", "8", "--heads", "1", "--seq", "8", "--batch", "1", "--task", "recall"]
-SMALL_SEARCH = ["search", *TINY, "--depth", "1", "--population", "2", "--generations", "1", "--steps", "2", "--workers", "1"]
+SMALL_SEARCH = ["search", "--no-check", *TINY, "--depth", "1", "--population", "2", "--generations", "1", "--steps", "2", "--workers", "1"]
 
 
 def prepare(tmp):
@@ -135,7 +135,7 @@ quiet = true
     assert {row["name"] for row in rows if "name" in row} == {"@conv", "@mamba"}, rows
     write(tmp + "/s.toml", 'preset = "paper"\ngenerations = 1\nmax = ["params=1e6", "cache=1e9"]\nsteps = 1\ndepth = 1\n'
           'population = 2\nevolve = ["backbone", "operator"]\n')
-    star("search", *TINY, "--config", tmp + "/s.toml", "--quiet", "--out", tmp + "/s.run")
+    star("search", "--no-check", *TINY, "--config", tmp + "/s.toml", "--quiet", "--out", tmp + "/s.run")
     kept = settings_of(tmp + "/s.run")
     assert kept["bounds"] == {"params": 1e6, "cache": 1e9} and kept["evolve"] == ["backbone", "operator"], kept
     assert (kept["population"], kept["generations"], kept["max_depth"]) == (2, 1, 1), kept
@@ -209,7 +209,7 @@ def check_standard_error(tmp):
         assert doc("eval", out, "--task", "recall")["loss"] > 0
         status, printed, _ = run_with([*SMALL_SEARCH, "--out", run, "--json"], **streams)
         assert status == 0 and json.loads(printed)["evaluated"] == 2, (name, status)
-        assert json.loads(star("search", "--resume", run, "--json", "--quiet"))["front"] == json.loads(printed)["front"]
+        assert json.loads(star("search", "--no-check", "--resume", run, "--json", "--quiet"))["front"] == json.loads(printed)["front"]
         status, _, _ = run_with(["train", "1111"], **streams)
         assert status == 2, (name, status)
     full.close()
@@ -338,7 +338,7 @@ def another(option, kind, kept):
 
 
 # What may change from one part of a search to the next.
-FREE = {"--workers": "2", "--retry": None, "--threads": "1", "--quiet": None, "--json": None}
+FREE = {"--workers": "2", "--retry": None, "--threads": "1", "--quiet": None, "--json": None, "--no-check": None}
 # The setting that a number sets, where it is called otherwise.
 SETTING = {"--timeout": "cpu_seconds", "--memory-limit": "memory_bytes"}
 
@@ -353,7 +353,7 @@ def check_resume(tmp):
         if option == "--resume":
             continue
         if option in FREE:
-            star("search", "--resume", run, option, *([FREE[option]] if FREE[option] else []))
+            star("search", "--no-check", "--resume", run, option, *([FREE[option]] if FREE[option] else []))
             continue
         setting = SETTING.get(option, option[2:].replace("-", "_"))
         value = tmp + "/new.run" if option == "--out" else another(option, kinds[option], kept.get(setting, 0))
@@ -366,13 +366,13 @@ def check_resume(tmp):
     assert "--population 6" in star("search", "--resume", run, "--config", tmp + "/resume.toml", status=2)
     # Equal values are accepted, all of them at once.
     star(*SMALL_SEARCH, "--resume", run, "--quiet")
-    command = json.loads(star("search", "--resume", run, "--json"))["command"]
-    star(*command.split()[1:], "--resume", run, "--quiet")
+    command = json.loads(star("search", "--no-check", "--resume", run, "--json"))["command"]
+    star(*command.split()[1:], "--no-check", "--resume", run, "--quiet")
 
 
 def check_explicit(tmp):
     """What was given is not overridden by a preset, nor by what was given before it."""
-    args = ["search", *TINY, "--steps", "1", "--quiet", "--workers", "1", "--out"]
+    args = ["search", "--no-check", *TINY, "--steps", "1", "--quiet", "--workers", "1", "--out"]
     star(*args, tmp + "/p.run", "--preset", "paper", "--depth", "1", "--population", "2", "--generations", "1")
     kept = settings_of(tmp + "/p.run")
     assert (kept["max_depth"], kept["population"], kept["generations"]) == (1, 2, 1), kept
