@@ -450,9 +450,10 @@ def check_worth(tmp):
     assert len(trained) == 3 + len(check["baselines"]) + 2, trained
     # What `final` says is the same, without a training.
     rows = doc("final", run, check["baseline"], "--top", "16", "--memory-limit", "0.001", "--quiet")["rows"]
-    for row in rows:
-        side = found if row["genome"] == check["genome"] else design
-        assert row["failed"] or row["test_quality"]["mean"] == side["mean"], (row, check)
+    said = {row["genome"]: row for row in rows}
+    for side in (found, design):
+        row = said[side["genome"]]
+        assert row["failed"] == 0 and row["test_quality"]["mean"] == side["mean"], (row, side)
     # Any number of workers, and at once where it is held.
     other = json.loads(star(*args, "--workers", "2", "--out", tmp + "/worth-2.run"))
     assert other["check"] == check, (other["check"], check)
