@@ -30,4 +30,30 @@ std::vector<Block> repeated(const std::vector<Block>& blocks, int times) {
   return all;
 }
 
+std::vector<Block> stretched(const std::vector<Block>& blocks, int times) {
+  const int count = int(blocks.size());
+  // Where the first copy of each LIV comes to stand, and how far the next copy is from it.
+  std::vector<int> place(blocks.size()), run(blocks.size());
+  for (int begin = 0, end = 0; begin < count; begin = end) {
+    for (++end; end < count && blocks[size_t(end)].parallel;) ++end;
+    for (int l = begin; l < end; ++l) {
+      place[size_t(l)] = begin * times + (l - begin);
+      run[size_t(l)] = end - begin;
+    }
+  }
+  std::vector<Block> all(blocks.size() * size_t(times));
+  for (int l = 0; l < count; ++l) {
+    for (int copy = 0; copy < times; ++copy) {
+      auto moved = [&](int liv) { return place[size_t(liv)] + copy * run[size_t(liv)]; };
+      Block block = blocks[size_t(l)];
+      for (FeatureSource& source : block.sources) {
+        source.feature = moved(source.feature);
+        if (source.weights >= 0) source.weights = moved(source.weights);
+      }
+      all[size_t(moved(l))] = std::move(block);
+    }
+  }
+  return all;
+}
+
 }  // namespace star

@@ -186,16 +186,18 @@ Genome named_genome(std::string_view name) {
   return genome;
 }
 
-std::vector<Genome> named_designs(const Pool& pool, int depth) {
+std::vector<NamedDesign> named_designs(const Pool& pool, int depth) {
   const Pool known = extended_pool();
-  std::vector<Genome> designs;
+  std::vector<NamedDesign> designs;
   for (const std::string& name : genome_names()) {
     const Genome genome = named_genome(at_depth(name, depth));
     const bool present = std::all_of(genome.segments.begin(), genome.segments.end(),
                                      [&](const Segment& s) { return pool.find(s.liv); }) &&
                          !other_class(genome, pool, known);
-    if (present && std::find(designs.begin(), designs.end(), genome) == designs.end())
-      designs.push_back(genome);
+    const bool another = std::none_of(designs.begin(), designs.end(), [&](const NamedDesign& other) {
+      return other.genome == genome;
+    });
+    if (present && another) designs.push_back({name, genome});
   }
   return designs;
 }

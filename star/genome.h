@@ -106,7 +106,11 @@ std::vector<std::string> genome_names();
 
 // The named genomes of so many LIVs that `pool` can write, in the order of their names; of equal
 // ones (short genomes may be) the first.
-std::vector<Genome> named_designs(const Pool& pool, int depth);
+struct NamedDesign {
+  std::string name;
+  Genome genome;
+};
+std::vector<NamedDesign> named_designs(const Pool& pool, int depth);
 
 // A genome given by the user: a valid text in `pool`, or a name, none of whose classes `pool`
 // defines in another way. Throws Error.

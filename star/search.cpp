@@ -21,7 +21,7 @@ bool evolves(const SearchSettings& s, const std::string& level) {
 std::vector<Genome> seeds_of(const SearchSettings& s, const Pool& pool) {
   std::vector<Genome> seeds;
   if (s.start.empty()) {
-    seeds = named_designs(pool, s.max_depth);
+    for (auto& design : named_designs(pool, s.max_depth)) seeds.push_back(design.genome);
     seeds.resize(std::min(seeds.size(), size_t(s.population)));
   } else if (s.start[0] != kNoStart) {
     for (auto& text : s.start) seeds.push_back(canonical(resolve(text, pool), pool));

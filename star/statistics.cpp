@@ -97,6 +97,34 @@ double probability_of_u(size_t n, size_t m, size_t least) {
   return sum / std::exp(log_binomial(int64_t(n + m), int64_t(n)));
 }
 
+// The regularised incomplete beta function I_x(a, b) by its continued fraction, which converges
+// fast below the mean (a + 1)/(a + b + 2); evaluated by Lentz's method (Press et al., "Numerical
+// recipes", 1992, section 6.4).
+double incomplete_beta(double x, double a, double b) {
+  if (x <= 0) return 0;
+  if (x >= 1) return 1;
+  if (x > (a + 1) / (a + b + 2)) return 1 - incomplete_beta(1 - x, b, a);
+  constexpr double kTiny = 1e-300, kPrecise = 1e-16;
+  constexpr int kMostTerms = 10000;
+  auto not_zero = [](double v) { return std::fabs(v) < kTiny ? kTiny : v; };
+  double c = 1, d = 1 / not_zero(1 - (a + b) * x / (a + 1)), fraction = d;
+  for (int m = 1; m < kMostTerms; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    double step = 1;
+    for (double term : {even, odd}) {
+      d = 1 / not_zero(1 + term * d);
+      c = not_zero(1 + term / c);
+      step = c * d;
+      fraction *= step;
+    }
+    if (std::fabs(step - 1) < kPrecise) break;
+  }
+  const double log_front =
+      std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x);
+  return std::exp(log_front) * fraction / a;
+}
+
 }  // namespace
 
 Spread spread_of(std::span<const double> x) {
@@ -179,6 +207,40 @@ double rank_sum(std::span<const double> a, std::span<const double> b) {
   auto cubes = [](double t) { return t * t * t - t; };
   double variance = n * m / 12 * (n + m + 1 - sum_of(tied, cubes) / ((n + m) * (n + m - 1)));
   return two_sided(std::max(0.0, n * m / 2 - u - 0.5) / std::sqrt(variance));
+}
+
+double student_t_p(double t, double freedom) {
+  require(freedom > 0, "student_t_p: {} degrees of freedom", freedom);
+  if (std::isnan(t)) return kNaN;
+  return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5);
+}
+
+double student_t_bound(double confidence, double freedom) {
+  require(confidence >= 0 && confidence < 1, "student_t_bound: a confidence of {}", confidence);
+  double low = 0, high = 1;
+  while (student_t_p(high, freedom) > 1 - confidence) high *= 2;
+  for (double middle; (middle = (low + high) / 2) > low && middle < high;)
+    (student_t_p(middle, freedom) > 1 - confidence ? low : high) = middle;
+  return high;
+}
+
+PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
+                                   double confidence) {
+  require(a.size() == b.size(), "paired_difference: {} values against {}", a.size(), b.size());
+  check_numbers(a);
+  check_numbers(b);
+  std::vector<double> difference(a.size());
+  for (size_t i = 0; i < a.size(); ++i) difference[i] = a[i] - b[i];
+  const Spread spread = spread_of(difference);
+  const double n = double(a.size());
+  PairedDifference result{int64_t(a.size()), spread.mean, kNaN, kNaN, kNaN, kNaN};
+  if (a.size() < 2) return result;
+  result.standard_error = spread.deviation / std::sqrt(n);
+  const double reach = student_t_bound(confidence, n - 1) * result.standard_error;
+  result.low = spread.mean - reach;
+  result.high = spread.mean + reach;
+  result.p = student_t_p(spread.mean / result.standard_error, n - 1);
+  return result;
 }
 
 std::vector<double> benjamini_hochberg(std::span<const double> p) {

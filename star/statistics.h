@@ -55,6 +55,24 @@ double fisher_greater(int64_t with_a, int64_t a, int64_t with_b, int64_t b);
 // approximation with the variance under ties and a correction for continuity.
 double rank_sum(std::span<const double> a, std::span<const double> b);
 
+// Student's t with `freedom` > 0 degrees of freedom: the probability of a T at least as far from 0
+// as t, and the t that T stays within with the probability `confidence`, which is in [0, 1).
+double student_t_p(double t, double freedom);
+double student_t_bound(double confidence, double freedom);
+
+// The mean of a − b, pair by pair, with an interval that holds the true one with the probability
+// `confidence`, and the p of the paired t-test that it is 0. With fewer than two pairs nothing but
+// the mean is known: the rest is NaN. Differences that are all one leave no room for doubt: the
+// interval is a point, and p 0, or NaN where all are 0.
+struct PairedDifference {
+  int64_t n;
+  double mean, standard_error;
+  double low, high;
+  double p;  // two-sided
+};
+PairedDifference paired_difference(std::span<const double> a, std::span<const double> b,
+                                   double confidence = 0.95);
+
 // p-values adjusted for their number (Benjamini and Hochberg, "Controlling the false discovery
 // rate", 1995): of those that are at most q, a share of q is expected to be false. NaN stays NaN
 // and counts for nothing.

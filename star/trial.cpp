@@ -135,14 +135,16 @@ Trial candidate_trial(const SearchSettings& s, const std::string& genome, const 
 }
 
 std::string recipe_of(const Trial& t) {
-  return fmt::format("width={},heads={},repeat={},steps={},batch={},lr={},seed={}", t.sizes.width,
-                     t.sizes.heads, t.repeat, t.training.steps, t.training.batch,
+  const char* repetition = t.stretch && t.repeat > 1 ? "stretch" : "repeat";
+  return fmt::format("width={},heads={},{}={},steps={},batch={},lr={},seed={}", t.sizes.width,
+                     t.sizes.heads, repetition, t.repeat, t.training.steps, t.training.batch,
                      t.training.learning_rate, t.seed);
 }
 
 Backbone model_of(const Trial& trial, Exec* exec) {
   Pool pool = named_pool(trial.pool);
-  auto blocks = repeated(compile(parse(trial.genome, pool), pool), trial.repeat);
+  auto blocks = compile(parse(trial.genome, pool), pool);
+  blocks = trial.stretch ? stretched(blocks, trial.repeat) : repeated(blocks, trial.repeat);
   return Backbone(exec, std::move(blocks), trial.sizes, DType::f32, trial.seed);
 }
 

@@ -21,6 +21,7 @@ struct Trial {
   std::string pool = "paper";
   Sizes sizes;
   int repeat = 1;                 // how often the backbone stands in the model
+  bool stretch = false;           // or rather each of its LIVs, in place (star/compiler.h)
   uint64_t seed = 0;              // draws the starting weights
   TrainOptions training;          // its seed draws the batches
   int64_t validation_tokens = 0;  // judged of the validation part; 0: all of it
@@ -57,7 +58,8 @@ std::string state_file(const std::string& states, const std::string& genome, int
 std::string rung_metric(int64_t step);
 
 // All that tells one trial after the search from another, for its recipe:
-// "width=64,heads=4,repeat=1,steps=600,batch=8,lr=0.01,seed=3".
+// "width=64,heads=4,repeat=1,steps=600,batch=8,lr=0.01,seed=3"; "stretch=2" in place of "repeat=2"
+// where LIVs are repeated in place.
 std::string recipe_of(const Trial& trial);
 
 // The model, not trained; without `exec` its sizes alone. Throws `Error` where the genome does not

@@ -129,6 +129,7 @@ void declare_search(CLI::App& app);
 void declare_baseline(CLI::App& app);
 void declare_final(CLI::App& app);
 void declare_transfer(CLI::App& app);
+void declare_consensus(CLI::App& app);
 void declare_motifs(CLI::App& app);
 void declare_fidelity(CLI::App& app);
 void declare_train(CLI::App& app);

@@ -43,12 +43,9 @@ struct Fidelity : RunCommand {
 
  private:
   // So many of all that the search has evaluated, the front or not: best first.
-  std::vector<Subject> sample() const {
-    std::vector<Subject> all;
-    for (auto& e : run->contents.evaluations)
-      if (e.recipe == "search" && e.ok()) all.push_back({"", e.genome, settings().pool, e});
-    require(!all.empty(), "{}: the search has evaluated nothing yet", path);
-    // The order in which candidates end is a matter of chance; the draw is not.
+  std::vector<Subject> sample() {
+    std::vector<Subject> all = subjects_of(study(), "all");
+    // The draw depends on no order but that of the text.
     std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.genome < b.genome; });
     Rng rng(common.seed, "fidelity");
     rng.shuffle(all);
@@ -62,7 +59,7 @@ struct Fidelity : RunCommand {
   void train_longer(std::vector<Row>& rows) {
     std::vector<Trial> trials;
     for (auto& row : rows) {
-      trials.push_back(trial_for(row.subject));
+      trials.push_back(trial_for(study(), row.subject));
       trials.back().training.steps = steps;
       apart(trials.back());
     }
@@ -73,7 +70,7 @@ struct Fidelity : RunCommand {
   void train_on(const TaskData& task, std::vector<Row>& rows) {
     std::vector<Trial> trials;
     for (auto& row : rows) {
-      trials.push_back(trial_for(row.subject));
+      trials.push_back(trial_for(study(), row.subject));
       Trial& trial = trials.back();
       trial.training.steps = steps;
       trial.sizes.vocab = task.vocab();
@@ -92,7 +89,7 @@ struct Fidelity : RunCommand {
     for (size_t i = 0; i < rows.size(); ++i) rows[i].measured = std::move(measured[i]);
   }
 
-  std::vector<Agreement> compare(const std::vector<Row>& rows) const {
+  std::vector<Agreement> compare(const std::vector<Row>& rows) {
     std::vector<Agreement> agreements;
     auto add = [&](const std::string& signal, const char* metric, const std::string& target,
                    const auto& target_of) {
@@ -131,7 +128,7 @@ struct Fidelity : RunCommand {
   void print_documents(const std::vector<Row>& rows,
                        const std::vector<Agreement>& agreements) const {
     nlohmann::json document = {{"run", path}, {"steps", steps}, {"context", context}};
-    for (auto& agreement : agreements) document["rows"].push_back(agreement.json());
+    for (auto& agreement : agreements) document["rows"].push_back(agreement_json(agreement));
     for (auto& row : rows) {
       nlohmann::json j = {{"genome", row.subject.genome},
                           {"search", row.subject.searched->metrics},

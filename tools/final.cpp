@@ -1,9 +1,9 @@
-// star final: the best of a front and known architectures, trained longer from several seeds, and
-// compared on the test part, which the search has not seen.
-#include <cmath>
-#include <set>
+// star final: the best of a search and known architectures, trained longer from several seeds, each
+// at its best learning rate, and compared on the test part, which the search has not seen.
+#include "star/after/final.h"
 
-#include "star/statistics.h"
+#include <cmath>
+
 #include "tools/options.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
@@ -12,96 +12,20 @@ namespace star {
 namespace {
 
 struct Final : RunCommand {
-  std::vector<std::string> names = {"@transformer", "@hybrid", "@mamba"};
-  int top = 4, seeds = 3;
-  int64_t steps = 0;
-  std::string by;
-
-  struct Row {
-    Subject subject;
-    std::vector<Evaluation> trained;       // that did not fail
-    std::string failure;                   // of one that did
-    std::map<std::string, Spread> spread;  // over the seeds
-    double mean(const std::string& name) const { return spread.at(name).mean; }
-  };
+  FinalOptions options;
 
   void execute() {
     open();
-    if (steps == 0) steps = 4 * settings().training.steps;
-    std::vector<Subject> subjects = best_of_front();
-    const size_t found = subjects.size();
-    for (auto& name : names) subjects.push_back(named(name));
-    std::vector<Row> rows = train_all(subjects);
-    // What the others are compared with: the first baseline that was trained.
-    const Row* reference = nullptr;
-    for (size_t i = found; i < rows.size() && !reference; ++i)
-      if (!rows[i].trained.empty()) reference = &rows[i];
-    std::vector<const Row*> order;
-    for (auto& row : rows) order.push_back(&row);
-    std::stable_sort(order.begin(), order.end(), [](const Row* a, const Row* b) {
-      if (a->trained.empty() || b->trained.empty()) return !a->trained.empty();
-      return a->mean("test_quality") < b->mean("test_quality");
-    });
-    common.json ? print_documents(order, reference) : print_text(order, reference);
-    if (order[0]->trained.empty()) throw Failure("every training failed; " + order[0]->failure);
+    run->data->check(Split::test);
+    const FinalTable table = final_table(study(), options);
+    common.json ? print_documents(table) : print_text(table);
+    const AtRate& first = table.rows[0].tuned.chosen();
+    if (first.done().empty()) throw Failure("every training failed; " + first.failure());
   }
 
  private:
-  std::vector<Subject> best_of_front() const {
-    std::vector<Subject> members = front();
-    if (!by.empty()) {
-      std::vector<std::string> known;
-      for (auto& [name, value] : members[0].searched->metrics) {
-        auto has = [&](auto& m) { return m.searched->metrics.count(name) > 0; };
-        if (std::all_of(members.begin(), members.end(), has)) known.push_back(name);
-      }
-      require(std::find(known.begin(), known.end(), by) != known.end(), "--by: {} is not one of {}",
-              by, fmt::join(known, ", "));
-      std::stable_sort(members.begin(), members.end(), [&](auto& a, auto& b) {
-        return metric_of(*a.searched, by) < metric_of(*b.searched, by);
-      });
-    }
-    members.resize(std::min(members.size(), size_t(top)));
-    return members;
-  }
-
-  std::vector<Row> train_all(const std::vector<Subject>& subjects) {
-    run->data->check(Split::test);
-    std::vector<Trial> trials;
-    for (auto& subject : subjects)
-      for (int i = 0; i < seeds; ++i) {
-        Trial trial = trial_for(subject);
-        trial.seed = trial.training.seed = common.seed + uint64_t(i);
-        trial.training.steps = steps;
-        trials.push_back(apart(trial));
-      }
-    std::vector<Evaluation> trained = train(trials);
-    std::vector<Row> rows;
-    for (size_t i = 0; i < trained.size(); ++i) {
-      if (i % size_t(seeds) == 0) rows.push_back({subjects[i / size_t(seeds)], {}, "", {}});
-      if (trained[i].ok())
-        rows.back().trained.push_back(std::move(trained[i]));
-      else
-        rows.back().failure = trained[i].failure;
-    }
-    for (auto& row : rows) summarise(row);
-    return rows;
-  }
-
-  // What may be missing is what runs of older versions, or of other data, have not.
-  void summarise(Row& row) const {
-    static const std::set<std::string> kNeeded = {
-        "test_quality", "test_standard_error", "test_targets", "test_perplexity", "test_accuracy"};
-    for (const char* name :
-         {"test_quality", "test_standard_error", "test_targets", "test_bpb", "test_perplexity",
-          "test_accuracy", "test_macro_accuracy", "quality", "standard_error", "targets",
-          "train_loss", "train_standard_error", "train_targets"}) {
-      if (!row.trained.empty() && !row.trained[0].metrics.count(name) && !kNeeded.count(name))
-        continue;
-      std::vector<double> values;
-      for (auto& e : row.trained) values.push_back(metric_of(e, name));
-      row.spread[name] = spread_of(values);
-    }
+  static const FinalRow* reference_of(const FinalTable& table) {
+    return table.reference < 0 ? nullptr : &table.rows[size_t(table.reference)];
   }
 
   // By how much a row's value differs from the reference's, as a share of that.
@@ -109,31 +33,51 @@ struct Final : RunCommand {
     return reference == 0 ? std::nan("") : value / reference - 1;
   }
 
-  void print_documents(const std::vector<const Row*>& order, const Row* reference) const {
+  double figure(const FinalRow& row, const char* name) {
+    return metric_of(*row.tuned.chosen().done()[0], name);
+  }
+
+  double relative_of(const FinalRow& row, const FinalRow& reference, const char* name) {
+    return relative(figure(row, name), figure(reference, name));
+  }
+
+  nlohmann::json row_json(const FinalRow& row, const FinalTable& table) {
+    const AtRate& at = row.tuned.chosen();
+    const Subject& subject = row.tuned.subject;
+    nlohmann::json j = {{"kind", row.baseline ? "baseline" : table.options.from},
+                        {"genome", subject.genome},
+                        {"seeds", at.done().size()},
+                        {"failed", at.failed()}};
+    if (!subject.name.empty()) j["name"] = subject.name;
+    if (at.failed() > 0) j["failure"] = at.failure();
+    j.update(rates_json(study(), row.tuned, {"quality", "test_quality", "train_loss"}));
+    if (!row.tuned.ok()) return j;
+    for (const char* name : {"params", "body_params", "cache", "flops"})
+      j[name] = figure(row, name);
+    for (auto& [name, spread] : row.spread)
+      j[name] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
+    if (const FinalRow* reference = reference_of(table))
+      j["against_reference_percent"] = {
+          {"test_quality",
+           100 * relative(row.mean("test_quality"), reference->mean("test_quality"))},
+          {"params", 100 * relative_of(row, *reference, "params")},
+          {"cache", 100 * relative_of(row, *reference, "cache")}};
+    if (auto& d = row.difference)
+      j["difference"] = {{"seeds", d->n}, {"mean", d->mean}, {"standard_error", d->standard_error},
+                         {"low", d->low}, {"high", d->high}, {"p", d->p}};
+    return j;
+  }
+
+  void print_documents(const FinalTable& table) {
     nlohmann::json rows = nlohmann::json::array();
-    for (const Row* row : order) {
-      nlohmann::json j = {{"kind", row->subject.name.empty() ? "front" : "baseline"},
-                          {"genome", row->subject.genome},
-                          {"seeds", row->trained.size()},
-                          {"failed", seeds - int(row->trained.size())}};
-      if (!row->subject.name.empty()) j["name"] = row->subject.name;
-      if (!row->failure.empty()) j["failure"] = row->failure;
-      if (!row->trained.empty()) {
-        for (const char* name : {"params", "body_params", "cache", "flops"})
-          j[name] = metric_of(row->trained[0], name);
-        for (auto& [name, spread] : row->spread)
-          j[name] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
-        if (reference)
-          j["against_reference_percent"] = {
-              {"test_quality",
-               100 * relative(row->mean("test_quality"), reference->mean("test_quality"))},
-              {"params", 100 * relative_of(*row, *reference, "params")},
-              {"cache", 100 * relative_of(*row, *reference, "cache")}};
-      }
-      rows.push_back(std::move(j));
-    }
-    nlohmann::json document = {{"run", path}, {"steps", steps}, {"rows", rows}};
-    if (reference) document["reference"] = reference->subject.label();
+    for (auto& row : table.rows) rows.push_back(row_json(row, table));
+    nlohmann::json document = {{"run", path},
+                               {"steps", table.options.steps},
+                               {"from", table.options.from},
+                               {"by", table.options.by},
+                               {"rows", rows}};
+    if (auto* reference = reference_of(table))
+      document["reference"] = reference->tuned.subject.label();
     print_json(document);
   }
 
@@ -141,45 +85,78 @@ struct Final : RunCommand {
     return plus_minus(nats_to_bits(nats.mean), nats_to_bits(nats.deviation), 4);
   }
 
-  double relative_of(const Row& row, const Row& reference, const char* name) const {
-    return relative(metric_of(row.trained[0], name), metric_of(reference.trained[0], name));
+  static std::string origin_of(const FinalTable& table) {
+    size_t found = 0;
+    for (auto& row : table.rows) found += !row.baseline;
+    return fmt::format("the {} best {} by {}", found, group_text(table.options.from),
+                       table.options.by);
   }
 
-  void print_text(const std::vector<const Row*>& order, const Row* reference) const {
-    fmt::print("{} steps (the search had {}), mean ± standard deviation over {} seed{}; test part",
-               steps, settings().training.steps, seeds, seeds == 1 ? "" : "s");
-    if (const Row* any = order[0]; !any->trained.empty())
-      fmt::print(", {:.0f} targets, standard error of a loss {:.4f}", any->mean("test_targets"),
-                 any->mean("test_standard_error"));
-    if (reference) fmt::print("; in brackets against {}", reference->subject.label());
+  void print_head(const FinalTable& table) {
+    const int seeds = table.options.seeds;
+    fmt::print(
+        "{}; {} steps (the search had {}), mean ± standard deviation over {} seed{}; test part",
+        origin_of(table), table.options.steps, settings().training.steps, seeds,
+        seeds == 1 ? "" : "s");
+    if (const FinalRow& any = table.rows[0]; any.tuned.ok())
+      fmt::print(", {:.0f} targets, standard error of a loss {:.4f}", any.mean("test_targets"),
+                 any.mean("test_standard_error"));
+    if (auto* reference = reference_of(table))
+      fmt::print("; in brackets against {}, and the difference of test losses, {}",
+                 reference->tuned.subject.label(),
+                 seeds == 1 ? "without an interval: that takes more seeds"
+                            : "paired by seed, with its 95 % interval and the p of a t-test");
     fmt::print("\n\n");
+  }
+
+  static std::vector<std::string> difference_cells(const FinalRow& row) {
+    if (!row.difference) return {"", ""};
+    const PairedDifference& d = *row.difference;
+    const std::string mean = fmt::format("{:+.4f}", d.mean);
+    if (std::isnan(d.low)) return {mean, "-"};
+    return {fmt::format("{} [{:+.4f}, {:+.4f}]", mean, d.low, d.high), probability(d.p)};
+  }
+
+  std::vector<std::string> cells_of(const FinalRow& row, const FinalRow* reference) {
+    std::string label = row.tuned.subject.label();
+    const AtRate& at = row.tuned.chosen();
+    if (at.failed() > 0) label += ": " + at.failure();
+    if (!row.tuned.ok()) return {"-", "", "-", "", "-", "-", "", "", "", "-", "-", "-", label};
+    const FinalRow& other = reference ? *reference : row;
+    auto compared = [&](double share) {
+      return &other != &row && !std::isnan(share) ? fmt::format("({})", percent(share))
+                                                  : std::string();
+    };
+    auto spread = [&](const char* name, int digits) {
+      return plus_minus(row.mean(name), row.spread.at(name).deviation, digits);
+    };
+    const auto difference = difference_cells(row);
+    return {fixed(figure(row, "params"), 0),
+            compared(relative_of(row, other, "params")),
+            fixed(figure(row, "cache"), 0),
+            compared(relative_of(row, other, "cache")),
+            fmt::format("{}", at.rate),
+            spread("test_quality", 4),
+            compared(relative(row.mean("test_quality"), other.mean("test_quality"))),
+            difference[0],
+            difference[1],
+            in_bits(row.spread.at("test_quality")),
+            spread("test_perplexity", 3),
+            spread("test_accuracy", 4),
+            label};
+  }
+
+  void print_text(const FinalTable& table) {
+    print_head(table);
     const bool bytes = run->data->tokens_are_bytes();
-    Table table({"params", "", "cache", "", "test loss", "", bytes ? "bpb" : "bits a token",
-                 "perplexity", "accuracy", "genome"});
-    for (const Row* row : order) {
-      std::string label = row->subject.label();
-      if (!row->failure.empty()) label += ": " + row->failure;
-      if (row->trained.empty()) {
-        table.add({"-", "", "-", "", "-", "", "-", "-", "-", label});
-        continue;
-      }
-      auto count = [&](const char* name) { return fixed(metric_of(row->trained[0], name), 0); };
-      auto compared = [&](double share) {
-        return reference && reference != row && !std::isnan(share)
-                   ? fmt::format("({})", percent(share))
-                   : std::string();
-      };
-      auto spread = [&](const char* name, int digits) {
-        return plus_minus(row->mean(name), row->spread.at(name).deviation, digits);
-      };
-      const Row& other = reference ? *reference : *row;
-      table.add({count("params"), compared(relative_of(*row, other, "params")), count("cache"),
-                 compared(relative_of(*row, other, "cache")), spread("test_quality", 4),
-                 compared(relative(row->mean("test_quality"), other.mean("test_quality"))),
-                 in_bits(row->spread.at("test_quality")), spread("test_perplexity", 3),
-                 spread("test_accuracy", 4), label});
+    Table text({"params", "", "cache", "", "rate", "test loss", "", "difference", "p",
+                bytes ? "bpb" : "bits a token", "perplexity", "accuracy", "genome"});
+    std::vector<const Tuned*> tuned;
+    for (auto& row : table.rows) {
+      text.add(cells_of(row, reference_of(table)));
+      tuned.push_back(&row.tuned);
     }
-    fmt::print("{}", table.text());
+    fmt::print("{}{}", text.text(), rates_text(tuned));
   }
 };
 
@@ -187,23 +164,29 @@ struct Final : RunCommand {
 
 void declare_final(CLI::App& app) {
   auto c = std::make_shared<Final>();
+  FinalOptions& o = c->options;
   CLI::App* sub = app.add_subcommand(
       "final",
-      "Trains the best of a front longer, from several seeds, and judges on the test part");
+      "Trains the best of a search longer, from several seeds, and judges on the test part");
   c->declare(*sub);
   c->declare_trainings(*sub);
-  sub->add_option("names", c->names,
+  sub->add_option("names", o.names,
                   "Baselines: names, at the search's depth unless they say another, or genomes")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
-  add_whole(*sub, "--top", c->top, 1, 1 << 16, "So many of the front, best first")
-      ->capture_default_str();
-  sub->add_option("--by", c->by,
+  add_group(*sub, o.from, "Which genomes of the search");
+  add_whole(*sub, "--top", o.top, 1, 1 << 16, "So many of them, best first")->capture_default_str();
+  sub->add_option("--by", o.by,
                   "The metric in which the least are best (default: the search's first objective)");
-  add_whole(*sub, "--steps", c->steps, 1, int64_t(1) << 40,
+  add_whole(*sub, "--steps", o.steps, 1, int64_t(1) << 40,
             "Training steps (default: four times the search's)");
-  add_whole(*sub, "--seeds", c->seeds, 1, 1 << 16, "Trainings of each, from --seed on")
+  add_whole(*sub, "--seeds", o.seeds, 1, 1 << 16,
+            "Trainings of each, from --seed on: the same seeds, and so batches, for all")
       ->capture_default_str();
+  add_rates(*sub, o.rates, "all");
+  sub->add_option("--against", o.against,
+                  "The genome or name that the differences are to (default: the baseline with the "
+                  "least mean validation loss)");
   sub->callback([c] { c->execute(); });
 }
 

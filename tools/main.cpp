@@ -42,6 +42,7 @@ int run(int argc, char** argv) {
   declare_baseline(app);
   declare_final(app);
   declare_transfer(app);
+  declare_consensus(app);
   declare_motifs(app);
   declare_fidelity(app);
   declare_train(app);

@@ -10,7 +10,7 @@ namespace star {
 namespace {
 
 struct Motifs : RunCommand {
-  std::string of = "front";
+  std::string from = "front";
   int random = 1000, least = 2;
 
   void execute() {
@@ -22,7 +22,7 @@ struct Motifs : RunCommand {
       return sets;
     };
     std::vector<std::string> group, initial;
-    for (auto& subject : subjects_of(of)) group.push_back(subject.genome);
+    for (auto& subject : subjects_of(study(), from)) group.push_back(subject.genome);
     for (auto& candidate : run->contents.candidates)
       if (candidate.generation == 0) initial.push_back(candidate.genome);
     MotifSets drawn;
@@ -69,7 +69,7 @@ struct Motifs : RunCommand {
       motifs.push_back(std::move(j));
     }
     print_json({{"run", path},
-                {"of", of},
+                {"from", from},
                 {"genomes", group.size()},
                 {"initial", others.at("initial").size()},
                 {"random", others.at("random").size()},
@@ -84,10 +84,10 @@ struct Motifs : RunCommand {
         "ones;\neffects among {} evaluated genomes: the mean with it less the mean without "
         "it.\nq: p of Fisher's exact and of the rank-sum test, adjusted for the number of "
         "motifs of the kind.\n",
-        group.size(), of, others.at("initial").size(), others.at("random").size(),
+        group.size(), from, others.at("initial").size(), others.at("random").size(),
         judged.motifs.size());
     for (auto& kind : motif_kinds()) {
-      std::vector<std::string> head = {of, "initial", "q", "random", "q"};
+      std::vector<std::string> head = {from, "initial", "q", "random", "q"};
       for (auto& name : settings().objectives) head.insert(head.end(), {name, "q"});
       head.push_back(kind);
       Table table(head);
@@ -132,8 +132,8 @@ void declare_motifs(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "motifs", "What the genomes that a search has kept have in common beyond chance");
   c->declare(*sub);
-  sub->add_option("--of", c->of, "Whose motifs: of the last front, or of the last population")
-      ->check(CLI::IsMember(kSubjectGroups))
+  sub->add_option("--from", c->from, "Whose motifs: of the front, or of the last population")
+      ->check(CLI::IsMember({"front", "population"}))
       ->capture_default_str();
   add_whole(*sub, "--random", c->random, 1, 1 << 20, "Random genomes to compare with")
       ->capture_default_str();

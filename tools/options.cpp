@@ -44,6 +44,13 @@ std::string truth(std::string& text) {
   return text == "true" || text == "false" ? "" : text.substr(0, 40) + " is not true or false";
 }
 
+std::string real_fault(const std::string& text, const Reals& range) {
+  const std::optional<double> x = read_number<double>(text);
+  return x && std::isfinite(*x) && range.holds(*x)
+             ? std::string()
+             : fmt::format("{} is not a number {}", text.substr(0, 40), range.words);
+}
+
 }  // namespace
 
 template <class T>
@@ -80,16 +87,32 @@ Reals reals_above_zero() {
 
 CLI::Option* add_real(CLI::App& app, const std::string& name, double& value, const Reals& range,
                       const std::string& what) {
-  auto fault = [range](const std::string& text) {
-    const std::optional<double> x = read_number<double>(text);
-    return x && std::isfinite(*x) && range.holds(*x)
-               ? std::string()
-               : fmt::format("{} is not a number {}", text.substr(0, 40), range.words);
-  };
   return add_number(
-      app, name, "FLOAT", range.shown, what, fault,
+      app, name, "FLOAT", range.shown, what,
+      [range](auto& text) { return real_fault(text, range); },
       [&value](auto& text) { value = *read_number<double>(text); },
       [&value] { return fmt::format("{}", value); });
+}
+
+CLI::Option* add_reals(CLI::App& app, const std::string& name, std::vector<double>& values,
+                       const Reals& range, const std::string& what) {
+  auto read = [=, &values](const CLI::results_t& given) {
+    std::vector<double> numbers;
+    for (auto& text : given)
+      for (auto& item : split(text)) {
+        const std::string fault = real_fault(item, range);
+        if (!fault.empty()) throw CLI::ValidationError(name, fault);
+        numbers.push_back(*read_number<double>(item));
+      }
+    values = numbers;
+    return true;
+  };
+  return app
+      .add_option(name, read, what, false,
+                  [&values] { return fmt::format("{}", fmt::join(values, ",")); })
+      ->type_name(fmt::format("FLOAT,...:{}", range.shown))
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
 CLI::Option* add_memory_limit(CLI::App& app, const std::string& what,

@@ -31,6 +31,10 @@ Reals reals_above_zero();
 CLI::Option* add_real(CLI::App& app, const std::string& name, double& value, const Reals& range,
                       const std::string& what);
 
+// Finite numbers separated by commas.
+CLI::Option* add_reals(CLI::App& app, const std::string& name, std::vector<double>& values,
+                       const Reals& range, const std::string& what);
+
 // --memory-limit, in MiB on the command line; 0 is no limit, and less than a byte is refused. Shows
 // `usual` bytes as the default, if any.
 CLI::Option* add_memory_limit(CLI::App& app, const std::string& what,

@@ -85,63 +85,9 @@ void RunCommand::open() {
   check_device(settings().device);
 }
 
-std::vector<Subject> RunCommand::subjects(const std::vector<std::string>& genomes) const {
-  std::vector<Subject> all;
-  for (auto& genome : genomes)
-    all.push_back({"", genome, settings().pool, run->file.evaluation(genome)});
-  const std::string& first = settings().objectives[0];
-  std::erase_if(all, [](auto& s) { return !s.searched || !s.searched->ok(); });
-  std::stable_sort(all.begin(), all.end(), [&](auto& a, auto& b) {
-    return metric_of(*a.searched, first) < metric_of(*b.searched, first);
-  });
-  require(!all.empty(), "{}: the search has no front yet; star search --resume {} goes on with it",
-          path, shell_path(path));
-  return all;
-}
-
-std::vector<Subject> RunCommand::front() const {
-  const auto& generations = run->contents.generations;
-  return subjects(generations.empty() ? std::vector<std::string>() : generations.back().front);
-}
-
-std::vector<Subject> RunCommand::population() const {
-  const auto& generations = run->contents.generations;
-  return subjects(generations.empty() ? std::vector<std::string>() : generations.back().population);
-}
-
-std::vector<Subject> RunCommand::subjects_of(const std::string& group) const {
-  if (group == "front") return front();
-  if (group == "population") return population();
-  fail("{}: there is no group `{}`", path, group);
-}
-
-Subject RunCommand::named(const std::string& text) const {
-  const Pool own = named_pool(settings().pool), known = extended_pool();
-  if (!text.starts_with('@') && (check(text, own).valid() || !check(text, known).valid())) {
-    std::string genome = to_text(canonical(parse(text, own), own));
-    return {text, genome, settings().pool, run->file.evaluation(genome)};
-  }
-  // Its classes are those of the extended pool, which the run's may lack but not define otherwise.
-  const Genome genome = text.starts_with('@') ? resolve(at_depth(text, settings().max_depth), own)
-                                              : parse(text, known);
-  require_same_classes(genome, own, text);
-  return {text, to_text(canonical(genome, known)), "extended", {}};
-}
-
-double RunCommand::metric_of(const Evaluation& evaluation, const std::string& name) const {
-  auto metric = evaluation.metrics.find(name);
-  require(metric != evaluation.metrics.end(),
-          "{}: the run file is damaged: the evaluation of {} lacks {}", path, evaluation.genome,
-          name);
-  return metric->second;
-}
-
-Trial RunCommand::trial_for(const Subject& subject) const {
-  Trial trial = candidate_trial(settings(), subject.genome);
-  trial.pool = subject.pool;
-  trial.seed = trial.training.seed = common.seed;
-  trial.recipe = "baseline";
-  return common.seed == settings().seed ? trial : apart(trial);
+Study RunCommand::study() {
+  return {path, settings(), run->contents, common.seed,
+          [this](const std::vector<Trial>& trials) { return train(trials); }};
 }
 
 std::vector<Evaluation> RunCommand::train(const std::vector<Trial>& trials, const Dataset& data) {
@@ -195,14 +141,66 @@ std::vector<Evaluation> RunCommand::work_on(const std::vector<Trial>& trials,
   return *evaluations;
 }
 
-Trial& apart(Trial& trial) {
-  trial.test = true;
-  trial.recipe = recipe_of(trial);
-  return trial;
+CLI::Option* add_group(CLI::App& app, std::string& group, const std::string& what) {
+  return app
+      .add_option("--from", group,
+                  what +
+                      ": the front, the best of the last population, or of all that was evaluated "
+                      "(default: the front; with one objective, where that is one genome, all)")
+      ->check(CLI::IsMember(kSubjectGroups));
 }
 
-nlohmann::json Agreement::json() const {
-  return {{"signal", signal}, {"target", target}, {"tau", kendall.tau}, {"p", kendall.p}, {"n", n}};
+std::string group_text(const std::string& group) {
+  if (group == "front") return "of the front";
+  if (group == "population") return "of the last population";
+  return "of all that was evaluated";
+}
+
+CLI::Option* add_rates(CLI::App& app, std::vector<double>& rates, const std::string& whose) {
+  return add_reals(app, "--lr", rates, reals_above_zero(),
+                   fmt::format("Peak learning rates of {}, as in 1e-2,3e-3,1e-3: each genome is "
+                               "trained at every one and shown at that with the least mean "
+                               "validation loss (default: the search's)",
+                               whose));
+}
+
+nlohmann::json rates_json(const Study& study, const Tuned& tuned,
+                          const std::vector<std::string>& metrics) {
+  nlohmann::json rates = nlohmann::json::array();
+  for (auto& at : tuned.rates) {
+    const auto done = at.done();
+    nlohmann::json j = {{"lr", at.rate}, {"seeds", done.size()}, {"failed", at.failed()}};
+    if (at.failed() > 0) j["failure"] = at.failure();
+    for (auto& name : metrics) {
+      if (done.empty() || !done[0]->metrics.count(name)) continue;
+      const Spread spread = at.spread(study, name);
+      j[name] = {{"mean", spread.mean}, {"deviation", spread.deviation}};
+    }
+    rates.push_back(std::move(j));
+  }
+  return {{"lr", tuned.chosen().rate}, {"lr_at_end", tuned.at_end()}, {"rates", rates}};
+}
+
+std::string rates_text(const std::vector<const Tuned*>& tuned) {
+  std::vector<std::string> rates, ends;
+  for (auto& at : tuned.at(0)->rates) rates.push_back(fmt::format("{}", at.rate));
+  if (rates.size() < 2) return "";
+  for (const Tuned* t : tuned)
+    if (t->ok() && t->at_end()) ends.push_back(t->subject.label());
+  return fmt::format(
+      "\nrate: of {} that with the least mean validation loss{}\n", fmt::join(rates, ", "),
+      ends.empty()
+          ? ""
+          : fmt::format("; at an end of the list, so that one beyond may be better, for {}",
+                        fmt::join(ends, ", ")));
+}
+
+nlohmann::json agreement_json(const Agreement& a) {
+  return {{"signal", a.signal},
+          {"target", a.target},
+          {"tau", a.kendall.tau},
+          {"p", a.kendall.p},
+          {"n", a.n}};
 }
 
 std::string agreements_text(const std::vector<Agreement>& agreements) {

@@ -4,9 +4,9 @@
 
 #include <optional>
 
+#include "star/after/agreement.h"
+#include "star/after/rates.h"
 #include "star/front.h"
-#include "star/statistics.h"
-#include "star/trial.h"
 #include "tools/command.h"
 
 namespace star {
@@ -36,18 +36,6 @@ nlohmann::json feasible_json(const std::vector<FrontMember>& front);
 // What rungs did in each generation: [{stopped, promoted, rung_tau}].
 nlohmann::json rungs_json(const std::vector<Generation>& generations);
 
-// A genome to compare.
-struct Subject {
-  std::string name;    // as given on the command line; empty for what the search has found
-  std::string genome;  // canonical
-  std::string pool;
-  std::optional<Evaluation> searched;  // what the search knows of it
-
-  const std::string& label() const { return name.empty() ? genome : name; }
-};
-
-inline const std::vector<std::string> kSubjectGroups = {"front", "population"};
-
 struct RunCommand {
   Common common;
   std::string path;
@@ -62,22 +50,12 @@ struct RunCommand {
   void open();
   const SearchSettings& settings() const { return run->settings; }
 
-  // The last complete generation: its front, best first in the first objective. Error where there
-  // is none.
-  std::vector<Subject> front() const;
-  // All of its population but what failed, in the same order.
-  std::vector<Subject> population() const;
-  // Either, by its name in kSubjectGroups.
-  std::vector<Subject> subjects_of(const std::string& group) const;
-  // A name, at the run's depth unless it says another, or a genome of the run's pool.
-  Subject named(const std::string& text) const;
+  // The run for an analysis; it refers to this object.
+  Study study();
+  double metric_of(const Evaluation& evaluation, const std::string& name) {
+    return star::metric_of(study(), evaluation, name);
+  }
 
-  // Error: the evaluation lacks the metric, which whatever wrote the run file put there.
-  double metric_of(const Evaluation& evaluation, const std::string& name) const;
-
-  // As the search would train it, from `common.seed`; the recipe is "baseline" if that is the
-  // search's.
-  Trial trial_for(const Subject& subject) const;
   // What the run file does not hold yet is trained, in worker processes. Throws `Interrupted`.
   std::vector<Evaluation> train(const std::vector<Trial>& trials) {
     return train(trials, *run->data);
@@ -90,21 +68,26 @@ struct RunCommand {
  private:
   std::vector<Evaluation> work_on(const std::vector<Trial>& trials, const std::string& what,
                                   int count, const std::function<Evaluation(const Trial&)>& work);
-  std::vector<Subject> subjects(const std::vector<std::string>& genomes) const;
   CLI::Option *seed_option_ = nullptr, *device_option_ = nullptr;
 };
 
-// Gives a trial that is not the search's own the recipe that says all of it, and the test part.
-Trial& apart(Trial& trial);
+// --from: which genomes of the search are taken, of kSubjectGroups.
+CLI::Option* add_group(CLI::App& app, std::string& group, const std::string& what);
 
-// How two orders of the same genomes agree.
-struct Agreement {
-  std::string signal, target;  // what is cheap, what it stands for
-  Kendall kendall;
-  int64_t n;  // genomes
+// "of the front", "of the last population", "of all that was evaluated".
+std::string group_text(const std::string& group);
 
-  nlohmann::json json() const;
-};
+// --lr: learning rates; none: the search's.
+CLI::Option* add_rates(CLI::App& app, std::vector<double>& rates, const std::string& whose);
+
+// {"lr", "lr_at_end", "rates": [{"lr", "seeds", "failed", "failure", <metric>: {"mean",
+// "deviation"}}]}: what a genome came to at each rate, of the metrics that it has.
+nlohmann::json rates_json(const Study& study, const Tuned& tuned,
+                          const std::vector<std::string>& metrics);
+// What people must know of the choice of rates; empty where there was none.
+std::string rates_text(const std::vector<const Tuned*>& tuned);
+
+nlohmann::json agreement_json(const Agreement& agreement);
 // The table of agreements for people.
 std::string agreements_text(const std::vector<Agreement>& agreements);
 

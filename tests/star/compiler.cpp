@@ -136,6 +136,37 @@ TEST_CASE("compiler: a repeated backbone is the genome in which each copy has gr
   CHECK(model.cache_bytes(9) == 12 * one.cache_bytes(9));
 }
 
+TEST_CASE("compiler: a stretched backbone repeats each LIV in place, with its sharing") {
+  const Pool pool = extended_pool();
+  const auto blocks_of = [&](const char* text) { return compile(parse(text, pool), pool); };
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"11111-91111", "11111-11111-91111-91111"},
+      // Each copy has a group of its own, and a parallel run stays one.
+      {"21212-91311-21212-913112", "21212-22222-91311-92311-21212-913112-22222-923112"},
+      {"11111-211112-311112-91111", "11111-211112-311112-11111-211112-311112-91111-91111"}};
+  for (auto& [text, written] : cases) {
+    INFO(text);
+    const std::vector<Block> twice = stretched(blocks_of(text), 2), same = blocks_of(written);
+    REQUIRE(twice.size() == same.size());
+    for (size_t i = 0; i < twice.size(); ++i) {
+      INFO("block " << i);
+      CHECK(twice[i].liv == same[i].liv);
+      CHECK(twice[i].sources == same[i].sources);
+      CHECK(twice[i].parallel == same[i].parallel);
+    }
+  }
+  Rng rng(8, "test.compiler.stretched");
+  for (int round = 0; round < 50; ++round) {
+    const Genome genome = repair(random_genome_text(rng, pool, 5, false), pool);
+    INFO(to_text(genome));
+    const std::vector<Block> blocks = compile(genome, pool);
+    const Backbone in_place(nullptr, stretched(blocks, 3), kSizes),
+        in_a_row(nullptr, repeated(blocks, 3), kSizes);
+    CHECK(in_place.parameter_count() == in_a_row.parameter_count());
+    CHECK(in_place.cache_bytes(9) == in_a_row.cache_bytes(9));
+  }
+}
+
 TEST_CASE("compiler: a parallel run reads what the LIV before it read") {
   const Sizes sizes{8, 2, 5, 8, 3};
   Exec exec(cpu_backend());

@@ -255,10 +255,11 @@ TEST_CASE("genome: named genomes") {
 TEST_CASE("genome: the named designs that a pool can write, each once") {
   const auto classes = [](const Pool& pool, int depth) {
     std::vector<std::string> all;
-    for (const Genome& genome : named_designs(pool, depth)) {
+    for (const auto& [name, genome] : named_designs(pool, depth)) {
       all.emplace_back();
       for (const Segment& s : genome.segments) all.back() += s.liv;
       CHECK(check(to_text(genome), pool).valid());
+      CHECK(genome == named_genome(at_depth(name, depth)));
     }
     return all;
   };

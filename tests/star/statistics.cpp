@@ -308,4 +308,58 @@ TEST_CASE("statistics: adjusted p-values as SciPy has them") {
   for (size_t i = 0; i < p.size(); ++i) CHECK(adjusted[i] == doctest::Approx(expected[i]));
 }
 
+TEST_CASE("statistics: Student's t is that of the published tables") {
+  // Two-sided 95 and 99 %: NIST/SEMATECH e-Handbook of Statistical Methods, section 1.3.6.7.2.
+  struct Row {
+    double freedom, t95, t99;
+  };
+  for (const Row& row :
+       {Row{1, 12.706, 63.657}, Row{2, 4.303, 9.925}, Row{3, 3.182, 5.841}, Row{5, 2.571, 4.032},
+        Row{10, 2.228, 3.169}, Row{30, 2.042, 2.750}, Row{100, 1.984, 2.626}}) {
+    INFO(row.freedom);
+    // To the digits that are printed.
+    CHECK(std::fabs(student_t_bound(0.95, row.freedom) - row.t95) < 6e-4);
+    CHECK(std::fabs(student_t_bound(0.99, row.freedom) - row.t99) < 6e-4);
+    CHECK(std::fabs(student_t_p(row.t95, row.freedom) - 0.05) < 5e-5);
+    CHECK(student_t_p(-row.t95, row.freedom) == student_t_p(row.t95, row.freedom));
+  }
+  // In closed form: 1 degree of freedom is Cauchy's distribution, 2 are t / √(2 + t²).
+  for (double t : {1e-3, 0.3, 1.0, 2.5, 40.0, 1e6}) {
+    INFO(t);
+    CHECK(student_t_p(t, 1) ==
+          doctest::Approx(1 - 2 * std::atan(t) / std::acos(-1.0)).epsilon(1e-9));
+    CHECK(student_t_p(t, 2) == doctest::Approx(1 - t / std::sqrt(2 + t * t)).epsilon(1e-9));
+  }
+  CHECK(student_t_p(1.96, 1e6) == doctest::Approx(std::erfc(1.96 / std::sqrt(2.0))).epsilon(1e-4));
+  CHECK(student_t_p(0, 7) == 1);
+  CHECK(student_t_bound(0, 7) == doctest::Approx(0));
+  CHECK_THROWS_AS(student_t_p(1, 0), Error);
+  CHECK_THROWS_AS(student_t_bound(1, 3), Error);
+}
+
+TEST_CASE("statistics: paired differences are those of a textbook's example") {
+  // Student's data on two soporifics (Biometrika 6, 1908; R's `sleep`): t = −4.0621, p = 0.002833,
+  // and the interval from −2.459886 to −0.700114.
+  const Values a = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0},
+               b = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
+  const PairedDifference d = paired_difference(a, b);
+  CHECK(d.n == 10);
+  CHECK(d.mean == doctest::Approx(-1.58));
+  CHECK(d.mean / d.standard_error == doctest::Approx(-4.0621).epsilon(1e-5));
+  CHECK(d.p == doctest::Approx(0.002833).epsilon(1e-3));
+  CHECK(d.low == doctest::Approx(-2.4598858).epsilon(1e-6));
+  CHECK(d.high == doctest::Approx(-0.7001142).epsilon(1e-6));
+  CHECK(paired_difference(a, b, 0.99).low < d.low);
+  // What one pair says, and pairs that all say the same.
+  const PairedDifference one = paired_difference(Values{2}, Values{5});
+  CHECK(one.mean == -3);
+  for (double x : {one.standard_error, one.low, one.high, one.p}) CHECK(std::isnan(x));
+  const PairedDifference sure = paired_difference(Values{2, 3}, Values{1, 2});
+  CHECK((sure.low == 1 && sure.high == 1 && sure.p == 0));
+  const PairedDifference none = paired_difference(Values{2, 3}, Values{2, 3});
+  CHECK((none.low == 0 && none.high == 0 && std::isnan(none.p)));
+  CHECK_THROWS_AS(paired_difference(Values{1}, Values{1, 2}), Error);
+  CHECK_THROWS_AS(paired_difference(Values{std::nan("")}, Values{1}), Error);
+}
+
 }  // namespace star

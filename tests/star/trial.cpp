@@ -159,19 +159,27 @@ TEST_CASE("trial: seed, steps, sizes and repetition count, and the recipe says e
   const TaskData data = recall();
   Trial trial = candidate_trial(tiny(), "11111-91111");
   CHECK(recipe_of(trial) == "width=8,heads=2,repeat=1,steps=3,batch=2,lr=0.01,seed=5");
-  std::vector<Trial> others(6, trial);
+  std::vector<Trial> others(7, trial);
   others[0].seed = 6;
   others[1].training.steps = 4;
   others[2].sizes.width = 16;
   others[3].repeat = 2;
   others[4].training.learning_rate = 0.02;
   others[5].training.batch = 3;
+  others[6].repeat = 2;
+  others[6].stretch = true;
   const double quality = evaluate(trial, data).metrics.at("quality");
   for (const Trial& other : others) {
     INFO(recipe_of(other));
     CHECK(recipe_of(other) != recipe_of(trial));
     CHECK(evaluate(other, data).metrics.at("quality") != quality);
   }
+  CHECK(recipe_of(others[6]) == "width=8,heads=2,stretch=2,steps=3,batch=2,lr=0.01,seed=5");
+  CHECK(recipe_of(others[6]) != recipe_of(others[3]));
+  CHECK(evaluate(others[6], data).metrics.at("quality") !=
+        evaluate(others[3], data).metrics.at("quality"));
+  others[6].repeat = 1;  // then the two are one
+  CHECK(recipe_of(others[6]) == recipe_of(trial));
   CHECK(cost_of(others[1]) == doctest::Approx(cost_of(trial) * 4 / 3));
   CHECK(cost_of(others[3]) > cost_of(trial));
   others[2].sizes.heads = 3;

@@ -15,7 +15,7 @@ from chromium import Chromium
 
 STAR = os.path.abspath(sys.argv[1])
 PICTURES = sys.argv[2] if len(sys.argv) > 2 else None
-SEARCH = ["search", "--population", "5", "--generations", "3", "--depth", "4", "--steps", "8", "--width", "16",
+SEARCH = ["search", "--no-check", "--population", "5", "--generations", "3", "--depth", "4", "--steps", "8", "--width", "16",
           "--heads", "2", "--seq", "32", "--batch", "4", "--seed", "3", "--quiet", "--json"]
 HOSTILE = "</script><script>document.title='caught'</script><!--\u2028<img src=x onerror=alert(1)>"
 

@@ -22,7 +22,7 @@ from program import AFTER, COMMANDS, ROOT, STAR, begun, doc, run_checks, star
 NINE = [c + "1111" for c in "123456789"]
 SHARED = "22212-91111-22212-71221-712212-91111"  # weights, features, a parallel pair
 SMALL = ["--width", "16", "--heads", "2", "--seq", "32", "--batch", "4", "--threads", "1"]
-SEARCH = ["search", "--population", "4", "--generations", "3", "--depth", "3", "--steps", "12",
+SEARCH = ["search", "--no-check", "--population", "4", "--generations", "3", "--depth", "3", "--steps", "12",
           "--seed", "5", "--json", "--quiet"] + SMALL[:-2]
 
 
@@ -73,11 +73,11 @@ def check_usage(tmp):
     star("eval", tmp + "/nothing.safetensors", "--task", "recall", status=2)
     star("search", "--objectives", "quality,luck", status=2)
     star("search", "--max", "params=many", status=2)
-    star("search", "--resume", tmp + "/nothing.run", status=2)
+    star("search", "--no-check", "--resume", tmp + "/nothing.run", status=2)
     with open(tmp + "/garbage", "wb") as f:
         f.write(bytes(range(256)) * 8)
     star("eval", tmp + "/garbage", "--task", "recall", status=2)
-    star("search", "--resume", tmp + "/garbage", status=2)
+    star("search", "--no-check", "--resume", tmp + "/garbage", status=2)
 
 
 def check_options(tmp):
@@ -185,7 +185,7 @@ def check_levels(tmp):
     path = tmp + "/levels.pool"
     with open(path, "w") as f:
         f.write(POOL)
-    arguments = ["search", "--pool", path, "--population", "6", "--generations", "3", "--depth", "2-4",
+    arguments = ["search", "--no-check", "--pool", path, "--population", "6", "--generations", "3", "--depth", "2-4",
                  "--steps", "4", "--width", "16", "--heads", "2", "--task", "recall", "--json", "--quiet"]
     for levels in ("operator", "featurizer", "backbone,operator,featurizer"):
         run = f"{tmp}/{levels}.run"
@@ -200,7 +200,7 @@ def check_levels(tmp):
     assert stopped.wait() == -signal.SIGKILL
     os.remove(path)
     for resumed in (run, tmp + "/stopped.run"):
-        again = json.loads(star("search", "--resume", resumed, "--json", "--quiet"))
+        again = json.loads(star("search", "--no-check", "--resume", resumed, "--json", "--quiet"))
         assert outcome(again) == outcome(found), resumed
     best = min(found["front"], key=lambda m: m["metrics"]["quality"])
     trained = doc("train", run, "--steps", "1", "--quiet", "--width", "16", "--heads", "2")
@@ -351,7 +351,7 @@ def check_training(tmp):
 
 
 def check_search(tmp):
-    default = json.loads(star("search", "--population", "3", "--generations", "1", "--steps", "2",
+    default = json.loads(star("search", "--no-check", "--population", "3", "--generations", "1", "--steps", "2",
                               "--json", "--quiet", cwd=tmp))
     assert default["run"] == "star.run" and os.path.exists(tmp + "/star.run"), default
     SEARCH.extend(["--data", tmp + "/text"])
@@ -361,7 +361,7 @@ def check_search(tmp):
     assert first["generations"] == 3 and first["evaluated"] >= 8 and first["failed"] == 0, first
     assert first["front"] and set(first["front"][0]["objectives"]) == {"quality", "params"}
     assert len(first["hypervolume"]) == 3 and 0 < first["hypervolume"][-1] < 1, first
-    again = json.loads(star("search", "--resume", tmp + "/one.run", "--json", "--quiet"))
+    again = json.loads(star("search", "--no-check", "--resume", tmp + "/one.run", "--json", "--quiet"))
     assert outcome(again) == outcome(first)
     assert "--resume" in star(*SEARCH, "--out", tmp + "/one.run", status=2)
     check_next_steps(tmp)
@@ -376,7 +376,7 @@ def check_again(tmp):
     with open(tmp + "/again.pool", "w") as f:
         f.write(POOL)
     path = tmp + "/first time.run"
-    said = star("search", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
+    said = star("search", "--no-check", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
                 "--generations", "2", "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--depth", "2-3", "--steps", "3",
                 "--batch", "2", "--seq", "16", "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--warmup", "0.2", "--weight-decay",
                 "0.05", "--clip", "2", "--beta1", "0.8", "--beta2", "0.99", "--epsilon", "1e-7", "--algorithm",
@@ -386,7 +386,7 @@ def check_again(tmp):
                 "--memory-limit", "1000", "--validation-tokens", "500", "--out", path, "--quiet")
     os.remove(tmp + "/again.pool")
     command = re.search(r"^run again +(.*)$", said, re.M)[1]
-    done = subprocess.run(command + f" --out '{tmp}/second time.run' --json --quiet", shell=True, cwd=tmp,
+    done = subprocess.run(command + f" --no-check --out '{tmp}/second time.run' --json --quiet", shell=True, cwd=tmp,
                           capture_output=True, text=True)
     assert done.returncode == 0, (command, done.stderr)
     stored = []
@@ -395,7 +395,7 @@ def check_again(tmp):
             stored.append([file.execute("SELECT settings FROM run").fetchall(),
                            file.execute("SELECT g.genome, name, value FROM metrics m JOIN evaluations e ON e.id = m.evaluation "
                                         "JOIN genomes g ON g.id = e.genome ORDER BY 1, 2").fetchall()])
-    usual = json.loads(star("search", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
+    usual = json.loads(star("search", "--no-check", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
                             "--out", tmp + "/usual.run", "--json", "--quiet"))
     assert stored[0] == stored[1], command
     with sqlite3.connect(tmp + "/usual.run") as file:
@@ -417,7 +417,7 @@ def check_measured(tmp):
         assert all(member["metrics"][name] == value > 0 for name, value in member["objectives"].items()), member
         assert {"latency", "latency:spread", "latency:prefill:spread", "params", "cache"} <= set(member["metrics"])
         assert member["objectives"]["memory"] > 4 * member["metrics"]["params"], member
-    again = json.loads(star("search", "--resume", tmp + "/measured.run", "--json", "--quiet"))
+    again = json.loads(star("search", "--no-check", "--resume", tmp + "/measured.run", "--json", "--quiet"))
     assert outcome(again) == outcome(found) and again["busy"] is None, again
     rows = json.loads(star("baseline", tmp + "/measured.run", "@transformer", "--json", "--quiet"))["rows"]
     assert set(rows[0]["objectives"]) == set(names) and rows[0]["metrics"]["latency:prefill:spread"] >= 0, rows[0]
@@ -430,7 +430,7 @@ def check_measured(tmp):
 
 def check_next_steps(tmp):
     """What a search says to type next can be typed, whatever its pool."""
-    said = star("search", "--population", "2", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
+    said = star("search", "--no-check", "--population", "2", "--generations", "1", "--depth", "2", "--steps", "2", "--quiet",
                 "--pool", "extended", "--start", "k1111-91111", "i1111-91111", "--out", "ext.run", cwd=tmp)
     commands = re.findall(r"^(?:train|read) one +(.*)$", said, re.M)
     assert len(commands) == 2 and re.search(r"\b[i-p]\d{4}", commands[1]), said
@@ -438,6 +438,53 @@ def check_next_steps(tmp):
         command += " --steps 1 --quiet" if " train " in command else ""
         done = subprocess.run(command, shell=True, cwd=tmp, capture_output=True, text=True)
         assert done.returncode == 0, (command, done.stderr)
+
+
+def check_worth(tmp):
+    """A search ends with its best against the best named design, which the run file keeps."""
+    run = tmp + "/worth.run"
+    args = [word for word in SEARCH if word != "--no-check"] + ["--generations", "2"]
+    result = json.loads(star(*args, "--workers", "1", "--out", run))
+    check = result["check"]
+    found, design = (check["losses"][side] for side in ("genome", "baseline"))
+    params = {m["genome"]: m["metrics"]["params"] for m in result["front"]}
+    assert check["steps"] == 48 and check["seeds"] == 3 and params[check["genome"]] == found["params"], check
+    assert check["larger_baseline"] or design["params"] <= found["params"], check
+    differences = [a - b for a, b in zip(found["losses"], design["losses"])]
+    deviation = check["difference"]["standard_error"] * math.sqrt(3)
+    assert_spread({"mean": check["difference"]["mean"], "deviation": deviation}, differences)
+    assert_spread(found, found["losses"])
+    assert check["better"] == (check["difference"]["mean"] + 2 * check["difference"]["standard_error"] < 0), check
+    trained = [(recipe, genome) for recipe, genome, _ in recipes(run) if "steps=48" in recipe]
+    assert len(trained) == 3 + len(check["baselines"]) + 2, trained
+    # What `final` says is the same, without a training.
+    rows = doc("final", run, check["baseline"], "--top", "16", "--memory-limit", "0.001", "--quiet")["rows"]
+    said = {row["genome"]: row for row in rows}
+    for side in (found, design):
+        row = said[side["genome"]]
+        assert row["failed"] == 0 and row["test_quality"]["mean"] == side["mean"], (row, side)
+    # Any number of workers, and at once where it is held.
+    other = json.loads(star(*args, "--workers", "2", "--out", tmp + "/worth-2.run"))
+    assert other["check"] == check, (other["check"], check)
+    begun = len(recipes(tmp + "/worth-2.run"))
+    again = json.loads(star("search", "--resume", tmp + "/worth-2.run", "--json", "--quiet"))
+    assert again["check"] == check and len(recipes(tmp + "/worth-2.run")) == begun, again["check"]
+    said = star("search", "--resume", run, "--quiet")
+    assert re.search(rf"^checked +{check['genome']} is (better|worse|no better) ?.*{check['baseline']}", said, re.M), said
+    assert json.loads(star("search", "--no-check", "--resume", run, "--json", "--quiet"))["check"] is None
+    # Struck while it checks, it keeps what has ended, and comes to the same.
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        path = f"{tmp}/struck-{sign}.run"
+        running = subprocess.Popen([STAR, *args, "--workers", "1", "--out", path], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        while not (os.path.exists(path) and len([r for r, _, _ in recipes(path) if "steps=48" in r]) > 1):
+            assert running.poll() is None, "the search ended before its check was seen"
+            time.sleep(0.002)
+        running.send_signal(sign)
+        _, err = running.communicate(timeout=600)
+        assert running.returncode == (130 if sign == signal.SIGINT else -sign), running.returncode
+        assert sign == signal.SIGKILL or "was being checked" in err, err
+        assert json.loads(star("search", "--resume", path, "--json", "--quiet"))["check"] == check, sign
 
 
 def check_killed_search(tmp, expected):
@@ -453,7 +500,7 @@ def check_killed_search(tmp, expected):
             assert running.returncode == -sign, running.returncode
         else:
             assert running.returncode == 130 and "--resume" in err, (running.returncode, err)
-        resumed = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+        resumed = json.loads(star("search", "--no-check", "--resume", path, "--json", "--quiet"))
         assert outcome(resumed) == expected, f"{sign} after {evaluations} evaluations"
 
 
@@ -476,6 +523,13 @@ def recipes(path):
     with contextlib.closing(sqlite3.connect(path)) as database:
         return database.execute("SELECT recipe, genomes.genome, evaluations.id FROM evaluations "
                                 "JOIN genomes ON genomes.id = evaluations.genome").fetchall()
+
+
+def evaluations(path):
+    """Recipe, genome and quality of what was trained without failure."""
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        return database.execute("SELECT recipe, genomes.genome, value FROM evaluations JOIN genomes ON genomes.id = "
+                                "evaluations.genome JOIN metrics ON evaluation = evaluations.id WHERE name = 'quality'").fetchall()
 
 
 def again(*args):
@@ -508,6 +562,14 @@ def check_baseline(run, front):
                 less = 100 * (1 - member["objectives"][name] / mine[name])
                 assert abs(gain["less_percent"][name] - less) < 1e-9, (gain, member)
     assert dominated > 0, found
+    tuned = again("baseline", run, "@transformer", "--lr", "0.01,0.1")["rows"]
+    for row in tuned:
+        assert [at["lr"] for at in row["rates"]] == [0.01, 0.1] and row["lr_at_end"], row
+        best = min(row["rates"], key=lambda at: at["quality"]["mean"])
+        assert row["lr"] == best["lr"] and row["objectives"]["quality"] == best["quality"]["mean"], row
+        if row["kind"] == "front":
+            member, = [m for m in front if m["genome"] == row["genome"]]
+            assert row["rates"][0]["quality"]["mean"] == member["objectives"]["quality"], row
     other = doc("baseline", run, "@transformer", "--seed", "6", "--quiet")
     assert other["rows"][0]["objectives"]["quality"] != rows["@transformer"]["objectives"]["quality"]
 
@@ -515,37 +577,121 @@ def check_baseline(run, front):
 def check_final(run, front):
     args = ["final", run, "@transformer", "91111", "--top", "2", "--steps", "5", "--seeds", "3"]
     found = again(*args)
-    assert found["reference"] == "@transformer" and found["steps"] == 5, found
+    assert found["steps"] == 5 and found["from"] == "front" and found["by"] == "quality", found
     rows = found["rows"]
     assert [row["seeds"] for row in rows] == [3] * 4 and [row["failed"] for row in rows] == [0] * 4, rows
     assert {row["genome"] for row in rows if row["kind"] == "front"} == {m["genome"] for m in front[:2]}, rows
     losses = [row["test_quality"]["mean"] for row in rows]
     assert losses == sorted(losses), losses
-    one = doc(*args[:-1], "1", "--seed", "7", "--quiet")["rows"]  # the last of the seeds 5, 6, 7
-    two = doc(*args[:-1], "2", "--quiet")["rows"]
+    best = min((row for row in rows if row["kind"] == "baseline"), key=lambda row: row["quality"]["mean"])
+    assert found["reference"] == best["name"] and "difference" not in best, found
+    each = [doc(*args[:-1], "1", "--seed", str(seed), "--against", best["genome"], "--quiet")["rows"] for seed in (5, 6, 7)]
+    losses = [{row["genome"]: row["test_quality"]["mean"] for row in one} for one in each]
     for row in rows:
-        last, first = ([r for r in other if r["genome"] == row["genome"]][0]["test_quality"] for other in (one, two))
-        assert last["deviation"] is None, last
-        mean = (2 * first["mean"] + last["mean"]) / 3
-        squares = first["deviation"] ** 2 + 2 * (first["mean"] - mean) ** 2 + (last["mean"] - mean) ** 2
-        assert abs(row["test_quality"]["mean"] - mean) < 1e-12, row
-        assert abs(row["test_quality"]["deviation"] - math.sqrt(squares / 2)) < 1e-9, row
+        mine = [one[row["genome"]] for one in losses]
+        assert_spread(row["test_quality"], mine)
+        if row is best:
+            continue
+        # Paired by seed; 4.302653 is the t of two degrees of freedom.
+        differences = [a - one[best["genome"]] for a, one in zip(mine, losses)]
+        spread = {"mean": row["difference"]["mean"], "deviation": row["difference"]["standard_error"] * math.sqrt(3)}
+        assert_spread(spread, differences)
+        reach = 4.302653 * row["difference"]["standard_error"]
+        assert abs(row["difference"]["high"] - row["difference"]["low"] - 2 * reach) < 1e-6 * reach, row
+    for row in each[0]:
+        assert row["test_quality"]["deviation"] is None, row
+        assert row["genome"] == best["genome"] or row["difference"]["low"] is None, row
     assert doc(*args[:2], "--by", "params", "--top", "1", "--steps", "5", "--seeds", "1", "--quiet")
+    check_final_rates(run, front)
+    check_final_choice(run)
+
+
+def assert_spread(spread, values):
+    mean = sum(values) / len(values)
+    assert abs(spread["mean"] - mean) < 1e-12, (spread, values)
+    squares = sum((value - mean) ** 2 for value in values)
+    assert abs(spread["deviation"] - math.sqrt(squares / (len(values) - 1))) < 1e-9, (spread, values)
+
+
+def check_final_rates(run, front):
+    """Every subject at every rate, shown at that with the least validation loss."""
+    args = ["final", run, "@conv", "--top", "1", "--steps", "5", "--seeds", "2"]
+    rates = [0.01, 0.1, 0.0001]
+    rows = again(*args, "--lr", ",".join(map(str, rates)))["rows"]
+    alone = {rate: doc(*args, "--lr", str(rate), "--quiet")["rows"] for rate in rates}
+    assert {row["genome"] for row in rows} == {front[0]["genome"], "71111-91111-71111"}, rows
+    for row in rows:
+        assert [at["lr"] for at in row["rates"]] == rates, row
+        best = min(row["rates"], key=lambda at: at["quality"]["mean"])
+        assert row["lr"] == best["lr"] and row["lr_at_end"] == (best["lr"] != 0.01), row
+        for at in row["rates"]:
+            single, = [r for r in alone[at["lr"]] if r["genome"] == row["genome"]]
+            assert at["test_quality"] == single["test_quality"] and single["lr_at_end"] is False, (at, single)
+            if at is best:
+                assert row["test_quality"] == single["test_quality"], (row, single)
+    assert "least mean validation loss" in star(*args, "--lr", "0.01,0.1", "--quiet")
+
+
+def check_final_choice(run):
+    """Which are taken, and what they are compared with."""
+    few = ["--steps", "5", "--seeds", "1", "--quiet"]
+    searched = [e for e in evaluations(run) if e[0] == "search"]
+    best = sorted(searched, key=lambda e: e[2])[:3]
+    for group in ("population", "all"):
+        found = doc("final", run, "@conv", "--from", group, "--top", "3", *few)
+        taken = [row["genome"] for row in found["rows"] if row["kind"] == group]
+        assert len(taken) == 3, found
+        if group == "all":
+            assert set(taken) == {genome for _, genome, _ in best}, (taken, best)
+    found = doc("final", run, "@conv", "--against", "@mamba", *few)
+    assert found["reference"] == "@mamba" and {row.get("name") for row in found["rows"]} >= {"@mamba", "@conv"}, found
+    found = doc("final", run, "@conv", "--against", best[0][1], *few)
+    assert found["reference"] == best[0][1], found
+    star("final", run, "--from", "best", status=2)
 
 
 def check_transfer(run, front):
     args = ["transfer", run, "@transformer", "@mamba", "--steps", "5", "--width", "24", "--heads", "3"]
     found = again(*args)
-    assert found["sizes"] == {"width": 24, "heads": 3, "repeat": 2, "steps": 5, "lr": 0.01 * 16 / 24}, found["sizes"]
+    assert found["sizes"] == {"width": 24, "heads": 3, "repeat": 2, "stretch": False, "steps": 5, "lr": [0.01]}, found["sizes"]
     rows = found["rows"]
     assert len(rows) == len(front) + 2, rows
     assert sorted(row["transfer_rank"] for row in rows) == [row["transfer_rank"] for row in rows], rows
     for name in ("quality", "params", "cache"):
         same_tau(found["agreement"][name], *([row[size][name] for row in rows] for size in ("search", "transfer")))
-    wide = doc("genome", "show", "11111-91111-11111-11111-91111-11111", "--width", "24", "--heads", "3")
-    transformer, = [row for row in rows if row.get("name") == "@transformer"]
-    assert transformer["transfer"]["params"] == wide["params"], (transformer, wide["params"])
+    deep = {}
+    for option, genome in (([], "11111-91111-11111-11111-91111-11111"),
+                           (["--stretch"], "11111-11111-91111-91111-11111-11111")):
+        rows = doc(*args, *option, "--quiet")["rows"]
+        transformer, = [row for row in rows if row.get("name") == "@transformer"]
+        wide = doc("train", genome, "--data", os.path.dirname(run) + "/text", "--steps", "5", "--seed", "5", "--lr", "0.01",
+                   "--quiet", *SMALL, "--width", "24", "--heads", "3")
+        assert abs(transformer["transfer"]["quality"] - wide["val_loss"]) < 1e-12, (transformer, wide)
+        assert transformer["transfer"]["params"] == wide["params"], (transformer, wide)
+        deep[bool(option)] = transformer["transfer"]["quality"]
+    assert deep[True] != deep[False], deep
+    rows = doc(*args, "--lr", "0.01,0.0001", "--quiet")["rows"]
+    for row in rows:
+        best = min(row["rates"], key=lambda at: at["quality"]["mean"])
+        assert row["lr"] == best["lr"] and row["transfer"]["quality"] == best["quality"]["mean"], row
     star("transfer", run, "--width", "25", "--heads", "2", status=2)
+
+
+def check_consensus(run, front):
+    found = doc("consensus", run, "--top", "3")
+    voters = [m["genome"].split("-") for m in front[:3]]
+    assert found["genomes"] == [m["genome"] for m in front[:3]] and found["from"] == "front", found
+    for i, place in enumerate(found["places"]):
+        classes = [genome[i][0] for genome in voters]
+        most = max(classes.count(c) for c in classes)
+        assert place["votes"] == most and place["of"] == len(voters), (place, classes)
+        assert place["class"] == next(c for c in classes if classes.count(c) == most), (place, classes)
+    assert [p["class"] for p in found["places"]] == [s[0] for s in found["genome"].split("-")], found
+    assert star("genome", "check", found["genome"]) == "valid\n"
+    assert doc("consensus", run, "--top", "1")["genome"] == front[0]["genome"]
+    assert star("consensus", run, "--top", "3").startswith(found["genome"] + "\n")
+    rows = doc("final", run, found["genome"], "--top", "1", "--steps", "5", "--seeds", "1", "--quiet")["rows"]
+    assert found["genome"] in {row["genome"] for row in rows}, rows
 
 
 def check_motifs(run, front):
@@ -567,8 +713,8 @@ def check_motifs(run, front):
         assert motif["with"] + motif["without"] == found["evaluated"], motif
     assert {m["kind"] for m in found["motifs"]} >= {"class", "pair", "triple"}, found
     assert doc("motifs", run, "--random", "60", "--least", "1", "--seed", "9") != found
-    whole = doc("motifs", run, "--of", "population", "--least", "1", "--random", "10")
-    assert whole["genomes"] == 4 and "pair" in star("motifs", run, "--of", "population", "--least", "1")
+    whole = doc("motifs", run, "--from", "population", "--least", "1", "--random", "10")
+    assert whole["genomes"] == 4 and "pair" in star("motifs", run, "--from", "population", "--least", "1")
 
 
 def check_fidelity(run, front):
@@ -592,12 +738,12 @@ def check_fidelity(run, front):
 def check_after(tmp, front):
     """The commands after a search: what they say is so, and what they have trained they keep."""
     run = tmp + "/one.run"
-    for check in (check_baseline, check_final, check_transfer, check_motifs, check_fidelity):
+    for check in (check_baseline, check_final, check_transfer, check_consensus, check_motifs, check_fidelity):
         check(run, front)
     kept = recipes(run)
     assert len({(recipe, genome) for recipe, genome, _ in kept}) == len(kept), kept
     assert {"search", "baseline"} < {recipe for recipe, _, _ in kept}, kept
-    assert outcome(json.loads(star("search", "--resume", run, "--json", "--quiet")))["front"] == front
+    assert outcome(json.loads(star("search", "--no-check", "--resume", run, "--json", "--quiet")))["front"] == front
     # Ctrl-C, then the same command again.
     args = ["final", run, "--steps", "40", "--seeds", "4", "--workers", "2"]
     running = subprocess.Popen([STAR, *args, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -614,7 +760,7 @@ def check_after(tmp, front):
         assert "nothing.run" in star(command, tmp + "/nothing.run", status=2)
         star(command, tmp + "/garbage", status=2)
         star(command, status=2)
-        if command not in ("motifs", "fidelity"):
+        if command not in ("consensus", "motifs", "fidelity"):
             assert "@nobody" in star(command, run, "@nobody", status=2)
             star(command, run, "1111", status=2)
     err = star("final", run, "@transformer", "--steps", "6", "--memory-limit", "0.001", "--quiet", status=1)
@@ -789,6 +935,7 @@ def main():
                   ("search", lambda: results.update(expected=check_search(tmp))),
                   ("run again", lambda: check_again(tmp)),
                   ("measured", lambda: check_measured(tmp)),
+                  ("worth", lambda: check_worth(tmp)),
                   ("after the search", lambda: check_after(tmp, results["expected"]["front"])),
                   ("reports", lambda: check_reports(tmp)),
                   ("runs", lambda: check_runs(tmp, results["expected"])),

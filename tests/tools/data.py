@@ -14,7 +14,7 @@ import tempfile
 from program import STAR, doc, named, run_checks, settings_of, star
 
 TINY = ["--width", "8", "--heads", "1", "--batch", "1", "--threads", "1", "--quiet"]
-SEARCH = ["search", "--population", "2", "--generations", "1", "--depth", "1", "--workers", "1",
+SEARCH = ["search", "--no-check", "--population", "2", "--generations", "1", "--depth", "1", "--workers", "1",
           "--steps", "4"] + TINY
 
 
@@ -167,7 +167,7 @@ def check_left_out(tmp):
     assert "left out" in said and "dangling (a link that leads nowhere)" in said, said
     identity = settings_of(folder + "/star.run")["data_identity"]
     doc("train", "91111", *data, "--steps", "2", "--out", "c.safetensors", *TINY, cwd=folder)
-    said = warnings("search", "--resume", "star.run", "--quiet", cwd=folder)
+    said = warnings("search", "--no-check", "--resume", "star.run", "--quiet", cwd=folder)
     assert "star.run (a run file)" in said and "% of the bytes" in said, said
     assert identity == settings_of(folder + "/star.run")["data_identity"]
 
@@ -187,7 +187,7 @@ def check_own_files(tmp):
     star(*SEARCH, "--data", ".", "--seq", "8", cwd=folder)
     with open(folder + "/star.run-journal", "wb") as f:
         f.write(bytes(28) + random.Random(1).randbytes(4068))
-    star("search", "--resume", "star.run", "--quiet", cwd=folder)
+    star("search", "--no-check", "--resume", "star.run", "--quiet", cwd=folder)
     said = warnings("train", "91111", "--data", folder + "/star.run", "--seq", "8", "--steps", "2", *TINY)
     assert "it is a run file, and read as text" in said, said
 

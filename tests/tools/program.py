@@ -11,7 +11,7 @@ import time
 
 STAR = os.path.abspath(sys.argv[1])
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-AFTER = ("baseline", "final", "transfer", "motifs", "fidelity")
+AFTER = ("baseline", "final", "transfer", "consensus", "motifs", "fidelity")
 COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench", "report", "runs",
                                  "completion") + AFTER] + \
     [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \

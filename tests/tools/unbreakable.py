@@ -27,7 +27,7 @@ arguments.add_argument("--kills", type=int, default=12)
 arguments.add_argument("--seed", type=int, default=1)
 OPTIONS = arguments.parse_args()
 STAR = os.path.abspath(OPTIONS.binary)
-SEARCH = ["search", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "40",
+SEARCH = ["search", "--no-check", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "40",
           "--population", "6", "--generations", "4", "--depth", "2-4", "--workers", "2", "--json", "--quiet"]
 VARIANTS = {"by generations": [], "with a lag": ["--lag", "4"],
             "with rungs": ["--rungs", "10,25", "--keep", "0.6"],
@@ -122,7 +122,7 @@ def killed_run(rng, path, args, seconds, counts, kills):
     """One search to its end, struck at random moments while there are strikes left."""
     kills = min(kills, sum(counts.values()) + 1 + kills // len(VARIANTS))
     while True:
-        running = start(*(["search", "--resume", path, "--workers", "2", "--json", "--quiet"] if os.path.exists(path)
+        running = start(*(["search", "--no-check", "--resume", path, "--workers", "2", "--json", "--quiet"] if os.path.exists(path)
                           else args + ["--out", path]))
         over = False
         while not over and running.poll() is None and sum(counts.values()) < kills:
@@ -163,7 +163,7 @@ def check_out_of_memory_or_time(tmp):
     err = star(*SEARCH, "--width", "256", "--memory-limit", "1", "--out", path, status=1)
     assert "out of memory" in err, err
     before = contents(path)
-    assert "out of memory" in star("search", "--resume", path, "--quiet", status=1)
+    assert "out of memory" in star("search", "--no-check", "--resume", path, "--quiet", status=1)
     assert contents(path) == before
     # What a product of matrices takes besides is not waited for.
     with open(tmp + "/text", "w") as f:
@@ -171,7 +171,7 @@ def check_out_of_memory_or_time(tmp):
     sizes = ["--data", tmp + "/text", "--width", "8", "--heads", "1", "--seq", "8", "--batch", "1", "--steps", "2",
              "--quiet"]
     for limit in ("0.5", "1", "3", "8", "20", "40"):
-        ended = ends("search", *sizes, "--depth", "1", "--population", "2", "--generations", "1", "--workers", "1",
+        ended = ends("search", "--no-check", *sizes, "--depth", "1", "--population", "2", "--generations", "1", "--workers", "1",
                      "--start", "11111", "51111", "--memory-limit", limit, "--out", f"{tmp}/least-{limit}.run")
         assert ended.returncode == 0 or ended.returncode == 1 and "out of memory" in ended.stderr, (limit, ended)
     statuses = set()
@@ -215,7 +215,7 @@ def check_full_disk(tmp, expected):
         stages.add(os.path.exists(path))
         if os.path.exists(path):
             assert f"go on with: {STAR} search --resume {path}" in err, err
-            found = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+            found = json.loads(star("search", "--no-check", "--resume", path, "--json", "--quiet"))
             assert found["front"] == result["front"] and contents(path) == whole, limit
         assert not [f for f in os.listdir(tmp) if f.startswith(os.path.basename(path) + ".tmp")], os.listdir(tmp)
     assert stages == {True, False}, stages
@@ -236,7 +236,7 @@ def check_small_disk(tmp, args, size, whole):
         shutil.copy(disk + "/a.run", tmp + "/moved.run")
     finally:
         subprocess.run(["umount", disk], check=True)
-    star("search", "--resume", tmp + "/moved.run", "--json", "--quiet")
+    star("search", "--no-check", "--resume", tmp + "/moved.run", "--json", "--quiet")
     assert contents(tmp + "/moved.run") == whole
 
 
@@ -254,13 +254,13 @@ def check_read_only(tmp, expected):
             os.setgid(65534)
             os.setuid(65534)
     for args in (SEARCH + ["--out", folder + "/new.run"],
-                 ["search", "--resume", folder + "/stopped.run", "--quiet"]):
+                 ["search", "--no-check", "--resume", folder + "/stopped.run", "--quiet"]):
         done = subprocess.run([tmp + "/star", *args], capture_output=True, text=True, preexec_fn=nobody, cwd="/")
         assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done
         assert args[-2 if args[-1] == "--quiet" else -1] in done.stderr, done.stderr
     os.chmod(folder + "/stopped.run", 0)
     for args in (["runs", folder + "/stopped.run"], ["runs", folder], ["train", folder + "/stopped.run"],
-                 ["search", "--resume", folder + "/stopped.run"]):
+                 ["search", "--no-check", "--resume", folder + "/stopped.run"]):
         done = subprocess.run([tmp + "/star", *args], capture_output=True, text=True, preexec_fn=nobody, cwd="/")
         said = done.stdout if args[-1] == folder else done.stderr
         assert said.removeprefix("star: ") == f"{folder}/stopped.run: Permission denied\n", done
@@ -276,12 +276,12 @@ def check_second_supervisor(tmp, expected):
     while first.poll() is None and not workers_of(first.pid):
         time.sleep(0.01)
     first.send_signal(signal.SIGSTOP)  # so that it does not end meanwhile
-    err = star("search", "--resume", path, "--quiet", status=2)
+    err = star("search", "--no-check", "--resume", path, "--quiet", status=2)
     assert "another process is at work on this run" in err, err
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     # The worker of the dead supervisor holds nothing.
-    found = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+    found = json.loads(star("search", "--no-check", "--resume", path, "--json", "--quiet"))
     assert found["front"] == result["front"] and contents(path) == whole
 
 
@@ -294,7 +294,7 @@ def check_strange_files(tmp, expected):
     def refused(data, words):
         with open(path, "wb") as f:
             f.write(data)
-        err = star("search", "--resume", path, "--quiet", status=2)
+        err = star("search", "--no-check", "--resume", path, "--quiet", status=2)
         assert path in err and re.search(words, err), err
         with open(path, "rb") as f:
             assert f.read() == data, "the file was changed"
@@ -312,8 +312,8 @@ def check_strange_files(tmp, expected):
         refused(bytes(data), "damaged|not a run file|malformed")
         damaged += 1
     assert damaged > 5, damaged
-    star("search", "--resume", tmp, status=2)
-    star("search", "--resume", tmp + "/absent.run", status=2)
+    star("search", "--no-check", "--resume", tmp, status=2)
+    star("search", "--no-check", "--resume", tmp + "/absent.run", status=2)
     assert contents(tmp + "/whole-0.run") == whole
 
 
@@ -331,10 +331,10 @@ def check_retry(tmp, expected):
                    "DELETE FROM parents WHERE generation > 1", "DELETE FROM candidates WHERE generation > 1")
     kept = path + ".copy"
     shutil.copy(path, kept)
-    found = json.loads(star("search", "--resume", path, "--json", "--quiet"))
+    found = json.loads(star("search", "--no-check", "--resume", path, "--json", "--quiet"))
     assert found["failed"] == 1 and contents(path) != whole, found
     for again in (path, kept):  # after the search has gone on from the failure, and at once
-        found = json.loads(star("search", "--resume", again, "--retry", "--json", "--quiet"))
+        found = json.loads(star("search", "--no-check", "--resume", again, "--retry", "--json", "--quiet"))
         assert found["failed"] == 0 and found["front"] == result["front"], found
         now = contents(again)
         for table in ("candidates", "parents", "generations", "members", "stopped", "fronts", "reference"):

@@ -1,0 +1,51 @@
+// What a search was worth: the best of its front against the best named design of no more
+// parameters, trained alike, longer than the search trains and from several seeds, on the test
+// part.
+//
+// Both have the learning rate of the search. Which rate is best for each, `star final` says.
+#pragma once
+
+#include <optional>
+
+#include "star/after/rates.h"
+
+namespace star {
+
+inline constexpr int kCheckSeeds = 3;
+inline constexpr int kCheckSteps = 4;  // times the search's
+
+struct CheckSide {
+  std::string name;  // of a named design
+  std::string genome;
+  int64_t params = 0;
+  AtRate trained;
+  Spread loss;  // on the test part, over the seeds
+};
+
+struct SearchCheck {
+  int64_t steps = 0;
+  // The member of the front with the best quality that is no named design. An empty genome where
+  // there is none: then the search has found nothing to check.
+  CheckSide found;
+  CheckSide design;
+  // Those that were compared by their validation loss from the first seed, the design the best of
+  // them: all of no more parameters than what was found, or, where `larger`, all.
+  std::vector<std::string> designs;
+  bool larger = false;
+  PairedDifference difference = {};  // of the test losses, found − design
+  std::string failure;               // empty, or why there is nothing to compare
+
+  // By more than twice the standard error of the difference.
+  bool better() const { return difference.mean + 2 * difference.standard_error < 0; }
+  bool worse() const { return difference.mean - 2 * difference.standard_error > 0; }
+};
+
+// Nothing where there is nothing to compare with: no front, no named design that the pool has and
+// that fits the sizes, a search that trains no steps.
+std::optional<SearchCheck> check_search(const Study& study);
+
+// The named designs at the run's depth, all of whose classes are of the run's pool, and that fit
+// its sizes; of those that are one at this depth the first.
+std::vector<Subject> named_designs(const Study& study);
+
+}  // namespace star
