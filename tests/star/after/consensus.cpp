@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
-#include "star/repair.h"
+#include "star/variation.h"
 
 namespace star {
 namespace {
