@@ -194,9 +194,9 @@ std::vector<NamedDesign> named_designs(const Pool& pool, int depth) {
     const bool present = std::all_of(genome.segments.begin(), genome.segments.end(),
                                      [&](const Segment& s) { return pool.find(s.liv); }) &&
                          !other_class(genome, pool, known);
-    const bool another = std::none_of(designs.begin(), designs.end(), [&](const NamedDesign& other) {
-      return other.genome == genome;
-    });
+    const bool another =
+        std::none_of(designs.begin(), designs.end(),
+                     [&](const NamedDesign& other) { return other.genome == genome; });
     if (present && another) designs.push_back({name, genome});
   }
   return designs;

@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "core/rng.h"
-#include "star/variation.h"
 #include "star/statistics.h"
+#include "star/variation.h"
 #include "tests/temporary.h"
 
 namespace star {
@@ -75,7 +75,8 @@ TEST_CASE("experiments: a table is read as it was written, and what is none is n
     write_gz(path, text);
     CHECK_THROWS_WITH_AS(read_recordings(path), doctest::Contains(place), Error);
   }
-  CHECK_THROWS_WITH_AS(read_recordings(folder.file("none")), doctest::Contains("cannot be read"), Error);
+  CHECK_THROWS_WITH_AS(read_recordings(folder.file("none")), doctest::Contains("cannot be read"),
+                       Error);
 }
 
 TEST_CASE("experiments: a model tells what is a genome's from what is a seed's") {

@@ -17,13 +17,16 @@ struct Sample {
 };
 
 // Of the five features two count, together and by steps; one is constant.
-double planted(const std::vector<double>& x) { return (x[0] > 0.3 ? 2 : 0) * (x[1] > 0 ? 1 : -1) + x[2]; }
+double planted(const std::vector<double>& x) {
+  return (x[0] > 0.3 ? 2 : 0) * (x[1] > 0 ? 1 : -1) + x[2];
+}
 
 Sample sample(uint64_t seed, int count, double noise) {
   Rng rng(seed, "test.trees");
   Sample s;
   for (int i = 0; i < count; ++i) {
-    std::vector<double> x = {rng.uniform(-1, 1), rng.uniform(-1, 1), rng.uniform(-1, 1), rng.normal(), 7};
+    std::vector<double> x = {rng.uniform(-1, 1), rng.uniform(-1, 1), rng.uniform(-1, 1),
+                             rng.normal(), 7};
     s.targets.push_back(planted(x) + noise * rng.normal());
     s.features.push_back(std::move(x));
   }
@@ -56,7 +59,8 @@ TEST_CASE("experiments: trees of features that say nothing predict the mean") {
 TEST_CASE("experiments: trees refuse what is no sample") {
   const std::vector<std::vector<double>> none, ragged = {{1, 2}, {1}}, empty = {{}, {}};
   const std::vector<double> two = {1, 2};
-  for (auto* features : {&none, &ragged, &empty}) CHECK_THROWS_AS(BoostedTrees(*features, two), Error);
+  for (auto* features : {&none, &ragged, &empty})
+    CHECK_THROWS_AS(BoostedTrees(*features, two), Error);
 }
 
 }  // namespace star

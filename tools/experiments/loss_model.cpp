@@ -120,8 +120,7 @@ LossModel::LossModel(const Recordings& recordings, const std::vector<int64_t>& s
   for (auto& row : within)
     for (double& x : row) x /= std::max(freedom, 1.0);
   noise_ = factor_of(within);
-  for (size_t c = 0; c < outputs; ++c)
-    fit_.push_back({0, 0, std::sqrt(within[c][c])});
+  for (size_t c = 0; c < outputs; ++c) fit_.push_back({0, 0, std::sqrt(within[c][c])});
   judge(features, means);
   for (size_t c = 0; c < outputs; ++c) trees_.emplace_back(features, column(means, c));
 }

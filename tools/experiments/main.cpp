@@ -37,7 +37,8 @@ struct Way {
   std::vector<std::vector<ReplayPoint>> runs;  // a seed
 };
 
-std::vector<double> of_runs(const Way& way, const std::function<double(const std::vector<ReplayPoint>&)>& f) {
+std::vector<double> of_runs(const Way& way,
+                            const std::function<double(const std::vector<ReplayPoint>&)>& f) {
   std::vector<double> values;
   for (auto& run : way.runs) values.push_back(f(run));
   return values;
@@ -58,8 +59,8 @@ void print(const std::vector<Way>& ways) {
   };
   const std::vector<double> first = found(ways[0]);
   const double goal = spread_of(first).mean;
-  fmt::print("{:>9} {:>9} {:>17} {:>8} {:>9} {:>7} {:>8}  {}\n", "steps", "best", "hypervolume", "seen",
-             "to reach", "times", "p", "settings");
+  fmt::print("{:>9} {:>9} {:>17} {:>8} {:>9} {:>7} {:>8}  {}\n", "steps", "best", "hypervolume",
+             "seen", "to reach", "times", "p", "settings");
   for (const Way& way : ways) {
     const std::vector<double> now = found(way);
     const Spread spread = spread_of(now);
@@ -68,8 +69,9 @@ void print(const std::vector<Way>& ways) {
     fmt::print("{:>9.0f} {:>9.4f} {:>8.4f} ± {:>6.4f} {:>8.4f} {:>9.0f} {:>7.2f} {:>8.2g}  {}\n",
                spread_of(of_runs(way, [&](auto& r) { return end(r).steps; })).mean,
                spread_of(of_runs(way, [&](auto& r) { return end(r).best; })).mean, spread.mean,
-               spread.deviation, spread_of(of_runs(way, [&](auto& r) { return end(r).hypervolume; })).mean,
-               needed, own / needed, rank_sum(now, first), way.text);
+               spread.deviation,
+               spread_of(of_runs(way, [&](auto& r) { return end(r).hypervolume; })).mean, needed,
+               own / needed, rank_sum(now, first), way.text);
   }
 }
 
@@ -83,8 +85,8 @@ void run(const std::string& table, const std::vector<std::string>& texts, int se
     for (size_t i = 0; i < model.fit().size(); ++i) {
       const auto& f = model.fit()[i];
       fmt::print("{}: tau {:.2f} of what was left out, residual {:.3f}, of seeds {:.3f}\n",
-                 i < rungs.size() ? fmt::format("loss at step {}", rungs[i]) : "quality", f.tau, f.residual,
-                 f.noise);
+                 i < rungs.size() ? fmt::format("loss at step {}", rungs[i]) : "quality", f.tau,
+                 f.residual, f.noise);
     }
     ways.push_back({text, {}});
     for (int seed = 0; seed < seeds; ++seed)
@@ -98,15 +100,19 @@ void run(const std::string& table, const std::vector<std::string>& texts, int se
 }  // namespace star
 
 int main(int argc, char** argv) {
-  CLI::App app("Replays searches on a model of recorded trainings: each way to search, its settings in "
-               "quotes, against the first");
+  CLI::App app(
+      "Replays searches on a model of recorded trainings: each way to search, its settings in "
+      "quotes, against the first");
   std::string table;
   std::vector<std::string> ways;
   int seeds = 10;
   app.add_option("table", table, "What record.py has written")->required();
-  app.add_option("ways", ways, "Settings by the names of a run file: 'algorithm=random generations=20'")
+  app.add_option("ways", ways,
+                 "Settings by the names of a run file: 'algorithm=random generations=20'")
       ->required();
-  app.add_option("--seeds", seeds, "Searches of each")->check(CLI::Range(2, 10000))->capture_default_str();
+  app.add_option("--seeds", seeds, "Searches of each")
+      ->check(CLI::Range(2, 10000))
+      ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     star::reserve_blas_memory(1);

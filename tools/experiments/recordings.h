@@ -2,7 +2,8 @@
 // search are modelled on.
 //
 // Text, compressed by gzip; the first line names the columns: genome, seed, the steps at which the
-// training loss was taken (each the mean of about five steps before it), quality. A line a training:
+// training loss was taken (each the mean of about five steps before it), quality. A line a
+// training:
 //
 //   genome seed 10 20 30 … 150 quality
 //   51111-91111 0 3.412 3.101 …  2.231

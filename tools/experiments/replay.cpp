@@ -66,7 +66,8 @@ class ModelWorkers : public Workers {
 class ShortLivedRun {
  public:
   explicit ShortLivedRun(const SearchSettings& settings)
-      : folder_(made()), file(RunFile::create(folder_ + "/replay.run", settings_to_json(settings))) {}
+      : folder_(made()),
+        file(RunFile::create(folder_ + "/replay.run", settings_to_json(settings))) {}
   ~ShortLivedRun() { std::filesystem::remove_all(folder_); }
   ShortLivedRun(const ShortLivedRun&) = delete;
   ShortLivedRun& operator=(const ShortLivedRun&) = delete;
@@ -74,10 +75,9 @@ class ShortLivedRun {
  private:
   static std::string made() {
     const std::filesystem::path memory = "/dev/shm";
-    std::string name = (std::filesystem::is_directory(memory)
-                            ? memory
-                            : std::filesystem::temp_directory_path()) /
-                       "star-replay-XXXXXX";
+    std::string name =
+        (std::filesystem::is_directory(memory) ? memory : std::filesystem::temp_directory_path()) /
+        "star-replay-XXXXXX";
     require(mkdtemp(name.data()) != nullptr, "replay: no folder can be made as {}", name);
     return name;
   }
@@ -141,8 +141,8 @@ double steps_to(const std::vector<ReplayPoint>& points, double truth) {
   ReplayPoint before;
   for (const ReplayPoint& p : points) {
     if (p.truth >= truth && p.truth > before.truth)
-      return before.steps + (p.steps - before.steps) * (truth - before.truth) /
-                                (p.truth - before.truth);
+      return before.steps +
+             (p.steps - before.steps) * (truth - before.truth) / (p.truth - before.truth);
     before = p;
   }
   return std::numeric_limits<double>::infinity();

@@ -11,9 +11,9 @@ namespace star {
 struct ReplayPoint {
   double steps = 0;        // of training, those of trainings that stopped on their way included
   double hypervolume = 0;  // of its archive, as the search itself judges it
-  double truth = 0;        // likewise, with what is expected of its members in place of what a noisy
-                           // training has said
-  double best = 0;         // the quality that is expected of the member that seems best
+  double truth = 0;  // likewise, with what is expected of its members in place of what a noisy
+                     // training has said
+  double best = 0;   // the quality that is expected of the member that seems best
 };
 
 // A point a generation. The objectives are `quality` and what is counted. Throws `Error` for

@@ -82,8 +82,8 @@ class TreeGrower {
     const Split split = depth > 0 ? best_split(rows, sum) : Split{};
     if (split.column < 0) return place;
     const auto& bins = features_.bins[size_t(split.column)];
-    const auto middle = std::stable_partition(
-        rows.begin(), rows.end(), [&](int i) { return bins[size_t(i)] <= split.bin; });
+    const auto middle = std::stable_partition(rows.begin(), rows.end(),
+                                              [&](int i) { return bins[size_t(i)] <= split.bin; });
     made.feature = split.column;
     made.threshold = features_.cuts[size_t(split.column)][size_t(split.bin)];
     made.left = node({rows.begin(), middle}, depth - 1);
@@ -112,8 +112,7 @@ class TreeGrower {
         const int others = n - int(kept);
         if (std::min(int(kept), others) < options_.least) continue;
         const double right = sum - left;
-        const double gain =
-            left * left / double(kept) + right * right / others - sum * sum / n;
+        const double gain = left * left / double(kept) + right * right / others - sum * sum / n;
         if (gain > best.gain) best = {column, int(bin), gain};
       }
     }

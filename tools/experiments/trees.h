@@ -11,11 +11,11 @@ namespace star {
 
 struct BoostingOptions {
   int trees = 300;
-  int depth = 4;           // splits from the root to a leaf
-  int least = 5;           // samples in a leaf
-  double rate = 0.05;      // by which each tree is shrunk
-  double rows = 0.7;       // share of the samples that a tree is grown on
-  double columns = 0.5;    // share of the features among which it splits
+  int depth = 4;         // splits from the root to a leaf
+  int least = 5;         // samples in a leaf
+  double rate = 0.05;    // by which each tree is shrunk
+  double rows = 0.7;     // share of the samples that a tree is grown on
+  double columns = 0.5;  // share of the features among which it splits
   uint64_t seed = 0;
 };
 
@@ -29,10 +29,10 @@ class BoostedTrees {
 
  private:
   struct Node {
-    int feature = -1;       // −1: a leaf
-    double threshold = 0;   // to the left if the feature is at most this
+    int feature = -1;      // −1: a leaf
+    double threshold = 0;  // to the left if the feature is at most this
     int left = -1, right = -1;
-    double value = 0;       // of a leaf
+    double value = 0;  // of a leaf
   };
   using Tree = std::vector<Node>;
 
