@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
 
-.PHONY: all search bench peers mpi cuda test test-cuda asan tsan format check-format clean need-nvcc need-gpu deps mpi-deps test-deps configure
+.PHONY: all search bench peers replay mpi cuda test test-cuda asan tsan format check-format clean need-nvcc need-gpu deps mpi-deps test-deps configure
 
 all: build/star
 
@@ -29,6 +29,10 @@ bench: build/star
 # The same models, weights and batches in star and in PyTorch; for PYTHON one that imports torch.
 peers: build/star
 	@$(PYTHON) tools/peers/peers.py
+
+# Ways to search, compared on a model of recorded trainings (tools/experiments).
+replay: configure
+	@cmake --build --preset release --target replay -j $(JOBS)
 
 # The binary whose searches run on the ranks of an MPI job: mpirun -n 3 build/star_mpi search
 mpi: mpi-deps

@@ -64,14 +64,15 @@ void print(const std::vector<Way>& ways) {
   for (const Way& way : ways) {
     const std::vector<double> now = found(way);
     const Spread spread = spread_of(now);
-    const double needed = median(of_runs(way, [&](auto& r) { return steps_to(r, goal); }));
-    const double own = median(of_runs(ways[0], [&](auto& r) { return steps_to(r, goal); }));
+    const double needed = &way == &ways[0]
+                              ? budget
+                              : median(of_runs(way, [&](auto& r) { return steps_to(r, goal); }));
     fmt::print("{:>9.0f} {:>9.4f} {:>8.4f} ± {:>6.4f} {:>8.4f} {:>9.0f} {:>7.2f} {:>8.2g}  {}\n",
                spread_of(of_runs(way, [&](auto& r) { return end(r).steps; })).mean,
                spread_of(of_runs(way, [&](auto& r) { return end(r).best; })).mean, spread.mean,
                spread.deviation,
                spread_of(of_runs(way, [&](auto& r) { return end(r).hypervolume; })).mean, needed,
-               own / needed, rank_sum(now, first), way.text);
+               budget / needed, rank_sum(now, first), way.text);
   }
 }
 
