@@ -1,6 +1,6 @@
 // All that was evaluated and that nothing else dominates: the front of a run, whatever the
 // algorithm that breeds. What has once been found is not lost with the population that it left, so
-// that the hypervolume of an archive never falls.
+// that the hypervolume of an archive never falls as long as it is only added to.
 #pragma once
 
 #include <vector>

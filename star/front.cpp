@@ -6,11 +6,15 @@
 
 namespace star {
 
-FrontMember front_member(const SearchSettings& settings, const Evaluation& evaluation) {
-  const Fitness fitness = fitness_of(evaluation.metrics, settings.objectives, settings.bounds);
-  FrontMember member{evaluation.genome, {}, evaluation.metrics, fitness.violation};
-  for (size_t i = 0; i < settings.objectives.size(); ++i)
-    member.objectives[settings.objectives[i]] = fitness.objectives[i];
+FrontMember front_member(const SearchSettings& settings, const SeedMean& judged) {
+  const Metrics& metrics = judged.mean.metrics;
+  const Fitness fitness = fitness_of(metrics, settings.objectives, settings.bounds);
+  FrontMember member{judged.mean.genome, {}, metrics, fitness.violation, judged.seeds, {}};
+  for (size_t i = 0; i < settings.objectives.size(); ++i) {
+    const std::string& name = settings.objectives[i];
+    member.objectives[name] = fitness.objectives[i];
+    if (judged.deviation.count(name)) member.deviation[name] = judged.deviation.at(name);
+  }
   return member;
 }
 
@@ -24,11 +28,10 @@ void sort_front(const SearchSettings& settings, std::vector<FrontMember>& front)
 std::vector<FrontMember> last_front(const SearchSettings& settings, const RunContents& contents) {
   std::vector<FrontMember> front;
   if (contents.generations.empty()) return front;
-  std::map<std::string, const Evaluation*> results;
-  for (auto& e : contents.evaluations)
-    if (e.recipe == "search") results[e.genome] = &e;
+  const auto results =
+      results_over_seeds(settings, contents.evaluations, int(contents.generations.size()));
   for (auto& genome : contents.generations.back().front)
-    front.push_back(front_member(settings, *results.at(genome)));
+    front.push_back(front_member(settings, results.at(genome)));
   sort_front(settings, front);
   return front;
 }

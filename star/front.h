@@ -3,6 +3,7 @@
 
 #include "star/objectives.h"
 #include "star/run_check.h"
+#include "star/seeds.h"
 
 namespace star {
 
@@ -10,11 +11,14 @@ struct FrontMember {
   std::string genome;
   std::map<std::string, double> objectives;
   Metrics metrics;
-  double violation = 0;  // of the bounds, as selection sees it; 0: it keeps them
+  double violation = 0;                     // of the bounds, as selection sees it; 0: it keeps them
+  int seeds = 1;                            // of which all of these are means
+  std::map<std::string, double> deviation;  // of the objectives over them; empty for one seed
 };
 
-// Members by the first objective. Throws `Error` where a metric is missing.
-FrontMember front_member(const SearchSettings& settings, const Evaluation& evaluation);
+// Throws `Error` where a metric is missing.
+FrontMember front_member(const SearchSettings& settings, const SeedMean& judged);
+// By the first objective.
 void sort_front(const SearchSettings& settings, std::vector<FrontMember>& front);
 
 // Of the last complete generation of a run that was checked, so that each member has its result;

@@ -9,6 +9,7 @@
 #include "star/compiler.h"
 #include "star/drawing.h"
 #include "star/objectives.h"
+#include "star/seeds.h"
 #include "star/trial.h"
 
 namespace star {
@@ -49,10 +50,16 @@ class Genomes {
   size_t place(const std::string& text, const Pool& pool) {
     auto [entry, is_new] = places_.try_emplace(text, list_.size());
     if (is_new) {
-      json genome = {
-          {"genome", text},          {"status", "waiting"},       {"failure", ""},
-          {"seconds", nullptr},      {"metrics", json::object()}, {"curve", json::array()},
-          {"layers", json::array()}, {"links", json::array()}};
+      json genome = {{"genome", text},
+                     {"status", "waiting"},
+                     {"failure", ""},
+                     {"seconds", nullptr},
+                     {"metrics", json::object()},
+                     {"curve", json::array()},
+                     {"seeds", 0},
+                     {"deviation", json::object()},
+                     {"layers", json::array()},
+                     {"links", json::array()}};
       draw(genome, text, pool);
       list_.push_back(std::move(genome));
     }
@@ -127,6 +134,7 @@ int weight_of(const Evaluation& e) {
 }
 
 void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
+                 const std::map<std::string, SeedMean>& results,
                  const std::set<std::string>& stopped, const std::set<std::string>& whole) {
   const size_t most =
       std::max(kLeastPoints, kCurvePoints / std::max<size_t>(1, evaluations.size()));
@@ -138,10 +146,14 @@ void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
     if (stopped.count(e.genome) && e.recipe == kWhole) continue;
     if (weight_of(e) < weights[e.genome]) continue;
     weights[e.genome] = weight_of(e);
-    genome["status"] = !e.ok() ? "failed" : stops_at_rung(e.recipe) ? "stopped" : "ok";
-    genome["failure"] = e.failure;
+    const SeedMean judged = e.recipe == kWhole ? results.at(e.genome) : SeedMean{e, 1, {}};
+    const bool ok = judged.mean.ok();
+    genome["status"] = !ok ? "failed" : stops_at_rung(e.recipe) ? "stopped" : "ok";
+    genome["failure"] = judged.mean.failure;
     genome["seconds"] = e.seconds;
-    for (auto& [name, value] : e.metrics) genome["metrics"][name] = value;
+    genome["seeds"] = judged.seeds;
+    genome["deviation"] = judged.deviation;
+    for (auto& [name, value] : judged.mean.metrics) genome["metrics"][name] = value;
     genome["curve"] = curve_json(whole.count(e.genome) ? e.curve : thinned(e.curve, most));
   }
 }
@@ -191,10 +203,12 @@ json candidates_of(Genomes& genomes, const std::vector<Candidate>& candidates) {
 // The feasible results of a search by genome.
 std::map<std::string, Fitness> feasible(const RunFile& run, const SearchSettings& settings) {
   std::map<std::string, Fitness> results;
-  for (auto& e : run.evaluations()) {
-    if (!e.ok() || e.recipe != kWhole) continue;
-    Fitness f = fitness_of(e.metrics, settings.objectives, settings.bounds);
-    if (!has_failed(f) && f.violation == 0) results[e.genome] = std::move(f);
+  const auto judged =
+      results_over_seeds(settings, run.evaluations(), int(run.generations().size()));
+  for (auto& [genome, result] : judged) {
+    if (!result.mean.ok()) continue;
+    Fitness f = fitness_of(result.mean.metrics, settings.objectives, settings.bounds);
+    if (!has_failed(f) && f.violation == 0) results[genome] = std::move(f);
   }
   return results;
 }
@@ -264,7 +278,8 @@ json report_data(const RunFile& run, const std::string& name,
     whole.insert(generations.back().front.begin(), generations.back().front.end());
   std::set<std::string> stopped;
   for (auto& g : generations) stopped.insert(g.stopped.begin(), g.stopped.end());
-  add_results(genomes, evaluations, stopped, whole);
+  add_results(genomes, evaluations,
+              results_over_seeds(settings, evaluations, int(generations.size())), stopped, whole);
   report["genomes"] = genomes.list();
   report["kinds"] = genomes.kinds();
   return report;

@@ -8,8 +8,11 @@
 //   kinds        the classes that occur: [{id, name, mixing, differential}]; `mixing` is attention,
 //                linear attention, convolution, recurrence or memoryless
 //   genomes      all that were bred or stand as a baseline:
-//                [{genome, status, failure, seconds, metrics, curve, layers, links}]
+//                [{genome, status, failure, seconds, seeds, metrics, deviation, curve, layers,
+//                links}]
 //                  status   ok, failed, stopped (at a rung) or waiting (no result yet)
+//                  metrics  means over the trainings from so many `seeds`, with the deviation of
+//                           each over them; `seconds` and curve are of the first
 //                  curve    [[step, loss]]; most are thinned where there are many
 //                  layers   [[kind, parallel, parameters, cache bytes]], `kind` a place in `kinds`
 //                  links    [[what, from, to, name]]: `what` is weights or features, LIV `to`

@@ -8,6 +8,7 @@
 #include "star/genome.h"
 #include "star/objectives.h"
 #include "star/promotion.h"
+#include "star/seeds.h"
 #include "star/trial.h"
 
 namespace star {
@@ -71,6 +72,8 @@ class RunCheck {
       const bool searched = is_of_search(e.recipe);
       genome(e.genome, searched);
       if (e.recipe == kWhole || (is_rung(e.recipe) && !e.ok())) results_[e.genome] = &e;
+      if (is_of_another_seed(e.recipe))
+        e.ok() ? void(reseeded_.insert({e.genome, e.recipe})) : void(broken_.insert(e.genome));
       if (is_rung(e.recipe) && e.ok()) at_rung_.insert(e.genome);
       if (!e.ok()) continue;
       for (auto& name : needed(e.recipe))
@@ -164,13 +167,17 @@ class RunCheck {
     for (auto& text : g.population) {
       need(complete_.count(text), "{} is a member of generation {} and no candidate of it",
            shown(text), g.generation);
-      some |= results_.at(text)->ok();
+      some |= results_.at(text)->ok() && !broken_.count(text);
     }
     for (auto& text : g.front) {
       need(complete_.count(text), "{} stands in the front of generation {} and was no candidate",
            shown(text), g.generation);
       need(results_.at(text)->ok(), "{} stands in the front of generation {}, and has failed", text,
            g.generation);
+      for (int seed = 1; seed < seeds_wanted(settings_, g.generation); ++seed)
+        need(reseeded_.count({text, seed_recipe(seed)}),
+             "{} stands in the front of generation {}, and was not trained from seed {}", text,
+             g.generation, seed);
     }
     need(!some || !g.front.empty(), "generation {} has no front", g.generation);
   }
@@ -187,7 +194,9 @@ class RunCheck {
   const Pool own_, extended_;
   std::set<std::string> genomes_, others_;  // found to be genomes
   std::map<std::string, const Evaluation*> results_;
-  std::set<std::string> at_rung_;   // who came to a rung
+  std::set<std::string> at_rung_;                           // who came to a rung
+  std::set<std::pair<std::string, std::string>> reseeded_;  // and by which recipe
+  std::set<std::string> broken_;                            // who failed from another seed
   std::set<std::string> complete_;  // candidates of the generations so far, but those that stopped
   size_t told_ = 0;                 // candidates of the generations so far
   int64_t stopped_ = 0;             // of these, at a rung

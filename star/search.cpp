@@ -128,7 +128,12 @@ bool Search::search() {
     if (!breed(int(turn))) return false;
     if ((request + turn) % bred == 0) ends_.push_back(asked_.size());
   }
-  return settle(asked_.size());
+  if (!settle(asked_.size()) || !confirm_front(seeds_wanted(settings_, settings_.generations - 1)))
+    return false;
+  tell_algorithm();
+  complete_ = true;
+  close_generations();
+  return true;
 }
 
 bool Search::set_reference(Workers& workers) {
@@ -215,7 +220,7 @@ bool Search::settle(size_t count) {
     for (size_t i = told_; i < next; ++i)
       while (!at_end(int(i)))
         if (!step()) return false;
-    tell(next);
+    if (!tell(next)) return false;
     close_generations();
   }
   return true;
@@ -224,8 +229,10 @@ bool Search::settle(size_t count) {
 bool Search::step() {
   const auto [individual, evaluation] = evaluations_->step();
   if (!evaluation) return false;
-  take(individual, *evaluation);
-  promote();
+  if (!is_of_another_seed(evaluation->recipe)) {
+    take(individual, *evaluation);
+    promote();
+  }
   report();
   return true;
 }
@@ -291,23 +298,76 @@ bool Search::at_end(int individual) const {
 }
 
 // What stopped at a rung says nothing about its end, and is not told.
-void Search::tell(size_t count) {
-  std::vector<Result> results;
-  for (; told_ < count; ++told_) {
-    const int individual = int(told_);
-    if (promotion_.stopped(individual)) continue;
-    Fitness fitness{std::vector<double>(settings_.objectives.size(), std::nan("")), 0, true};
-    if (auto* e = result(individual))
-      fitness = fitness_of(e->metrics, settings_.objectives, settings_.bounds);
-    archive_.add(individual, fitness);
-    results.push_back({individual, fitness});
+bool Search::tell(size_t count) {
+  for (; told_ < count; ++told_)
+    if (!promotion_.stopped(int(told_))) judge(int(told_));
+  if (!confirm_front(1 + settings_.reseed)) return false;
+  tell_algorithm();
+  return true;
+}
+
+// Its fitness by what it was trained from until now.
+void Search::judge(int individual) {
+  Fitness fitness{std::vector<double>(settings_.objectives.size(), std::nan("")), 0, true};
+  if (result(individual)) {
+    const Evaluation mean = over_seeds(trainings(genome(individual))).mean;
+    if (mean.ok()) fitness = fitness_of(mean.metrics, settings_.objectives, settings_.bounds);
   }
-  algorithm_->tell(results);
+  judged_.insert(individual);
+  const bool again = fitness_.count(individual);
+  fitness_[individual] = fitness;
+  if (!again) return archive_.add(individual, fitness);
+  // What it dominated before may stand in the front now.
+  archive_ = {};
+  for (auto& [i, f] : fitness_) archive_.add(i, f);
+  best_ = std::nan("");
+  for (auto& m : archive_.members())
+    if (m.fitness.violation == 0) best_ = std::fmin(best_, m.fitness.objectives[0]);
+}
+
+// Trains the front until each of its members has been trained from so many seeds: what one makes
+// room for is trained too.
+bool Search::confirm_front(int seeds) {
+  while (true) {
+    std::vector<int> lacking;
+    for (auto& m : archive_.members())
+      if (int(trainings(genome(m.individual)).size()) < seeds) lacking.push_back(m.individual);
+    if (lacking.empty()) return true;
+    for (int i : lacking)
+      for (int seed = int(trainings(genome(i)).size()); seed < seeds; ++seed)
+        evaluations_->ask({i, genome(i), seed_recipe(seed), asked_[size_t(i)].cost});
+    evaluations_->order_queue(by_generations());
+    for (int i : lacking) {
+      while (int(trainings(genome(i)).size()) < seeds)
+        if (!step()) return false;
+      judge(i);
+      result_.failed += fitness_.at(i).failed;
+    }
+  }
+}
+
+void Search::tell_algorithm() {
+  std::vector<Result> results;
+  for (int i : judged_) results.push_back({i, fitness_.at(i)});
+  judged_.clear();
+  if (!results.empty()) algorithm_->tell(results);
+}
+
+// All that the search has asked for and knows, from the first seed on.
+std::vector<const Evaluation*> Search::trainings(const std::string& genome) const {
+  std::vector<const Evaluation*> all;
+  const Evaluation* next = evaluations_->find(genome);
+  for (int seed = 1; next; ++seed) {
+    all.push_back(next);
+    next = evaluations_->find(genome, seed_recipe(seed));
+  }
+  return all;
 }
 
 void Search::close_generations() {
   while (size_t(result_.generations) < ends_.size() &&
          told_ == ends_[size_t(result_.generations)]) {
+    if (result_.generations + 1 == settings_.generations && !complete_) return;
     result_.history.push_back(summarise());
     const Generation& g = result_.history.back();
     if (size_t(g.generation) >= stored_generations_) file_->record(g);
@@ -321,10 +381,8 @@ void Search::close_generations() {
 Generation Search::summarise() {
   Generation g;
   g.generation = result_.generations;
-  for (size_t i = 0; i < told_; ++i) {
-    g.evaluated += !promotion_.stopped(int(i));
-    g.failed += promotion_.failed(int(i));
-  }
+  g.evaluated = int64_t(fitness_.size());
+  for (auto& [i, fitness] : fitness_) g.failed += fitness.failed;
   for (int i : algorithm_->population()) g.population.push_back(asked_[size_t(i)].genome);
   std::vector<std::vector<double>> points;
   for (const Archive::Member& m : archive_.members()) {
@@ -375,8 +433,8 @@ void Search::finish() {
     result_.evaluated += !promotion_.stopped(int(i)) && at_end(int(i));
   }
   if (result_.history.empty()) return;
-  for (auto& genome : result_.history.back().front)
-    result_.front.push_back(front_member(settings_, *evaluations_->find(genome)));
+  for (auto& text : result_.history.back().front)
+    result_.front.push_back(front_member(settings_, over_seeds(trainings(text))));
   sort_front(settings_, result_.front);
 }
 

@@ -8,7 +8,9 @@
 
 #include <functional>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "star/archive.h"
 #include "star/evaluations.h"
@@ -85,7 +87,12 @@ class Search {
   void promote();
   bool at_end(int individual) const;
   const Evaluation* result(int individual) const;
-  void tell(size_t count);
+  const std::string& genome(int individual) const { return asked_[size_t(individual)].genome; }
+  std::vector<const Evaluation*> trainings(const std::string& genome) const;
+  bool tell(size_t count);
+  bool confirm_front(int seeds);
+  void judge(int individual);
+  void tell_algorithm();
   void close_generations();
   Generation summarise();
   void count_rungs(Generation& generation) const;
@@ -111,7 +118,10 @@ class Search {
   Promotion promotion_;
   std::vector<size_t> ends_;               // individuals until the end of each generation
   size_t told_ = 0;                        // individuals that were told, or stopped before
+  std::map<int, Fitness> fitness_;         // of those told
+  std::set<int> judged_;                   // of these, whose fitness the algorithm does not know
   Archive archive_;                        // of those told
+  bool complete_ = false;                  // the last front is settled
   std::optional<HypervolumeScale> scale_;  // from the first front that keeps the bounds
   double best_ = std::numeric_limits<double>::quiet_NaN();
   SearchResult result_;

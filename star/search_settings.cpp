@@ -26,6 +26,7 @@ void for_each_setting(Settings& s, const F& f) {
   f("lag", s.lag);
   f("rungs", s.rungs);
   f("keep", s.keep);
+  f("reseed", s.reseed);
   f("crossover_points", s.crossover_points);
   f("mutation_rate", s.mutation_rate);
   f("min_depth", s.min_depth);
@@ -112,6 +113,7 @@ void add_evolution(Options& o, const SearchSettings& s) {
   o.add("--lag", s.lag == kByGenerations ? "" : fmt::format("{}", s.lag));
   o.add("--rungs", joined(s.rungs));
   o.add("--keep", s.keep);
+  o.add("--reseed", s.reseed);
   o.add("--crossover-points", s.crossover_points);
   o.add("--mutation-rate", s.mutation_rate);
   o.add("--depth", depth_text(s));
@@ -159,6 +161,7 @@ void check_evolution(const SearchSettings& s) {
   check_range("population", s.population, 2, 1 << 16);
   check_range("generations", s.generations, 1, 1 << 20);
   check_range("lag", s.lag, kByGenerations, 1 << 20);
+  check_range("reseed", s.reseed, 0, 1000);
   check_range("crossover_points", s.crossover_points, 1, 1000);
   check_range("mutation_rate", s.mutation_rate, 0.0, 1.0);
   check_range("min_depth", s.min_depth, 1, 1000);
@@ -299,7 +302,7 @@ SearchSettings settings_from_json(const std::string& text) {
     const bool known = json.contains(name);
     // What a run file is older than: its device was the CPU, its losses were judged otherwise.
     static const std::set<std::string_view> kNewer = {"device", "validation_tokens", "rungs",
-                                                      "keep"};
+                                                      "keep", "reseed"};
     require(known || kNewer.count(name), "run file: the setting `{}` is missing", name);
     if (known) read_setting(json.at(name), name, field);
   });

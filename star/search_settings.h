@@ -34,6 +34,8 @@ struct SearchSettings {
   // on only if it is among the best share of those that came so far.
   std::vector<int64_t> rungs;
   double keep = 1;
+  // Further seeds that what enters the front is trained from before it may stay (star/seeds.h).
+  int reseed = 0;
   int crossover_points = 2;
   double mutation_rate = 0.1;                      // of each digit
   int min_depth = 8, max_depth = 8;                // LIVs

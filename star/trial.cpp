@@ -92,10 +92,12 @@ std::string rung_recipe(int64_t step) { return fmt::format("{}{}", kRung, step);
 std::string seed_recipe(int number) { return fmt::format("{}{}", kSeed, number); }
 
 bool is_of_search(const std::string& recipe) {
-  return recipe == kWhole || recipe.starts_with(kRung) || recipe.starts_with(kSeed);
+  return recipe == kWhole || stops_at_rung(recipe) || is_of_another_seed(recipe);
 }
 
 bool stops_at_rung(const std::string& recipe) { return recipe.starts_with(kRung); }
+
+bool is_of_another_seed(const std::string& recipe) { return recipe.starts_with(kSeed); }
 
 std::string rung_metric(int64_t step) { return fmt::format("rung:{}", step); }
 

@@ -43,6 +43,7 @@ std::string rung_recipe(int64_t step);
 std::string seed_recipe(int number);
 bool is_of_search(const std::string& recipe);
 bool stops_at_rung(const std::string& recipe);
+bool is_of_another_seed(const std::string& recipe);
 
 // By such a recipe. In `states`, a folder, the state is kept at each rung; empty: nowhere. Throws
 // `Error` for another recipe.

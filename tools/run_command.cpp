@@ -4,6 +4,7 @@
 
 #include "star/candidate.h"
 #include "star/device.h"
+#include "star/seeds.h"
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/table.h"
@@ -43,6 +44,27 @@ nlohmann::json rungs_json(const std::vector<Generation>& generations) {
   return all;
 }
 
+// What depends on no seed has no deviation.
+static std::string objective_text(const std::string& name, const FrontMember& member) {
+  const auto known = member.deviation.find(name);
+  const double value = member.objectives.at(name),
+               deviation = known == member.deviation.end() ? 0 : known->second;
+  const std::string text = metric_text(name, value);
+  return deviation > 0 ? text + " ± " + metric_text(name, deviation) : text;
+}
+
+nlohmann::json front_json(const std::vector<FrontMember>& front) {
+  nlohmann::json all = nlohmann::json::array();
+  for (auto& m : front)
+    all.push_back({{"genome", m.genome},
+                   {"objectives", m.objectives},
+                   {"metrics", m.metrics},
+                   {"violation", m.violation},
+                   {"seeds", m.seeds},
+                   {"deviation", m.deviation}});
+  return all;
+}
+
 std::string front_text(const SearchSettings& settings, const std::vector<FrontMember>& front) {
   std::vector<std::string> head = settings.objectives;
   head.push_back("genome");
@@ -50,13 +72,16 @@ std::string front_text(const SearchSettings& settings, const std::vector<FrontMe
   std::vector<const Metrics*> judged;
   for (auto& member : front) {
     std::vector<std::string> cells;
-    for (auto& name : settings.objectives)
-      cells.push_back(metric_text(name, member.objectives.at(name)));
+    for (auto& name : settings.objectives) cells.push_back(objective_text(name, member));
     cells.push_back(member.genome + (member.violation > 0 ? "  breaks the bounds" : ""));
     table.add(std::move(cells));
     judged.push_back(&member.metrics);
   }
-  return table.text() + "\n" + judged_text(judged);
+  const std::string seeds =
+      front.empty() || front[0].seeds == 1
+          ? ""
+          : fmt::format("mean ± standard deviation over {} seeds\n", front[0].seeds);
+  return table.text() + "\n" + judged_text(judged) + seeds;
 }
 
 void RunCommand::declare(CLI::App& app) {

@@ -30,6 +30,9 @@ void warn_of_bounds(const std::string& path, const SearchSettings& settings,
 // A front as a table for people, those marked that break the bounds, and what its losses are worth.
 std::string front_text(const SearchSettings& settings, const std::vector<FrontMember>& front);
 
+// [{genome, objectives, metrics, violation, seeds, deviation}], the last of objectives alone.
+nlohmann::json front_json(const std::vector<FrontMember>& front);
+
 // Whether a member of a front keeps the bounds; null where nothing is in it.
 nlohmann::json feasible_json(const std::vector<FrontMember>& front);
 

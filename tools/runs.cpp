@@ -49,12 +49,14 @@ RunSummary summary_of(const std::string& path) {
   for (auto& c : checked.contents.candidates) bred.insert(c.genome);
   for (auto& g : run.generations)
     for (auto& genome : g.stopped) run.stopped += int64_t(bred.erase(genome));
+  std::set<std::string> ended, failed;
   for (auto& e : checked.contents.evaluations) {
-    const bool ended = e.recipe == kWhole || (stops_at_rung(e.recipe) && !e.ok());
-    if (!ended || !bred.count(e.genome)) continue;
-    ++run.evaluated;
-    run.failed += !e.ok();
+    if (!is_of_search(e.recipe) || !bred.count(e.genome)) continue;
+    if (!e.ok()) failed.insert(e.genome);
+    if (!e.ok() || e.recipe == kWhole) ended.insert(e.genome);
   }
+  run.evaluated = int64_t(ended.size());
+  run.failed = int64_t(failed.size());
   return run;
 }
 
@@ -218,19 +220,14 @@ struct RunsCommand {
   }
 
   void show_json(const RunSummary& run) const {
-    nlohmann::json json = json_of(run), front = nlohmann::json::array();
-    for (auto& m : run.front)
-      front.push_back({{"genome", m.genome},
-                       {"objectives", m.objectives},
-                       {"metrics", m.metrics},
-                       {"violation", m.violation}});
+    nlohmann::json json = json_of(run);
     json["hypervolume"] = json["hypervolume_scaled"] = nlohmann::json::array();
     for (auto& g : run.generations) {
       json["hypervolume"].push_back(g.hypervolume);
       json["hypervolume_scaled"].push_back(g.scaled);
     }
     json["rungs"] = rungs_json(run.generations);
-    json["front"] = front;
+    json["front"] = front_json(run.front);
     json["settings"] = nlohmann::json::parse(settings_to_json(run.settings));
     json["go_on"] = run.complete() ? nlohmann::json() : nlohmann::json(how_to_go_on(run));
     print_json(json);

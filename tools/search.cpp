@@ -242,12 +242,6 @@ struct SearchCommand {
 
   void print_result_json(const SearchResult& r, const std::string& path, const std::string& report,
                          const std::optional<SearchCheck>& check) const {
-    nlohmann::json front = nlohmann::json::array();
-    for (auto& m : r.front)
-      front.push_back({{"genome", m.genome},
-                       {"objectives", m.objectives},
-                       {"metrics", m.metrics},
-                       {"violation", m.violation}});
     print_json({{"run", path},
                 {"report", report},
                 {"generations", r.generations},
@@ -261,7 +255,7 @@ struct SearchCommand {
                 {"command", reproducing_command(settings, absolute_path(path), program)},
                 {"feasible", feasible_json(r.front)},
                 {"check", check_json(check)},
-                {"front", front}});
+                {"front", front_json(r.front)}});
   }
 
   void print_text(const SearchResult& r, const std::string& path, const std::string& report) const {
@@ -329,6 +323,10 @@ void declare_search(CLI::App& app) {
   add_real(*sub, "--keep", s.keep,
            {[](double x) { return x > 0 && x <= 1; }, "in (0 - 1]", "above 0, at most 1"},
            "Share that goes on at a rung")
+      ->capture_default_str();
+  add_whole(*sub, "--reseed", s.reseed, 0, 1000,
+            "Seeds that what enters the front is trained from besides before it may stay, two more "
+            "at the end; its objectives are then means")
       ->capture_default_str();
   sub->add_option("--algorithm", s.algorithm, "How to evolve")
       ->check(CLI::IsMember(algorithm_names()))

@@ -4,21 +4,20 @@
 #include <map>
 
 #include "star/genome.h"
+#include "star/seeds.h"
 
 namespace star {
 namespace {
 
-std::map<std::string, const Evaluation*> searched_of(const Study& study) {
-  std::map<std::string, const Evaluation*> searched;
-  for (auto& e : study.contents.evaluations)
-    if (e.recipe == "search") searched[e.genome] = &e;
-  return searched;
+std::map<std::string, SeedMean> searched_of(const Study& study) {
+  return results_over_seeds(study.settings, study.contents.evaluations,
+                            int(study.contents.generations.size()));
 }
 
 std::optional<Evaluation> searched_of(const Study& study, const std::string& genome) {
   const auto searched = searched_of(study);
   auto it = searched.find(genome);
-  return it == searched.end() ? std::nullopt : std::optional<Evaluation>(*it->second);
+  return it == searched.end() ? std::nullopt : std::optional<Evaluation>(it->second.mean);
 }
 
 std::vector<std::string> genomes_of(const Study& study, const std::string& group) {
@@ -30,7 +29,7 @@ std::vector<std::string> genomes_of(const Study& study, const std::string& group
   if (group != "all") fail("{}: there is no group `{}`", study.path, group);
   std::vector<std::string> all;
   // By their text: the order in which candidates end is a matter of chance.
-  for (auto& [genome, evaluation] : searched_of(study)) all.push_back(genome);
+  for (auto& [genome, judged] : searched_of(study)) all.push_back(genome);
   return all;
 }
 
@@ -50,9 +49,10 @@ std::vector<Subject> subjects_of(const Study& study, const std::string& group) {
   std::vector<Ranked> ranked;
   for (auto& genome : genomes_of(study, group)) {
     auto it = searched.find(genome);
-    if (it == searched.end() || !it->second->ok()) continue;
-    const Fitness fitness = fitness_of(it->second->metrics, s.objectives, s.bounds);
-    ranked.push_back({fitness.violation, fitness.objectives[0], {"", genome, s.pool, *it->second}});
+    if (it == searched.end() || !it->second.mean.ok()) continue;
+    const Evaluation& judged = it->second.mean;
+    const Fitness fitness = fitness_of(judged.metrics, s.objectives, s.bounds);
+    ranked.push_back({fitness.violation, fitness.objectives[0], {"", genome, s.pool, judged}});
   }
   require(!ranked.empty(), "{}: the search has no {} yet; star search --resume {} goes on with it",
           study.path, group == "all" ? "result" : group, shell_path(study.path));

@@ -207,6 +207,40 @@ TEST_CASE("run check: rungs stop candidates, which are counted apart") {
         damaged + kE + " stands in the front of generation 0 and was no candidate");
 }
 
+TEST_CASE("run check: what stands in the front was trained from as many seeds as was asked for") {
+  SearchSettings settings = small_settings();
+  settings.reseed = 1;
+  RunContents run = whole_run();
+  const auto lacking = [&](const std::string& genome, int generation, int seed) {
+    return fmt::format(
+        "a.run: the run file is damaged: {} stands in the front of generation {}, and was not "
+        "trained from seed {}",
+        genome, generation, seed);
+  };
+  CHECK(fault_of(run, settings) == lacking(kA, 0, 1));
+  for (auto& genome : {kA, kC}) {
+    run.evaluations.push_back(result(genome, 3, 100, 90));
+    run.evaluations.back().recipe = "search:seed=1";
+  }
+  CHECK(fault_of(run, settings) == "");
+  run.evaluations.back().failure = "time limit";
+  CHECK(fault_of(run, settings) == lacking(kC, 1, 1));
+  run.evaluations.back().failure = "";
+  run.evaluations.back().metrics.erase("quality");
+  CHECK(fault_of(run, settings) ==
+        "a.run: the run file is damaged: the evaluation of " + kC + " lacks quality");
+  run.evaluations.back().metrics["quality"] = 3.5;
+  const std::vector<FrontMember> front = last_front(settings, run);
+  REQUIRE(front.size() == 1);
+  CHECK(front[0].seeds == 2);
+  CHECK(front[0].objectives.at("quality") == 3);
+  CHECK(front[0].deviation.at("quality") == doctest::Approx(std::sqrt(0.5)));
+  // At the end of the search two more.
+  settings.generations = 2;
+  run.candidates.pop_back();
+  CHECK(fault_of(run, settings) == lacking(kC, 1, 2));
+}
+
 TEST_CASE("run check: a front that keeps no bounds is told from one that does") {
   const SearchSettings settings = small_settings();
   RunContents run = whole_run();

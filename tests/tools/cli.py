@@ -377,7 +377,7 @@ def check_again(tmp):
         f.write(POOL)
     path = tmp + "/first time.run"
     said = star("search", "--no-check", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
-                "--generations", "2", "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--depth", "2-3", "--steps", "3",
+                "--generations", "2", "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--reseed", "1", "--depth", "2-3", "--steps", "3",
                 "--batch", "2", "--seq", "16", "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--warmup", "0.2", "--weight-decay",
                 "0.05", "--clip", "2", "--beta1", "0.8", "--beta2", "0.99", "--epsilon", "1e-7", "--algorithm",
                 "genetic", "--crossover-points", "3", "--mutation-rate", "0.25", "--objectives", "quality,cache",
@@ -393,8 +393,8 @@ def check_again(tmp):
     for run in (path, tmp + "/second time.run"):
         with sqlite3.connect(run) as file:
             stored.append([file.execute("SELECT settings FROM run").fetchall(),
-                           file.execute("SELECT g.genome, name, value FROM metrics m JOIN evaluations e ON e.id = m.evaluation "
-                                        "JOIN genomes g ON g.id = e.genome ORDER BY 1, 2").fetchall()])
+                           file.execute("SELECT g.genome, recipe, name, value FROM metrics m JOIN evaluations e "
+                                        "ON e.id = m.evaluation JOIN genomes g ON g.id = e.genome ORDER BY 1, 2, 3").fetchall()])
     usual = json.loads(star("search", "--no-check", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
                             "--out", tmp + "/usual.run", "--json", "--quiet"))
     assert stored[0] == stored[1], command

@@ -30,8 +30,8 @@ STAR = os.path.abspath(OPTIONS.binary)
 SEARCH = ["search", "--no-check", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "40",
           "--population", "6", "--generations", "4", "--depth", "2-4", "--workers", "2", "--json", "--quiet"]
 VARIANTS = {"by generations": [], "with a lag": ["--lag", "4"],
-            "with rungs": ["--rungs", "10,25", "--keep", "0.6"],
-            "with rungs and a lag": ["--rungs", "15", "--keep", "0.5", "--lag", "4"]}
+            "with rungs and second seeds": ["--rungs", "10,25", "--keep", "0.6", "--reseed", "1"],
+            "with all of it and a lag": ["--rungs", "15", "--keep", "0.5", "--reseed", "1", "--lag", "4"]}
 
 
 def start(*args, **kw):
@@ -428,7 +428,7 @@ def uninterrupted(tmp):
         result = json.loads(star(*args, "--out", f"{tmp}/whole-{number}.run"))
         seconds = time.monotonic() - begin
         assert result["failed"] == 0 and result["generations"] == 4, result
-        assert result["evaluated"] == 24 if "rungs" not in name else result["stopped"] > 20, result
+        assert result["evaluated"] == 24 if "--rungs" not in more else result["stopped"] > 20, result
         assert not os.path.exists(f"{tmp}/whole-{number}.run.rungs")
         expected[name] = (args, seconds, result, contents(f"{tmp}/whole-{number}.run"))
     wholes = [whole for _, _, _, whole in expected.values()]

@@ -51,8 +51,9 @@ function quantity(name) {
 }
 
 const valueText = (genome, name) => {
-  const value = metric(genome, name);
-  return value === null ? missing : quantity(name).text(value);
+  const value = metric(genome, name), deviation = report.genomes[genome].deviation[name];
+  if (value === null) return missing;
+  return quantity(name).text(value) + (deviation > 0 ? ` ± ${quantity(name).text(deviation)}` : "");
 };
 
 const count = (n, one, many = `${one}s`) => `${whole(n)} ${n === 1 ? one : many}`;
