@@ -10,8 +10,10 @@
 //   candidates    who was bred: `generation`, `place` in it, `genome`, `origin` in words (random,
 //                 seed, the operators that made it)
 //   parents       of a candidate: `generation`, `place`, `nth`, `genome`
-//   evaluations   `id`, `genome`, `recipe`, `status` (ok or failed), `failure` (why, else empty),
-//                 `seconds` it took
+//   evaluations   `id`, `genome`, `recipe` (star/trial.h: "search" for a candidate's training,
+//                 "search:rung=30" for its part until a rung, "search:seed=1" from another seed;
+//                 others for what is trained after the search), `status` (ok or failed), `failure`
+//                 (why, else empty), `seconds` it took
 //   metrics       of an evaluation: `evaluation`, `name`, `value`
 //   curve         training losses of an evaluation: `evaluation`, `step`, `loss`
 //   generations   `generation`, `hypervolume` of its front and `scaled` (star/archive.h),
