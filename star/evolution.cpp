@@ -127,6 +127,7 @@ Offspring Algorithm::make(Rng& rng, int attempt) const {
 
 std::vector<Offspring> Algorithm::ask(int count, const std::function<bool()>& interrupted) {
   std::vector<Offspring> asked;
+  latest_ = genomes_.size();
   for (int i = 0; i < count; ++i, ++requests_) {
     const bool initial = requests_ < uint64_t(config_.population);
     Rng rng(config_.seed, initial ? "evolution.initial" : "evolution.breed", requests_);
@@ -140,6 +141,18 @@ std::vector<Offspring> Algorithm::ask(int count, const std::function<bool()>& in
     }
   }
   return asked;
+}
+
+void Algorithm::keep(std::span<const size_t> places) {
+  std::vector<Genome> proposed(genomes_.begin() + long(latest_), genomes_.end());
+  genomes_.resize(latest_);
+  for (const Genome& genome : proposed) seen_.erase(to_text(genome));
+  for (size_t place : places) {
+    require(place < proposed.size(), "search: place {} kept of {} proposals", place,
+            proposed.size());
+    seen_.insert(to_text(proposed[place]));
+    genomes_.push_back(std::move(proposed[place]));
+  }
 }
 
 void Algorithm::tell(std::span<const Fitness> results) {

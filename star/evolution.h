@@ -54,6 +54,11 @@ class Algorithm {
   // nothing more may be asked for.
   std::vector<Offspring> ask(int count, const std::function<bool()>& interrupted = {});
 
+  // Of what the latest `ask` returned, only those at these places, ascending, are to be
+  // individuals; their numbers follow each other. The others were never asked for, and may be bred
+  // again. To be called before anything else is asked or told.
+  void keep(std::span<const size_t> places);
+
   // The fitness of individuals, each of which was asked for: else an Error. One that was told
   // before, and is told again, has another fitness from now on.
   void tell(std::span<const Result> results);
@@ -91,6 +96,7 @@ class Algorithm {
   uint64_t requests_ = 0;
   std::vector<Genome> genomes_;                  // of all individuals
   std::vector<std::optional<Fitness>> fitness_;  // of those up to the last one told, where told
+  size_t latest_ = 0;                            // individuals before the latest `ask`
   std::unordered_set<std::string> seen_;
   std::vector<int> population_;
   std::vector<Standing> standings_;  // of the population

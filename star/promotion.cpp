@@ -38,8 +38,12 @@ std::vector<int64_t> cohort_sizes(const SearchSettings& settings) {
 }
 
 Fitness rung_fitness(const SearchSettings& settings, const Metrics& metrics, int64_t rung) {
+  return early_fitness(settings, metrics, metrics.at(rung_metric(rung)));
+}
+
+Fitness early_fitness(const SearchSettings& settings, const Metrics& metrics, double loss) {
   Metrics known = metrics;
-  known["quality"] = metrics.at(rung_metric(rung));
+  known["quality"] = loss;
   std::vector<std::string> objectives = settings.objectives;
   if (settings.algorithm == "genetic") objectives.resize(1);
   std::erase_if(objectives, [](auto& name) { return !known_at_rung(name); });

@@ -23,7 +23,10 @@ namespace star {
 // come there when none fails. Without rungs that is all.
 std::vector<int64_t> cohort_sizes(const SearchSettings& settings);
 
-// What is judged at a rung, of the metrics of a training that came there or went on.
+// What is judged before the end of a training: a loss in place of the quality, and of the metrics
+// those that are known without training.
+Fitness early_fitness(const SearchSettings& settings, const Metrics& metrics, double loss);
+// At a rung, of the metrics of a training that came there or went on.
 Fitness rung_fitness(const SearchSettings& settings, const Metrics& metrics, int64_t rung);
 
 // Places of the `count` best newcomers, ascending, all being ranked together with the population.

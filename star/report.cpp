@@ -8,6 +8,7 @@
 #include "star/archive.h"
 #include "star/compiler.h"
 #include "star/drawing.h"
+#include "star/family.h"
 #include "star/objectives.h"
 #include "star/seeds.h"
 #include "star/trial.h"
@@ -20,22 +21,6 @@ using nlohmann::json;
 // Points that all curves together may have before they are thinned: some hundred kilobytes.
 constexpr size_t kCurvePoints = 24'000;
 constexpr size_t kLeastPoints = 12;  // of one curve
-
-std::string mixing_of(const LivClass& liv) {
-  switch (liv.op.token_mixing()) {
-    case 1:
-      return "memoryless";
-    case 2:
-      // Scores that are none or only normalised leave T(x) v linear in the keys.
-      return liv.op.nonlinearity() == 1 || liv.op.nonlinearity() == 5 ? "linear attention"
-                                                                      : "attention";
-    case 3:
-      return "convolution";
-    case 4:
-      return "recurrence";
-  }
-  fail("report: token mixing {} has no name", liv.op.token_mixing());
-}
 
 // The genomes of a report and the classes that they use, each once.
 class Genomes {
@@ -105,7 +90,7 @@ class Genomes {
   size_t kind(const LivClass& liv) {
     json entry = {{"id", std::string(1, liv.id)},
                   {"name", liv.name},
-                  {"mixing", mixing_of(liv)},
+                  {"mixing", name_of(family_of(liv))},
                   {"differential", liv.differential}};
     auto found = std::find(kinds_.begin(), kinds_.end(), entry);
     size_t index = size_t(found - kinds_.begin());
@@ -185,6 +170,7 @@ json generations_of(Genomes& genomes, const std::vector<Generation>& generations
                    {"stopped", genomes.places(g.stopped)},
                    {"promoted", g.promoted},
                    {"rung_tau", g.rung_tau},
+                   {"model_tau", g.model_tau},
                    {"population", genomes.places(g.population)},
                    {"front", genomes.places(g.front)}});
   return all;

@@ -19,9 +19,9 @@
 //                           takes those of the group `name` of LIV `from`
 //                the last two are empty where the text does not compile
 //   candidates   [{generation, genome, origin, parents}]
-//   generations  [{hypervolume, scaled, evaluated, failed, stopped, promoted, rung_tau, population,
-//                front}], as the run file has them (star/store.h); population, front and stopped
-//                are genomes
+//   generations  [{hypervolume, scaled, evaluated, failed, stopped, promoted, rung_tau, model_tau,
+//                population, front}], as the run file has them (star/store.h); population, front
+//                and stopped are genomes
 //   rungs        {tau, low}: mean_rung_tau of the generations, and whether that is below kLowTau
 //   baselines    [{name, genome}]
 //   random       {run, generations: [{evaluated, hypervolume}]}, a random search to compare with:

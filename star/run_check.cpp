@@ -152,8 +152,8 @@ class RunCheck {
     need(g.promoted >= 0 && g.promoted <= int64_t(own.size()),
          "of {} candidates of generation {}, {} passed the last rung", own.size(), number,
          g.promoted);
-    need(!(std::fabs(g.rung_tau) > 1), "generation {} has a rank correlation of {}", number,
-         g.rung_tau);
+    for (double tau : {g.rung_tau, g.model_tau})
+      need(!(std::fabs(tau) > 1), "generation {} has a rank correlation of {}", number, tau);
     need(g.failed >= 0 && g.failed <= g.evaluated,
          "of the {} candidates of generation {}, {} failed", g.evaluated, number, g.failed);
     members(g);

@@ -8,7 +8,6 @@
 #include "star/compiler.h"
 #include "star/reference.h"
 #include "star/repair.h"
-#include "star/statistics.h"
 
 namespace star {
 namespace {
@@ -50,10 +49,6 @@ const SearchSettings& checked(const SearchSettings& settings) {
   return settings;
 }
 
-std::string parents_text(const Candidate& c) {
-  return c.parents.empty() ? "nothing" : fmt::format("{}", fmt::join(c.parents, " and "));
-}
-
 }  // namespace
 
 std::vector<Genome> random_genomes(const SearchSettings& settings, int count) {
@@ -82,6 +77,7 @@ Search::Search(const SearchSettings& settings, const Dataset& data)
     counted_product("cache", op.cache_floats(settings.cache_context, {}), 4 * settings.max_depth);
   }
   algorithm_ = make_algorithm(settings.algorithm, evolution_of(settings, pool_));
+  if (settings.screen > 0) screening_.emplace(settings);
 }
 
 Search::~Search() = default;
@@ -95,21 +91,21 @@ std::unique_ptr<Workers> Search::local_workers(int count) const {
 SearchResult Search::run(RunFile& file, Workers& workers,
                          const std::function<void(const SearchProgress&)>& progress,
                          const Interrupt& interrupted, bool retry) {
-  file_ = &file;
   progress_ = progress;
   interrupted_ = interrupted;
-  retry_ = retry;
-  stored_ = file.candidates();
-  stored_generations_ = file.generations().size();
-  evaluations_ = std::make_unique<Evaluations>(
-      settings_, file, workers, [this](const Evaluation& e) { record(e); }, interrupted, retry);
+  replay_ = std::make_unique<Replay>(file, retry);
+  const auto record = [this](const Evaluation& e) {
+    replay_->record(e, asked_.size(), size_t(result_.generations));
+  };
+  evaluations_ =
+      std::make_unique<Evaluations>(settings_, file, workers, record, interrupted, retry);
   states_ = std::make_unique<StateFolder>(file.path(), settings_.rungs);
-  if (stored_.empty()) states_->remove();  // of another run of this name
+  if (!replay_->begun()) states_->remove();  // of another run of this name
   states_->make();
   evaluations_->keep_states(states_->path());
   prepare_blas();
   const double start = seconds_now();
-  result_.interrupted = !(set_reference(workers) && search());
+  result_.interrupted = !(set_reference(file, workers) && search());
   if (!result_.interrupted) states_->remove();
   const double busy = evaluations_->busy_seconds();
   result_.busy =
@@ -136,13 +132,13 @@ bool Search::search() {
   return true;
 }
 
-bool Search::set_reference(Workers& workers) {
-  std::map<std::string, double> known = file_->reference();
+bool Search::set_reference(RunFile& file, Workers& workers) {
+  std::map<std::string, double> known = file.reference();
   if (known.empty()) {
     auto point = reference_point(settings_, workers, interrupted_);
     if (!point) return false;
     known = *point;
-    file_->record_reference(known);
+    file.record_reference(known);
   }
   for (auto& name : settings_.objectives) {
     require(known.count(name), "run file: the reference point lacks {}", name);
@@ -153,19 +149,36 @@ bool Search::set_reference(Workers& workers) {
 
 // Breeds individuals from what was told, and asks for what is not known of them yet.
 bool Search::breed(int count) {
-  std::vector<Offspring> offspring = algorithm_->ask(count, interrupted_);
+  std::vector<Offspring> offspring = propose(count);
   if (stopped() || !record(offspring)) return false;
   promotion_.begin_generation();
   for (auto& o : offspring) {
     if (stopped()) return false;
     asked_.push_back({to_text(o.genome), cost_of(settings_, pool_, o.genome)});
     promotion_.enter();
+    if (screening_ && screening_->ready())
+      expected_[int(asked_.size()) - 1] = screening_->predict(asked_.back().genome);
     ask(int(asked_.size()) - 1);
   }
   promote();
   evaluations_->order_queue(by_generations());
   report();
   return true;
+}
+
+// So many as the algorithm breeds; of more where a model chooses.
+std::vector<Offspring> Search::propose(int count) {
+  if (!screening_ || !screening_->ready()) return algorithm_->ask(count, interrupted_);
+  std::vector<Offspring> all = algorithm_->ask(count * settings_.screen, interrupted_), chosen;
+  if (stopped()) return {};
+  std::vector<std::string> texts;
+  for (auto& o : all) texts.push_back(to_text(o.genome));
+  const std::vector<size_t> places =
+      screening_->choose(texts, size_t(count), population_at(0),
+                         Rng(settings_.seed, "screening", uint64_t(asked_.size())));
+  algorithm_->keep(places);
+  for (size_t place : places) chosen.push_back(std::move(all[place]));
+  return chosen;
 }
 
 bool Search::record(const std::vector<Offspring>& offspring) {
@@ -175,40 +188,9 @@ bool Search::record(const std::vector<Offspring>& offspring) {
     size_t individual = asked_.size() + candidates.size();
     Candidate c{int(ends_.size()), int(individual - begin), to_text(o.genome), {}, o.origin};
     for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)].genome);
-    check_stored(c, individual);
     candidates.push_back(std::move(c));
   }
-  const size_t asked = asked_.size() + candidates.size();
-  return asked <= stored_.size() || file_->record(candidates, interrupted_);
-}
-
-// That the file holds no other candidate in its place.
-void Search::check_stored(const Candidate& c, size_t individual) const {
-  if (individual >= stored_.size() || stored_[individual] == c) return;
-  const Candidate& stored = stored_[individual];
-  if (stored.genome == c.genome && stored.origin == c.origin)
-    throw RunFileDamaged(
-        fmt::format("{}: the run file is damaged: candidate {} of generation {}, {} by {}, has {} "
-                    "as parents, where {} follow from what came before",
-                    file_->path(), c.place, c.generation, c.genome, c.origin, parents_text(stored),
-                    parents_text(c)));
-  throw RunFileDamaged(fmt::format(
-      "{}: candidate {} of generation {} is {} by {}, where {} by {} follows from what came "
-      "before: the run file was changed, or written by another version of star",
-      file_->path(), c.place, c.generation, stored.genome, stored.origin.substr(0, 20), c.genome,
-      c.origin));
-}
-
-// Where a candidate that had failed succeeds, only what was asked for without knowing of the
-// failure stands.
-void Search::record(const Evaluation& evaluation) {
-  auto before = retry_ && evaluation.ok() ? file_->evaluation(evaluation.genome, evaluation.recipe)
-                                          : std::nullopt;
-  if (!before || before->ok()) return file_->record(evaluation);
-  const auto generations = size_t(result_.generations);
-  file_->record_anew(evaluation, asked_.size(), generations);
-  stored_.resize(std::min(stored_.size(), asked_.size()));
-  stored_generations_ = std::min(stored_generations_, generations);
+  return replay_->record(candidates, asked_.size(), interrupted_);
 }
 
 // Waits until the first `count` individuals are at their end and tells them: those of a generation
@@ -235,55 +217,6 @@ bool Search::step() {
   }
   report();
   return true;
-}
-
-// For the training of an individual to the rung that is next for it, or to the end.
-void Search::ask(int individual) {
-  const Individual& asked = asked_[size_t(individual)];
-  const std::string recipe = promotion_.last_stage(individual)
-                                 ? kWhole
-                                 : rung_recipe(settings_.rungs[promotion_.stage(individual)]);
-  if (auto* known = evaluations_->ask({individual, asked.genome, recipe, asked.cost}))
-    take(individual, *known);
-}
-
-void Search::take(int individual, const Evaluation& e) {
-  const bool last = promotion_.last_stage(individual);
-  if (!e.ok()) {
-    promotion_.fail(individual);
-    ++result_.failed;
-  } else if (last) {
-    const Fitness f = fitness_of(e.metrics, settings_.objectives, settings_.bounds);
-    if (!has_failed(f) && f.violation == 0 && !(f.objectives[0] >= best_)) best_ = f.objectives[0];
-  } else {
-    const int64_t rung = settings_.rungs[promotion_.stage(individual)];
-    promotion_.reach(individual, rung_fitness(settings_, e.metrics, rung));
-  }
-  if (last || !e.ok()) states_->forget(e.genome);
-}
-
-// Lets those go on that may, and forgets where the others stopped.
-void Search::promote() {
-  std::vector<int> open;
-  for (size_t i = told_; i < asked_.size(); ++i)
-    if (!promotion_.stopped(int(i))) open.push_back(int(i));
-  const auto population = [this](size_t rung) { return population_at(rung); };
-  for (auto gone_on = promotion_.decide(population); !gone_on.empty();
-       gone_on = promotion_.decide(population)) {
-    for (int individual : gone_on) ask(individual);
-    evaluations_->order_queue(by_generations());
-  }
-  for (int i : open)
-    if (promotion_.stopped(i)) states_->forget(asked_[size_t(i)].genome);
-}
-
-// By the trainings of its members that came to the end, which passed it.
-std::vector<Fitness> Search::population_at(size_t rung) const {
-  std::vector<Fitness> values;
-  for (int i : algorithm_->population())
-    if (auto* e = result(i))
-      values.push_back(rung_fitness(settings_, e->metrics, settings_.rungs[rung]));
-  return values;
 }
 
 // A success of the whole training.
@@ -370,7 +303,8 @@ void Search::close_generations() {
     if (result_.generations + 1 == settings_.generations && !complete_) return;
     result_.history.push_back(summarise());
     const Generation& g = result_.history.back();
-    if (size_t(g.generation) >= stored_generations_) file_->record(g);
+    replay_->record(g);
+    learn(g.generation);
     result_.hypervolume.push_back(g.hypervolume);
     result_.scaled.push_back(g.scaled);
     ++result_.generations;
@@ -393,24 +327,8 @@ Generation Search::summarise() {
   if (!scale_ && !points.empty()) scale_.emplace(points, reference_, settings_.population);
   g.scaled = scale_ ? scale_->of(points) : std::nan("");
   count_rungs(g);
+  judge_screening(g);
   return g;
-}
-
-// Who of a generation stopped and who went on to the end, and whether the last rung foretold it.
-void Search::count_rungs(Generation& g) const {
-  if (settings_.rungs.empty()) return;
-  const size_t number = size_t(g.generation);
-  std::vector<double> at_rung, at_end;
-  for (size_t i = number ? ends_[number - 1] : 0; i < ends_[number]; ++i) {
-    if (promotion_.stopped(int(i))) g.stopped.push_back(asked_[i].genome);
-    if (!promotion_.last_stage(int(i))) continue;
-    ++g.promoted;
-    const Evaluation* e = result(int(i));
-    if (!e) continue;
-    at_rung.push_back(e->metrics.at(rung_metric(settings_.rungs.back())));
-    at_end.push_back(e->metrics.at("quality"));
-  }
-  g.rung_tau = kendall_tau(at_rung, at_end).tau;
 }
 
 // Of a generation that is complete, all its trainings are; of one that is not, those that ended.
@@ -418,9 +336,8 @@ void Search::report() const {
   if (!progress_) return;
   int64_t trainings = 0;  // of a generation
   for (int64_t size : cohort_sizes(settings_)) trainings += size;
-  const size_t complete = size_t(result_.generations);
   int64_t done = trainings * result_.generations;
-  for (size_t i = complete ? ends_[complete - 1] : 0; i < asked_.size(); ++i)
+  for (size_t i = begin_of(result_.generations); i < asked_.size(); ++i)
     done += int64_t(promotion_.stage(int(i))) + at_end(int(i));
   const int64_t total = trainings * settings_.generations;
   double volume = result_.hypervolume.empty() ? 0 : result_.hypervolume.back();

@@ -17,6 +17,8 @@
 #include "star/evolution.h"
 #include "star/front.h"
 #include "star/promotion.h"
+#include "star/replay.h"
+#include "star/screening.h"
 #include "star/state_folder.h"
 
 namespace star {
@@ -75,11 +77,10 @@ class Search {
   bool by_generations() const { return settings_.lag == kByGenerations; }
   bool stopped() const { return interrupted_ && interrupted_(); }
   bool search();
-  bool set_reference(Workers& workers);
+  bool set_reference(RunFile& file, Workers& workers);
   bool breed(int count);
+  std::vector<Offspring> propose(int count);
   bool record(const std::vector<Offspring>& offspring);
-  void check_stored(const Candidate& candidate, size_t individual) const;
-  void record(const Evaluation& evaluation);
   bool settle(size_t count);
   bool step();
   void ask(int individual);
@@ -96,7 +97,13 @@ class Search {
   void close_generations();
   Generation summarise();
   void count_rungs(Generation& generation) const;
+  void judge_screening(Generation& generation) const;
+  void learn(int generation);
   std::vector<Fitness> population_at(size_t rung) const;
+  double early_loss(const Evaluation& evaluation, size_t rung) const;
+  const Evaluation* first_result(int individual) const;
+  // Of the individuals of a generation the first.
+  size_t begin_of(int generation) const { return generation ? ends_[size_t(generation) - 1] : 0; }
   void report() const;
   void finish();
 
@@ -104,18 +111,17 @@ class Search {
   const Dataset& data_;
   Pool pool_;
   std::unique_ptr<Algorithm> algorithm_;
-  RunFile* file_ = nullptr;
   std::function<void(const SearchProgress&)> progress_;
   Interrupt interrupted_;
-  bool retry_ = false;
+  std::unique_ptr<Replay> replay_;
   std::unique_ptr<Evaluations> evaluations_;
   std::unique_ptr<StateFolder> states_;
 
   std::vector<double> reference_;  // of the hypervolume
-  std::vector<Candidate> stored_;  // what the file held at the start
-  size_t stored_generations_ = 0;
   std::vector<Individual> asked_;
   Promotion promotion_;
+  std::optional<Screening> screening_;
+  std::map<int, double> expected_;         // of individuals, by the screening
   std::vector<size_t> ends_;               // individuals until the end of each generation
   size_t told_ = 0;                        // individuals that were told, or stopped before
   std::map<int, Fitness> fitness_;         // of those told

@@ -26,6 +26,7 @@ void for_each_setting(Settings& s, const F& f) {
   f("lag", s.lag);
   f("rungs", s.rungs);
   f("keep", s.keep);
+  f("screen", s.screen);
   f("reseed", s.reseed);
   f("crossover_points", s.crossover_points);
   f("mutation_rate", s.mutation_rate);
@@ -113,6 +114,7 @@ void add_evolution(Options& o, const SearchSettings& s) {
   o.add("--lag", s.lag == kByGenerations ? "" : fmt::format("{}", s.lag));
   o.add("--rungs", joined(s.rungs));
   o.add("--keep", s.keep);
+  o.add("--screen", s.screen);
   o.add("--reseed", s.reseed);
   o.add("--crossover-points", s.crossover_points);
   o.add("--mutation-rate", s.mutation_rate);
@@ -161,6 +163,7 @@ void check_evolution(const SearchSettings& s) {
   check_range("population", s.population, 2, 1 << 16);
   check_range("generations", s.generations, 1, 1 << 20);
   check_range("lag", s.lag, kByGenerations, 1 << 20);
+  check_range("screen", s.screen, 0, 1000);
   check_range("reseed", s.reseed, 0, 1000);
   check_range("crossover_points", s.crossover_points, 1, 1000);
   check_range("mutation_rate", s.mutation_rate, 0.0, 1.0);
@@ -190,7 +193,8 @@ void check_rungs(const SearchSettings& s) {
   const bool judged = s.algorithm == "genetic"
                           ? all[0] == "quality"
                           : std::find(all.begin(), all.end(), "quality") != all.end();
-  require(s.rungs.empty() || judged, "search: rungs judge by the quality, which is no objective{}",
+  require((s.rungs.empty() && s.screen == 0) || judged,
+          "search: rungs and screening judge by the quality, which is no objective{}",
           s.algorithm == "genetic" ? " that comes first" : "");
   check_range("candidates of a generation", cohort_sizes(s).front(), int64_t(1), int64_t(1) << 20);
 }
@@ -301,8 +305,8 @@ SearchSettings settings_from_json(const std::string& text) {
   for_each_setting(settings, [&](const char* name, auto& field) {
     const bool known = json.contains(name);
     // What a run file is older than: its device was the CPU, its losses were judged otherwise.
-    static const std::set<std::string_view> kNewer = {"device", "validation_tokens", "rungs",
-                                                      "keep", "reseed"};
+    static const std::set<std::string_view> kNewer = {
+        "device", "validation_tokens", "rungs", "keep", "screen", "reseed"};
     require(known || kNewer.count(name), "run file: the setting `{}` is missing", name);
     if (known) read_setting(json.at(name), name, field);
   });

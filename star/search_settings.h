@@ -34,6 +34,8 @@ struct SearchSettings {
   // on only if it is among the best share of those that came so far.
   std::vector<int64_t> rungs;
   double keep = 1;
+  // Proposals for each candidate, of which a model chooses (star/screening.h); 0: none chooses.
+  int screen = 0;
   // Further seeds that what enters the front is trained from before it may stay (star/seeds.h).
   int reseed = 0;
   int crossover_points = 2;

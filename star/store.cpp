@@ -46,7 +46,7 @@ CREATE TABLE curve (
   PRIMARY KEY (evaluation, step)) STRICT, WITHOUT ROWID;
 CREATE TABLE generations (
   generation INTEGER PRIMARY KEY, hypervolume ANY, scaled ANY, evaluated INTEGER NOT NULL,
-  failed INTEGER NOT NULL, promoted INTEGER NOT NULL, rung_tau ANY) STRICT;
+  failed INTEGER NOT NULL, promoted INTEGER NOT NULL, rung_tau ANY, model_tau ANY) STRICT;
 CREATE TABLE members (
   generation INTEGER REFERENCES generations, place INTEGER,
   genome INTEGER NOT NULL REFERENCES genomes,
@@ -215,10 +215,10 @@ class RunFile::Database : public Connection {
   std::vector<Generation> generations() {
     std::vector<Generation> all;
     const bool old = version() == 1, rungs = version() >= 3;
-    Statement row(*this,
-                  fmt::format("SELECT generation, hypervolume, {}, evaluated, failed, {} "
-                              "FROM generations ORDER BY generation",
-                              old ? "NULL" : "scaled", rungs ? "promoted, rung_tau" : "0, NULL"));
+    Statement row(*this, fmt::format("SELECT generation, hypervolume, {}, evaluated, failed, {} "
+                                     "FROM generations ORDER BY generation",
+                                     old ? "NULL" : "scaled",
+                                     rungs ? "promoted, rung_tau, model_tau" : "0, NULL, NULL"));
     constexpr const char* kGenomes =
         "SELECT g.genome FROM {} m JOIN genomes g ON g.id = m.genome WHERE {} generation = ? "
         "ORDER BY place";
@@ -236,6 +236,7 @@ class RunFile::Database : public Connection {
       generation.failed = row.integer();
       generation.promoted = row.integer();
       generation.rung_tau = row.real();
+      generation.model_tau = row.real();
       for (member.bind(generation.generation); member.next();)
         generation.population.push_back(member.text());
       for (front.bind(generation.generation); front.next();)
@@ -382,9 +383,9 @@ void RunFile::record(const Generation& generation) {
     Statement(*database_, fmt::format("DELETE FROM {} WHERE generation = ?", table))
         .bind(number)
         .run();
-  Statement(*database_, "INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?, ?, ?, ?)")
+  Statement(*database_, "INSERT OR REPLACE INTO generations VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(number, generation.hypervolume, generation.scaled, generation.evaluated,
-            generation.failed, generation.promoted, generation.rung_tau)
+            generation.failed, generation.promoted, generation.rung_tau, generation.model_tau)
       .run();
   auto put = [&](const char* table, const std::vector<std::string>& genomes) {
     Statement insert(*database_, fmt::format("INSERT INTO {} VALUES (?, ?, ?)", table));

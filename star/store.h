@@ -10,14 +10,17 @@
 //   candidates    who was bred: `generation`, `place` in it, `genome`, `origin` in words (random,
 //                 seed, the operators that made it)
 //   parents       of a candidate: `generation`, `place`, `nth`, `genome`
-//   evaluations   `id`, `genome`, `recipe`, `status` (ok or failed), `failure` (why, else empty),
-//                 `seconds` it took
+//   evaluations   `id`, `genome`, `recipe` (star/trial.h: "search" for a candidate's training,
+//                 "search:rung=30" for its part until a rung, "search:seed=1" from another seed;
+//                 others for what is trained after the search), `status` (ok or failed), `failure`
+//                 (why, else empty), `seconds` it took
 //   metrics       of an evaluation: `evaluation`, `name`, `value`
 //   curve         training losses of an evaluation: `evaluation`, `step`, `loss`
 //   generations   `generation`, `hypervolume` of its front and `scaled` (star/archive.h),
 //                 `evaluated` so far, `failed` so far; how many of its own candidates were
 //                 `promoted` past the last rung (star/promotion.h), and of these `rung_tau`,
-//                 Kendall's τ of the loss there with the quality
+//                 Kendall's τ of the loss there with the quality; `model_tau`, that of what the
+//                 screening expected of them (star/screening.h) with what they first came to
 //   members       the population after selection: `generation`, `place`, `genome`
 //   stopped       candidates of the generation that stopped at a rung, whatever else the file knows
 //                 of them: `generation`, `place`, `genome`
@@ -73,9 +76,10 @@ struct Generation {
   int64_t evaluated = 0;
   int64_t failed = 0;
   double scaled = 0;  // HypervolumeScale; NaN before some front keeps the bounds
-  std::vector<std::string> stopped = {};                       // at a rung, of its own candidates
-  int64_t promoted = 0;                                        // past the last rung, likewise
-  double rung_tau = std::numeric_limits<double>::quiet_NaN();  // of those promoted, if it has one
+  std::vector<std::string> stopped = {};                        // at a rung, of its own candidates
+  int64_t promoted = 0;                                         // past the last rung, likewise
+  double rung_tau = std::numeric_limits<double>::quiet_NaN();   // of those promoted, if it has one
+  double model_tau = std::numeric_limits<double>::quiet_NaN();  // of its own candidates, likewise
 };
 
 // How well the loss at the last rung foretold the quality: the mean of τ over generations, each of

@@ -39,8 +39,10 @@ nlohmann::json feasible_json(const std::vector<FrontMember>& front) {
 nlohmann::json rungs_json(const std::vector<Generation>& generations) {
   nlohmann::json all = nlohmann::json::array();
   for (auto& g : generations)
-    all.push_back(
-        {{"stopped", g.stopped.size()}, {"promoted", g.promoted}, {"rung_tau", g.rung_tau}});
+    all.push_back({{"stopped", g.stopped.size()},
+                   {"promoted", g.promoted},
+                   {"rung_tau", g.rung_tau},
+                   {"model_tau", g.model_tau}});
   return all;
 }
 

@@ -36,7 +36,7 @@ nlohmann::json front_json(const std::vector<FrontMember>& front);
 // Whether a member of a front keeps the bounds; null where nothing is in it.
 nlohmann::json feasible_json(const std::vector<FrontMember>& front);
 
-// What rungs did in each generation: [{stopped, promoted, rung_tau}].
+// What rungs and screening did in each generation: [{stopped, promoted, rung_tau, model_tau}].
 nlohmann::json rungs_json(const std::vector<Generation>& generations);
 
 struct RunCommand {

@@ -198,9 +198,10 @@ struct RunsCommand {
   }
 
   static std::string generations_text(const RunSummary& run) {
-    const bool rungs = !run.settings.rungs.empty();
+    const bool rungs = !run.settings.rungs.empty(), screened = run.settings.screen > 0;
     std::vector<std::string> head = {"generation", "hypervolume", "scaled"};
     if (rungs) head.insert(head.end(), {"stopped", "went on", "tau"});
+    if (screened) head.push_back("tau of model");
     Table table(head);
     for (auto& g : run.generations) {
       std::vector<std::string> cells = {fmt::to_string(g.generation + 1), fixed(g.hypervolume, 4),
@@ -208,6 +209,7 @@ struct RunsCommand {
       if (rungs)
         cells.insert(cells.end(), {fmt::to_string(g.stopped.size()), fmt::to_string(g.promoted),
                                    fixed(g.rung_tau, 2)});
+      if (screened) cells.push_back(fixed(g.model_tau, 2));
       table.add(std::move(cells));
     }
     return table.text();

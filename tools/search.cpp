@@ -324,6 +324,9 @@ void declare_search(CLI::App& app) {
            {[](double x) { return x > 0 && x <= 1; }, "in (0 - 1]", "above 0, at most 1"},
            "Share that goes on at a rung")
       ->capture_default_str();
+  add_whole(*sub, "--screen", s.screen, 0, 1000,
+            "Proposals for each candidate, of which a model of all results so far chooses; 0: none")
+      ->capture_default_str();
   add_whole(*sub, "--reseed", s.reseed, 0, 1000,
             "Seeds that what enters the front is trained from besides before it may stay, two more "
             "at the end; its objectives are then means")

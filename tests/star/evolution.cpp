@@ -156,6 +156,39 @@ TEST_CASE("evolution: who is not told is no parent, and who is told again is ano
   }
 }
 
+TEST_CASE("evolution: what is not kept of the proposals has no number, and may come again") {
+  for (const std::string& name : algorithm_names()) {
+    auto algorithm = make_algorithm(name, small_config(37));
+    algorithm->tell(assess(algorithm->ask(12)));
+    const auto proposed = algorithm->ask(9);
+    const std::vector<size_t> kept = {1, 4, 8};
+    algorithm->keep(kept);
+    CHECK_THROWS_AS(algorithm->tell(std::vector<Result>{{15, {}}}), Error);
+    algorithm->tell(std::vector<Result>{{14, {{-5, -5}}}});  // the best of all
+    for (const Offspring& o : algorithm->ask(60)) {
+      for (int parent : o.parents) CHECK(parent <= 14);
+      for (size_t i : kept) CHECK(o.genome != proposed[i].genome);
+    }
+    const auto& population = algorithm->population();
+    CHECK(std::count(population.begin(), population.end(), 14) == 1);
+  }
+  // Where there are few genomes, all come in the end, whatever was not kept before.
+  EvolutionConfig config = small_config(38);
+  config.variation.min_depth = config.variation.max_depth = 1;
+  auto algorithm = make_algorithm("random", config);
+  std::set<std::string> asked;
+  for (int turn = 0; turn < 200; ++turn) {
+    const auto proposed = algorithm->ask(3);
+    if (proposed.empty()) break;
+    const std::vector<size_t> last = {proposed.size() - 1};
+    algorithm->keep(last);
+    CHECK(asked.insert(to_text(proposed.back().genome)).second);
+  }
+  CHECK(asked.size() == config.pool.classes.size());
+  CHECK_THROWS_WITH_AS(algorithm->keep(std::vector<size_t>{3}), doctest::Contains("place 3"),
+                       Error);
+}
+
 TEST_CASE("evolution: seeds come first") {
   EvolutionConfig config = small_config(24);
   config.seeds = {named_genome("@transformer:6"),

@@ -201,6 +201,8 @@ TEST_CASE("run check: rungs stop candidates, which are counted apart") {
         damaged + "of 1 candidates of generation 1, 2 passed the last rung");
   CHECK(fault_after([](auto& r) { r.generations[1].rung_tau = 2; }) ==
         damaged + "generation 1 has a rank correlation of 2");
+  CHECK(fault_after([](auto& r) { r.generations[0].model_tau = -1.5; }) ==
+        damaged + "generation 0 has a rank correlation of -1.5");
   CHECK(fault_after([&](auto& r) { r.generations[0].population[0] = kE; }) ==
         damaged + kE + " is a member of generation 0 and no candidate of it");
   CHECK(fault_after([&](auto& r) { r.generations[0].front = {kE}; }) ==

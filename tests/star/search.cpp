@@ -498,6 +498,44 @@ TEST_CASE("search: what stays in the front is measured again") {
   }
 }
 
+TEST_CASE("search: a model screens, whatever the workers and wherever it was stopped") {
+  TemporaryFolder folder;
+  std::set<std::string> different;
+  int run_number = 0;
+  for (bool rungs : {false, true})
+    for (int lag : {kByGenerations, 3}) {
+      SearchSettings settings = with_seeds(lag, rungs);
+      settings.population = rungs ? 8 : 14;
+      settings.generations = 5;
+      for (int screen : {0, 3}) {
+        settings.screen = screen;
+        std::string expected;
+        for (int workers : {1, 3, 9}) {
+          InstantWorkers some(workers, uint64_t(++run_number));
+          const std::string path = folder.file(fmt::format("{}.run", run_number));
+          const Run now = run(settings, some, path);
+          if (expected.empty()) expected = now.contents;
+          CHECK(now.contents == expected);
+          CHECK(now.result.evaluated + now.result.stopped ==
+                cohort_sizes(settings).front() * settings.generations);
+          open_run_file(path);
+          CHECK(std::isnan(now.result.history[0].model_tau));
+          CHECK(std::isnan(now.result.history[4].model_tau) == (screen == 0));
+        }
+        different.insert(expected);
+        const std::string path = folder.file(fmt::format("stopped{}.run", run_number));
+        Run now;
+        int starts = 0;
+        do {
+          InstantWorkers two(2, uint64_t(starts++), 9);
+          now = run(settings, two, path, [&] { return two.tired(); });
+        } while (now.result.interrupted);
+        CHECK(now.contents == expected);
+      }
+    }
+  CHECK(different.size() == 8);
+}
+
 TEST_CASE("search: rungs that cannot judge are refused") {
   auto refused = [](const char* words, auto change) {
     SearchSettings settings = with_rungs(kByGenerations);
@@ -510,6 +548,11 @@ TEST_CASE("search: rungs that cannot judge are refused") {
   refused("`keep` is 0", [](SearchSettings& s) { s.keep = 0; });
   refused("`keep` is nan", [](SearchSettings& s) { s.keep = std::nan(""); });
   refused("no objective", [](SearchSettings& s) { s.objectives = {"params", "cache"}; });
+  refused("screening", [](SearchSettings& s) {
+    s.rungs.clear();
+    s.screen = 2;
+    s.objectives = {"params"};
+  });
   refused("comes first", [](SearchSettings& s) {
     s.algorithm = "genetic";
     s.objectives = {"params", "quality"};

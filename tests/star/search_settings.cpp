@@ -25,6 +25,7 @@ std::string without(const std::string& name) {
 TEST_CASE("a run file from before a setting says so, every other setting must be there") {
   CHECK(settings_from_json(without("device")).device == "cpu");
   CHECK(settings_from_json(without("keep")).keep == 1);
+  CHECK(settings_from_json(without("screen")).screen == 0);
   CHECK(settings_from_json(without("reseed")).reseed == 0);
   CHECK(settings_from_json(without("rungs")).rungs.empty());
   CHECK(settings_from_json(without("validation_tokens")).validation_tokens == kUnknownSample);

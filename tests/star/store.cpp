@@ -162,6 +162,7 @@ TEST_CASE("store: candidates, generations and the reference come back") {
   g.stopped = {"e", "f"};
   g.promoted = 5;
   g.rung_tau = 0.25;
+  g.model_tau = -0.5;
   Generation longer = g;
   longer.population.push_back("b");
   run.record(longer);
@@ -178,6 +179,7 @@ TEST_CASE("store: candidates, generations and the reference come back") {
   CHECK(back[0].stopped == std::vector<std::string>{"e", "f"});
   CHECK(back[0].promoted == 5);
   CHECK(back[0].rung_tau == 0.25);
+  CHECK(back[0].model_tau == -0.5);
 }
 
 TEST_CASE("store: the rungs of a run foretell as they do in the mean of its generations") {
@@ -204,7 +206,8 @@ TEST_CASE("store: files of formats 1 and 2 can be read, not gone on with") {
     Connection old(path, false);
     old.execute(
         "DROP TABLE stopped; ALTER TABLE generations DROP COLUMN promoted; "
-        "ALTER TABLE generations DROP COLUMN rung_tau; PRAGMA user_version = 2");
+        "ALTER TABLE generations DROP COLUMN rung_tau; "
+        "ALTER TABLE generations DROP COLUMN model_tau; PRAGMA user_version = 2");
   }
   {
     RunFile run = RunFile::open(path);

@@ -377,7 +377,7 @@ def check_again(tmp):
         f.write(POOL)
     path = tmp + "/first time.run"
     said = star("search", "--no-check", "--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3",
-                "--generations", "2", "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--reseed", "1", "--depth", "2-3", "--steps", "3",
+                "--generations", "2", "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--screen", "2", "--reseed", "1", "--depth", "2-3", "--steps", "3",
                 "--batch", "2", "--seq", "16", "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--warmup", "0.2", "--weight-decay",
                 "0.05", "--clip", "2", "--beta1", "0.8", "--beta2", "0.99", "--epsilon", "1e-7", "--algorithm",
                 "genetic", "--crossover-points", "3", "--mutation-rate", "0.25", "--objectives", "quality,cache",

@@ -88,6 +88,10 @@ def check_same(tmp, expected):
     assert len(json.loads(out)["check"]["losses"]["genome"]["losses"]) == 3, out
     out, _ = finished(mpirun(3, *SEARCH, "--lag", "4", "--out", tmp + "/lag.run"))
     assert outcome(out) == local(*SEARCH, "--lag", "4", "--out", tmp + "/lag-local.run")
+    staged = ["--rungs", "20", "--keep", "0.5", "--screen", "2", "--reseed", "1"]
+    out, _ = finished(mpirun(3, *SEARCH, *staged, "--out", tmp + "/rungs.run"))
+    assert outcome(out) == local(*SEARCH, *staged, "--out", tmp + "/rungs-local.run")
+    assert not [name for name in os.listdir(tmp) if name.endswith(".rungs")]
 
 
 def check_measured(tmp):

@@ -30,8 +30,9 @@ STAR = os.path.abspath(OPTIONS.binary)
 SEARCH = ["search", "--no-check", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "40",
           "--population", "6", "--generations", "4", "--depth", "2-4", "--workers", "2", "--json", "--quiet"]
 VARIANTS = {"by generations": [], "with a lag": ["--lag", "4"],
-            "with rungs and second seeds": ["--rungs", "10,25", "--keep", "0.6", "--reseed", "1"],
-            "with all of it and a lag": ["--rungs", "15", "--keep", "0.5", "--reseed", "1", "--lag", "4"]}
+            "with rungs and second seeds": ["--rungs", "10,25", "--keep", "0.6", "--screen", "2", "--reseed", "1"],
+            "with all of it and a lag": ["--rungs", "15", "--keep", "0.5", "--screen", "2", "--reseed", "1",
+                                         "--lag", "4"]}
 
 
 def start(*args, **kw):
