@@ -16,22 +16,31 @@ using Matrix = std::vector<std::vector<double>>;
 constexpr size_t kFolds = 5, kPlaces = 24;
 constexpr int64_t kCacheContext = 4096;
 
-// The Cholesky factor of a covariance; a direction in which rounding, or a difference of estimates,
-// leaves nothing has no deviation.
+// F with F Fᵀ = a, by Jacobi's rotations. The difference of two estimates of covariances need not
+// be one: a direction in which it is negative has no deviation.
 Matrix factor_of(Matrix a) {
   const size_t n = a.size();
-  Matrix l(n, std::vector<double>(n, 0.0));
-  for (size_t j = 0; j < n; ++j) {
-    double pivot = a[j][j];
-    for (size_t k = 0; k < j; ++k) pivot -= l[j][k] * l[j][k];
-    l[j][j] = std::sqrt(std::max(pivot, 0.0));
-    for (size_t i = j + 1; i < n && l[j][j] > 0; ++i) {
-      double sum = a[i][j];
-      for (size_t k = 0; k < j; ++k) sum -= l[i][k] * l[j][k];
-      l[i][j] = sum / l[j][j];
-    }
-  }
-  return l;
+  Matrix v(n, std::vector<double>(n, 0.0));
+  for (size_t i = 0; i < n; ++i) v[i][i] = 1;
+  constexpr int kSweeps = 30;
+  for (int sweep = 0; sweep < kSweeps; ++sweep)
+    for (size_t p = 0; p < n; ++p)
+      for (size_t q = p + 1; q < n; ++q) {
+        if (a[p][q] == 0) continue;
+        const double angle = 0.5 * std::atan2(2 * a[p][q], a[q][q] - a[p][p]);
+        const double c = std::cos(angle), s = std::sin(angle);
+        const auto rotate = [&](double& x, double& y) {
+          const double old = x;
+          x = c * old - s * y;
+          y = s * old + c * y;
+        };
+        for (size_t k = 0; k < n; ++k) rotate(a[k][p], a[k][q]);
+        for (size_t k = 0; k < n; ++k) rotate(a[p][k], a[q][k]);
+        for (size_t k = 0; k < n; ++k) rotate(v[k][p], v[k][q]);
+      }
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < n; ++j) v[i][j] *= std::sqrt(std::max(a[j][j], 0.0));
+  return v;
 }
 
 void add_products(Matrix& covariance, const std::vector<double>& x, double weight) {
@@ -160,7 +169,7 @@ std::vector<double> LossModel::drawn(const Matrix& factor, const std::string& pu
   std::vector<double> z, x(factor.size(), 0.0);
   for (size_t i = 0; i < factor.size(); ++i) z.push_back(rng.normal());
   for (size_t i = 0; i < factor.size(); ++i)
-    for (size_t j = 0; j <= i; ++j) x[i] += factor[i][j] * z[j];
+    for (size_t j = 0; j < factor.size(); ++j) x[i] += factor[i][j] * z[j];
   return x;
 }
 

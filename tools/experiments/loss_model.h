@@ -45,7 +45,7 @@ class LossModel {
 
   Sizes sizes_;
   std::vector<BoostedTrees> trees_;  // one a loss
-  Matrix own_, noise_;               // Cholesky factors of the covariances
+  Matrix own_, noise_;               // factors F of the covariances F Fᵀ
   std::vector<Fit> fit_;
   mutable std::map<std::string, std::vector<double>> known_;
 };
