@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from types import SimpleNamespace
 
 from program import ROOT, STAR, named, run_checks
 
@@ -18,9 +19,13 @@ EXPERIMENTS = os.path.join(ROOT, "tools", "experiments")
 sys.path.insert(1, EXPERIMENTS)
 
 import claims_answers  # noqa: E402
+import claims_finals as finals  # noqa: E402
 import claims_plan  # noqa: E402
+import claims_stages as stages  # noqa: E402
 import claims_statistics as statistics  # noqa: E402
 import claims_studies as studies  # noqa: E402
+import claims_svg  # noqa: E402
+from claims_runs import Program  # noqa: E402
 
 COMMAND = [sys.executable, os.path.join(EXPERIMENTS, "claims.py")]
 
@@ -97,6 +102,14 @@ def check_budget(tmp):
     assert claims_plan.striped(24, 6).count("11111-91111-5") == 2
 
 
+def check_books(tmp):
+    """One file a book, whatever its number of chapters; nothing is lost but the empty lines before the first."""
+    text = b"\n\nGenesis 1\n\n  1 In 3\n\nGenesis 2\n\n  1 Thus\n\n2 Kings 1\n\n  1 Then Moab 2\nand 9\n"
+    books = dict(stages.books_of(text))
+    assert list(books) == ["genesis.txt", "2-kings.txt"], books
+    assert b"\n\n" + b"".join(books.values()) == text, books
+
+
 def row(label, losses, **more):
     return {"labels": [label], "genome": label, "seeds": {str(s): {"test_bpb": x} for s, x in enumerate(losses)}, **more}
 
@@ -125,6 +138,17 @@ def check_answers(tmp):
     curves = [[(100, 3.0), (200, 2.0), (400, 1.0)], [(100, 3.0), (200, 2.5), (400, 1.5)]]
     assert studies.times_fewer(curves, [2.0, 2.0], 400, True) == (2 + 1) / 2
     assert studies.times_fewer(curves, [0.5], 400, True) == 0
+
+
+def check_pictures(tmp):
+    """Ends without end are cut; one point is a picture too."""
+    drawn = claims_svg.intervals("t", [("a & b", "found", 1, -math.inf, math.inf), ("c", "known", 0, -1, 1)], "x")
+    assert "inf" not in drawn and "a &amp; b" in drawn, drawn
+    assert len(set(re.findall(r'<circle [^>]*fill="([^"]+)"', drawn))) == 2, drawn
+    scale = claims_svg.Scale([1000, 65536], 0, 100, True)
+    assert scale(1000) == 0 and scale(65536) == 100 and scale.ticks() == [1000, 10000]
+    assert claims_svg.Scale([3, 3], 0, 100)(3) == 50
+    assert [round(t, 9) for t in claims_svg.Scale([1.83, 2.21], 0, 1).ticks()] == [1.9, 2.0, 2.1, 2.2]
 
 
 def stages_done(folder):
@@ -195,6 +219,23 @@ def check_result(folder):
     assert b == 64 * a and context["@hybrid"][0] <= a, context
 
 
+def check_widened(folder):
+    """Baselines smaller than the best are widened, no more than they must, and trained at their own width."""
+    plan, program = claims_plan.QUICK, Program(STAR, 2)
+    with open(os.path.join(folder, "results", "final-quality.json"), encoding="utf-8") as file:
+        trained = json.load(file)
+    for r in trained["subjects"]:
+        if not finals.is_baseline(r):
+            r["params"] = 13000
+    here = SimpleNamespace(plan=plan, program=program, path=folder, result=lambda stage: trained,
+                           run_path=lambda name: os.path.join(folder, name + ".run"))
+    for r in finals.equal(here)["subjects"]:
+        params = [program.call("genome", "show", r["genome"], "--width", r["width"] - less, "--heads", heads)["params"]
+                  for less, heads in ((0, r["heads"]), (2, 1))]
+        assert params[1] < 13000 <= params[0] == r["params"], (r, params)
+        assert set(r["seeds"]) == {"0", "1"}, r
+
+
 def check_page(folder):
     """The page has a table of every stage, its pictures exist, and it says what has not run."""
     out = os.path.join(folder, "page")
@@ -226,8 +267,8 @@ def check_page(folder):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        return run_checks(named([check_quantiles, check_differences, check_ranks, check_budget, check_answers,
-                                 check_stopped, check_whole, check_result, check_page], tmp))
+        return run_checks(named([check_quantiles, check_differences, check_ranks, check_budget, check_books, check_answers, check_pictures,
+                                 check_stopped, check_whole, check_result, check_widened, check_page], tmp))
 
 
 if __name__ == "__main__":

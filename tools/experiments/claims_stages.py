@@ -26,6 +26,16 @@ class Stage:
     needs: tuple = ()  # stages before it
 
 
+def books_of(text):
+    """A text cut before each line such as `2 Kings 7`, the chapters of a book together."""
+    books = {}
+    for chapter in re.split(rb"^(?=(?:[123] )?[A-Z][A-Za-z ]* \d+\n)", text, flags=re.M):
+        title = re.match(rb"(.*) \d+\n", chapter)
+        if title:  # before the first chapter stands nothing but empty lines
+            books.setdefault(title[1].decode().replace(" ", "-").lower() + ".txt", []).append(chapter)
+    return [(name, b"".join(chapters)) for name, chapters in books.items()]
+
+
 def text_of(corpus):
     """(name, bytes) of each file; None if the packages are missing."""
     if corpus.command:
@@ -35,12 +45,8 @@ def text_of(corpus):
             return None
         if done.returncode or not done.stdout:
             raise Failed(f"{corpus.command[0]}: status {done.returncode}, {done.stderr.decode().strip()}")
-        books = {}
-        for chapter in re.split(rb"\n(?=(?:[123] )?[A-Z][A-Za-z ]* \d+\n)", done.stdout):
-            name = re.match(rb"\n*(.*) \d+\n", chapter)[1].decode().replace(" ", "-").lower()
-            books.setdefault(name + ".txt", []).append(chapter)
-        return [(name, b"\n".join(chapters)) for name, chapters in books.items()]
-    paths = sorted(glob.glob(corpus.files))
+        return books_of(done.stdout)
+    paths = sorted(set(map(os.path.realpath, glob.glob(corpus.files))))  # Perl's folder has two names
     texts = []
     for path in paths[:corpus.count or None]:
         with open(path, "rb") as file:
