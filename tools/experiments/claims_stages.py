@@ -204,9 +204,9 @@ def stages_of(plan):
         Stage("sharing", "classes and sharing by generation", studies.sharing, 0,
               (f"search-{first}", "search-cache")),
         Stage("context", "cache against context", studies.context, 0, ("final-quality", "final-cache")),
+        *(search[s.name] for s in plan.searches if s.corpus == 1), final["second"],
+        *(search[s.name] for s in plan.searches if s.deep), final["deep"],
         *(Stage(f"task-{finals.task_name(task)}", f"the best and the baselines trained on {task}",
                 lambda folder, a=(task, batch): finals.on_task(folder, *a), 2 * of_task, ("final-quality",))
           for task, batch in plan.tasks),
-        *(search[s.name] for s in plan.searches if s.corpus == 1), final["second"],
-        *(search[s.name] for s in plan.searches if s.deep), final["deep"],
     ]
