@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Tries the claims of the STAR paper: `python3 tools/experiments/claims.py FOLDER`, from the root of the project.
+
+Runs the stages of claims_stages.py in their order, run files and results in FOLDER. Stopped anywhere, it goes on when
+it is called again; what is done is not done anew. `--page` writes tools/experiments/CLAIMS.md, its pictures and the
+small results that are committed, from the stages that are done by then.
+
+Exit status: 0 done, 1 a stage failed, 2 wrong usage, 130 stopped.
+"""
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+
+import claims_page
+import claims_plan
+from claims_plan import ROOT
+from claims_runs import Failed, Program, Run
+from claims_stages import stages_of
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Folder:
+    """Run files, texts and results of one plan."""
+
+    def __init__(self, path, plan, program):
+        self.path, self.plan, self.program = path, plan, program
+        os.makedirs(os.path.join(path, "results"), exist_ok=True)
+        self.require_plan()
+
+    def require_plan(self):
+        path = os.path.join(self.path, "plan.json")
+        mine = json.loads(json.dumps(self.plan.as_json()))
+        if not os.path.exists(path):
+            write_json(path, mine)
+        with open(path, encoding="utf-8") as file:
+            if json.load(file) != mine:
+                raise Failed(f"{self.path} holds results of other settings (plan.json): take another folder", 2)
+
+    def run_path(self, name):
+        return os.path.join(self.path, name + ".run")
+
+    def run(self, name):
+        return Run(self.run_path(name))
+
+    def result_path(self, stage):
+        return os.path.join(self.path, "results", stage + ".json")
+
+    def done(self, stage):
+        return os.path.exists(self.result_path(stage))
+
+    def result(self, stage):
+        """What a stage has found; None if it has not run."""
+        if not self.done(stage):
+            return None
+        with open(self.result_path(stage), encoding="utf-8") as file:
+            return json.load(file)
+
+    def results(self):
+        return {s.name: self.result(s.name) for s in stages_of(self.plan) if self.done(s.name)}
+
+    def step_seconds(self):
+        """Of the plan's own depth: as measured by the searches that have begun; None before that."""
+        for search in self.plan.searches:
+            run = self.run(search.name)
+            if not search.deep and os.path.exists(run.path) and run.begun():
+                seconds = run.step_seconds()
+                if seconds:
+                    return seconds
+        pace = self.run("pace")
+        return pace.step_seconds() if os.path.exists(pace.path) and pace.begun() else None
+
+
+def write_json(path, value):
+    with open(path + ".part", "w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False)
+        file.write("\n")
+    os.replace(path + ".part", path)
+
+
+def rounded(value):
+    """Floats to six digits, so that what is committed stays small."""
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(v) for v in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def in_words(seconds):
+    if seconds is None:
+        return "?"
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else \
+        f"{seconds / 3600:.1f} h"
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def chosen(plan, only):
+    stages = stages_of(plan)
+    for name in only:
+        if not any(s.name == name or s.name.startswith(name + "-") for s in stages):
+            raise Failed(f"no stage {name}; there are {', '.join(s.name for s in stages)}", 2)
+    return [s for s in stages if not only or any(s.name == n or s.name.startswith(n + "-") for n in only)]
+
+
+def run_stages(folder, stages):
+    left = [s for s in stages if not folder.done(s.name)]
+    expected = lambda stage: None if folder.step_seconds() is None else \
+        stage.steps * folder.step_seconds() / folder.program.workers
+    if left and folder.step_seconds():
+        say(f"{len(left)} stages, {in_words(sum(map(expected, left)))} by the candidates measured")
+    for stage in left:
+        missing = [n for n in stage.needs if not folder.done(n)]
+        if missing:
+            raise Failed(f"{stage.name} needs {', '.join(missing)}", 2)
+        say(f"{stage.name}: {stage.title}" + (f", about {in_words(expected(stage))}" if stage.steps else ""))
+        begin = time.monotonic()
+        found = stage.run(folder)
+        write_json(folder.result_path(stage.name), {"stage": stage.name, **rounded(found)})
+        say(f"{stage.name}: done in {in_words(time.monotonic() - begin)}")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", help="run files, texts and results")
+    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="stages, or how their names begin")
+    parser.add_argument("--workers", type=int, default=2, help="trainings at a time (2)")
+    parser.add_argument("--quick", action="store_true", help="toy sizes, to try the command itself")
+    parser.add_argument("--list", action="store_true", help="name the stages, what is done, the time of the others")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page from what is there")
+    parser.add_argument("--out", default=HERE, help="where the page and the small results go")
+    parser.add_argument("--star", default=os.path.join(ROOT, "build", "star"), help="the binary")
+    return parser.parse_args()
+
+
+def stopped(signum, frame):
+    raise KeyboardInterrupt
+
+
+def main():
+    args = arguments()
+    signal.signal(signal.SIGTERM, stopped)
+    try:
+        if args.workers < 1:
+            raise Failed("--workers is at least 1", 2)
+        plan = claims_plan.QUICK if args.quick else claims_plan.FULL
+        folder = Folder(args.folder, plan, Program(args.star, args.workers))
+        if args.page:
+            claims_page.write(folder, args.out)
+        elif args.list:
+            for stage in chosen(plan, args.only):
+                pace = folder.step_seconds()
+                time_left = "done" if folder.done(stage.name) else \
+                    in_words(pace and stage.steps * pace / args.workers)
+                print(f"{stage.name:24}{time_left:>8}  {stage.title}")
+        else:
+            run_stages(folder, chosen(plan, args.only))
+    except Failed as failure:
+        say(f"claims.py: {failure}")
+        return failure.status
+    except KeyboardInterrupt:
+        say("claims.py: stopped; the same command goes on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,243 @@
+"""Fair comparisons: the best of searches and baselines, trained alike for longer, each at its best rate."""
+import os
+
+from claims_runs import Failed, Run
+from claims_statistics import block_error, difference, mean
+
+MAIN = ("quality", "params", "cache", "latency", "others")  # final comparisons on the first corpus
+
+
+def sizes(plan, depth=None):
+    return ["--width", plan.width, "--heads", plan.heads, "--depth", depth or plan.depth, "--seq", plan.seq,
+            "--batch", plan.batch, "--validation-tokens", plan.validation_tokens, "--cache-context", plan.context]
+
+
+def corpus_path(folder, corpus):
+    return os.path.join(folder.path, "corpora", corpus.name)
+
+
+def data(folder, number):
+    return ["--data", corpus_path(folder, folder.plan.corpora[number])]
+
+
+def task_name(task):
+    return task.split(":")[0]
+
+
+def places(plan, name):
+    """So many of a search are compared."""
+    return plan.top if name == plan.searches[0].name else plan.top_others
+
+
+def trainings(plan):
+    """Of each subject."""
+    return len(plan.rates) * plan.seeds
+
+
+def baseline_genomes(folder, depth):
+    """{label: canonical genome}."""
+    named = folder.plan.baselines(depth)
+    shown = folder.program.shown([g for _, g in named])
+    return {label: s["genome"] for (label, _), s in zip(named, shown)}
+
+
+def picks(folder, name):
+    """The genomes of a search that are compared, best first.
+
+    By quality alone they are the best of the last population, as in the paper; of a search that breeds none, of all.
+    With a second objective: the best of the front, then those of the front that were at least as good as @hybrid
+    trained as a candidate, the least in the second objective first; if these are too few, the next best of the front.
+    """
+    search, run = folder.plan.search(name), Run(folder.run_path(name))
+    quality, metrics, last = run.qualities(), run.metrics(), run.generations()[-1]
+    places_left = places(folder.plan, name)
+    objectives = search.objectives.split(",")
+    best_first = lambda genomes: sorted((g for g in genomes if g in quality), key=quality.get)
+    if len(objectives) == 1:
+        return best_first(last["population"] if search.evolves else quality)[:places_left]
+    front = best_first(last["front"])
+    bar = folder.result(f"search-{name}")["baselines"]["@hybrid"]["quality"]
+    good = sorted((g for g in front[1:] if quality[g] <= bar), key=lambda g: metrics[g][objectives[1]])
+    return list(dict.fromkeys(front[:1] + good + front))[:places_left]
+
+
+def judged(folder, run, labels, steps):
+    """Rows of the subjects {genome: labels}: each at the rate of the least mean validation loss.
+
+    The rate is chosen by the plan's first seeds, so that a third one changes no choice.
+    """
+    plan, longer, rows, held = folder.plan, run.longer(steps), [], run.settings()
+    shown = dict(zip(labels, folder.program.shown(
+        labels, *(w for k in ("width", "heads", "vocab") for w in ("--" + k, held[k])), "--cache-context",
+        plan.context)))
+    for genome, names in labels.items():
+        by_rate = {rate: seeds for rate, seeds in longer.get(genome, {}).items()
+                   if rate in plan.rates and all(s in seeds for s in range(plan.seeds))}
+        row = {"labels": names, "genome": genome, "params": shown[genome]["params"],
+               "body_params": shown[genome]["body_params"], "cache": shown[genome]["cache_bytes"]}
+        if by_rate:
+            validation = {r: mean([seeds[s]["quality"] for s in range(plan.seeds)]) for r, seeds in by_rate.items()}
+            rate = min(validation, key=validation.get)
+            row.update(rate=rate, rate_at_end=rate in (min(plan.rates), max(plan.rates)),
+                       rates={str(r): v for r, v in validation.items()},
+                       seeds={str(s): {k: m[k] for k in ("test_quality", "test_bpb", "test_accuracy") if k in m}
+                              for s, m in sorted(by_rate[rate].items())})
+        rows.append(row)
+    return rows
+
+
+def losses(row, metric="test_bpb"):
+    return {int(s): m[metric] for s, m in row.get("seeds", {}).items()}
+
+
+def labelled(folder, searches, depth=None):
+    """{genome: labels} of the picks of searches, and of the baselines if a depth is given: one may be several."""
+    labels = {}
+    for label, genome in baseline_genomes(folder, depth).items() if depth else ():
+        labels.setdefault(genome, []).append(label)
+    for search in searches:
+        for i, genome in enumerate(picks(folder, search)):
+            labels.setdefault(genome, []).append(f"{search} {i + 1}")
+    return labels
+
+
+def is_baseline(row):
+    """Known designs; the labels of what a search has found are its name and a number."""
+    return row["labels"][0].startswith(("@", "hybrid"))
+
+
+def of_group(rows, search):
+    return [r for r in rows if any(label.rpartition(" ")[0] == search for label in r["labels"])]
+
+
+def named(rows, label):
+    return next((r for r in rows if label in r["labels"]), None)
+
+
+def merged(rows):
+    """Each genome once, with all its labels."""
+    once = {}
+    for row in rows:
+        known = once.setdefault(row["genome"], {**row, "labels": []})
+        known["labels"] += [label for label in row["labels"] if label not in known["labels"]]
+    return list(once.values())
+
+
+def train_long(folder, path, genomes, steps, rates, seeds, *which):
+    folder.program.on_run("final", path, *genomes, "--steps", steps, "--seeds", seeds, "--lr",
+                          ",".join(f"{r:g}" for r in rates), *(which or ("--from", "population", "--top", 1)))
+
+
+def final(folder, searches, carrier, with_baselines):
+    """All that is compared at the same width, depth and text is trained in one run file, and so once."""
+    plan, run = folder.plan, Run(folder.run_path(carrier))
+    labels = labelled(folder, searches, plan.depth_of(plan.search(carrier)) if with_baselines else None)
+    steps = plan.longer * plan.steps
+    train_long(folder, run.path, labels, steps, plan.rates, plan.seeds)
+    return {"steps": steps, "carrier": carrier, "subjects": judged(folder, run, labels, steps)}
+
+
+def main_rows(folder):
+    """The rows of the first corpus."""
+    return merged(row for name in MAIN for row in folder.result(f"final-{name}")["subjects"])
+
+
+def undecided(rows):
+    """Evolved subjects, and those against which an interval of their difference contains zero."""
+    table = {r["genome"]: losses(r) for r in rows if "seeds" in r}
+    error = block_error(table)
+    against = [r for r in (named(rows, "@hybrid"), named(rows, "@transformer")) if r and "seeds" in r]
+    found = []
+    for row in rows:
+        if is_baseline(row) or "seeds" not in row:
+            continue
+        intervals = [difference(table[row["genome"]], table[b["genome"]], error) for b in against]
+        if any(low <= 0 <= high for _, low, high in intervals):
+            found.append(row)
+    return merged(found + against) if found else []
+
+
+def third_seeds(folder):
+    plan, rows = folder.plan, main_rows(folder)
+    run, steps = Run(folder.run_path(plan.searches[0].name)), plan.longer * plan.steps
+    again = undecided(rows)
+    for rate in sorted({r["rate"] for r in again}):
+        train_long(folder, run.path, [r["genome"] for r in again if r["rate"] == rate], steps, [rate], plan.seeds + 1)
+    return {"steps": steps, "again": [r["labels"][0] for r in again],
+            "subjects": judged(folder, run, {r["genome"]: r["labels"] for r in rows}, steps)}
+
+
+def best_of(rows):
+    """The subject with the least mean validation loss."""
+    return min((r for r in rows if "seeds" in r), key=lambda r: min(r["rates"].values()))
+
+
+def carrier(folder, path, genome, *options):
+    """A run that trains nothing to speak of but holds width and data for `final`; its `--top 1 --by params` is the
+    genome, since nothing has more parameters than gated linear units alone."""
+    units = "-".join(["91111"] * folder.plan.depth)
+    folder.program.search(path, "--population", 2, "--generations", 1, "--steps", 1, "--pool", "extended", "--start",
+                          genome, "--start", units, *options)
+    return Run(path), ("--from", "all", "--by", "params", "--top", 1)
+
+
+def widened(folder, genome, least):
+    """The least (width, heads) at which a genome has so many parameters, heads about as wide as in the plan."""
+    plan, wanted = folder.plan, folder.plan.width / folder.plan.heads
+    for width in range(plan.width, 4 * plan.width, 2):
+        fitting = [h for h in range(1, width + 1) if width % (2 * h) == 0 and wanted / 2 <= width / h <= 2 * wanted]
+        for heads in sorted(fitting, key=lambda h: abs(width / h - wanted)):
+            try:
+                shown, = folder.program.shown([genome], "--width", width, "--heads", heads)
+            except Failed:  # its classes want other heads
+                continue
+            if shown["params"] >= least:
+                return width, heads
+            break
+    raise Failed(f"{genome} cannot be widened to {least} parameters")
+
+
+def equal(folder):
+    """Baselines with at least as many parameters as the best evolved one."""
+    plan, rows = folder.plan, folder.result("final-quality")["subjects"]
+    winner = best_of([r for r in rows if not is_baseline(r)])
+    steps, compared, by_size = plan.longer * plan.steps, [], {}
+    for row in filter(is_baseline, rows):
+        size = widened(folder, row["genome"], winner["params"])
+        if size == (plan.width, plan.heads):
+            compared.append({**row, "width": plan.width, "heads": plan.heads})
+        else:
+            by_size.setdefault(size, {})[row["genome"]] = row["labels"]
+    for (width, heads), labels in by_size.items():
+        options = sizes(plan) + data(folder, 0) + ["--width", width, "--heads", heads]
+        run, which = carrier(folder, folder.run_path(f"equal-{width}-{heads}"), next(iter(labels)), *options)
+        train_long(folder, run.path, labels, steps, plan.rates, plan.seeds, *which)
+        compared += [{**r, "width": width, "heads": heads} for r in judged(folder, run, labels, steps)]
+    return {"steps": steps, "winner": winner, "subjects": compared}
+
+
+def on_task(folder, task, batch):
+    """The best by quality and the baselines, trained on a task."""
+    plan, rows = folder.plan, folder.result("final-quality")["subjects"]
+    evolved = [r for r in rows if not is_baseline(r)][:plan.task_top]
+    labels = {r["genome"]: r["labels"] for r in evolved + list(filter(is_baseline, rows))}
+    attention = named(rows, "@transformer")["genome"]
+    path = folder.run_path("task-" + task_name(task))
+    run, which = carrier(folder, path, attention, "--width", plan.width, "--heads", plan.heads, "--depth", plan.depth,
+                         "--batch", batch, "--validation-tokens", plan.validation_tokens, "--task", task)
+    train_long(folder, path, labels, plan.task_steps, plan.rates, plan.seeds, *which)
+    return {"task": task, "steps": plan.task_steps, "subjects": judged(folder, run, labels, plan.task_steps)}
+
+
+def measured(folder):
+    """Latencies and memory of everything compared, one at a time."""
+    plan, rows = folder.plan, main_rows(folder)
+    path, kept = folder.run_path("measured"), "latency:prefill,latency:decode,memory"
+    starts = [w for r in rows for w in ("--start", r["genome"])]
+    folder.program.search(path, *sizes(plan), *data(folder, 0), "--pool", "extended", "--steps", 0, "--objectives",
+                          kept, "--population", len(rows), "--generations", 1, *starts)
+    found = Run(path).metrics()
+    names = [n + end for n in ("latency:prefill", "latency:decode") for end in ("", ":spread")] + ["memory"]
+    return {"context": plan.context,
+            "subjects": [{"labels": r["labels"], "genome": r["genome"], **{n: found[r["genome"]][n] for n in names}}
+                         for r in rows if r["genome"] in found]}
