@@ -152,6 +152,9 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
 Features featurize(const Layout& layout, const Weights& weights, const Var& x,
                    const Features& reused, State* state) {
   const int64_t position = state ? state->position : 0;
+  std::vector<Weights> of_part;
+  for (int part = 0; layout.parts() > 1 && part < layout.parts(); ++part)
+    of_part.push_back(weights.part(part));
   Features features;
   for (const FeatureGroup& g : layout.liv.groups) {
     if (is_kernel(g)) continue;  // not a function of the tokens
@@ -162,7 +165,7 @@ Features featurize(const Layout& layout, const Weights& weights, const Var& x,
       else if (name == g.name)
         features[name] = feature(layout, g, weights, x, position, state);
       else
-        features[name] = feature(layout, g, weights.part(copy), x, position,
+        features[name] = feature(layout, g, of_part[size_t(copy)], x, position,
                                  state ? &state->part(copy) : nullptr);
     }
   }

@@ -1,7 +1,6 @@
 #include "star/evolution.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "core/error.h"
 
@@ -26,11 +25,7 @@ class Nsga2 : public Algorithm {
   }
 
   void survive(std::vector<int>& population, int size) const override {
-    const std::vector<Standing> standing = standings_of(population);
-    std::vector<size_t> order(population.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](size_t a, size_t b) { return better(standing[a], standing[b]); });
+    std::vector<size_t> order = best_first(standings_of(population));
     order.resize(std::min(order.size(), size_t(size)));
     std::sort(order.begin(), order.end());
     std::vector<int> survivors;

@@ -211,6 +211,14 @@ bool better(const Standing& a, const Standing& b) {
   return a.rank != b.rank ? a.rank < b.rank : a.crowding > b.crowding;
 }
 
+std::vector<size_t> best_first(const std::vector<Standing>& standing) {
+  std::vector<size_t> order(standing.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return better(standing[a], standing[b]); });
+  return order;
+}
+
 double hypervolume(const std::vector<Point>& points, const Point& reference) {
   require(!reference.empty(), "hypervolume: no objectives");
   for (double r : reference) {

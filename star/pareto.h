@@ -38,6 +38,8 @@ std::vector<Standing> standings(std::span<const Fitness> all);
 
 // Lower rank, then more room.
 bool better(const Standing& a, const Standing& b);
+// All places, the best first; of equals the first.
+std::vector<size_t> best_first(const std::vector<Standing>& standing);
 
 // The share of the box between 0 and `reference` that the points dominate, in [0, 1], exactly.
 // What is not below the reference in every objective contributes nothing; below 0 counts as 0.

@@ -15,16 +15,6 @@ int64_t share_above(double part, double share) {
   return int64_t(std::min(std::ceil(part / share - kRounding), 0x1p40));
 }
 
-// All, the best first; of equals the first.
-std::vector<size_t> by_standing(const std::vector<Fitness>& all) {
-  const std::vector<Standing> standing = standings(all);
-  std::vector<size_t> order(all.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return better(standing[a], standing[b]); });
-  return order;
-}
-
 bool known_at_rung(const std::string& name) { return !parse_objective(name, "rung").measured(); }
 
 }  // namespace
@@ -35,6 +25,11 @@ std::vector<int64_t> cohort_sizes(const SearchSettings& settings) {
     sizes.push_back(share_above(double(sizes.back()), settings.keep));
   std::reverse(sizes.begin(), sizes.end());
   return sizes;
+}
+
+int64_t trainings_of_generation(const SearchSettings& settings) {
+  const std::vector<int64_t> sizes = cohort_sizes(settings);
+  return std::accumulate(sizes.begin(), sizes.end(), int64_t(0));
 }
 
 Fitness rung_fitness(const SearchSettings& settings, const Metrics& metrics, int64_t rung) {
@@ -56,7 +51,7 @@ std::vector<size_t> best_newcomers(std::span<const Fitness> newcomers,
                                    std::span<const Fitness> population, size_t count) {
   std::vector<Fitness> all(newcomers.begin(), newcomers.end());
   all.insert(all.end(), population.begin(), population.end());
-  std::vector<size_t> best = by_standing(all);
+  std::vector<size_t> best = best_first(standings(all));
   std::erase_if(best, [&](size_t i) { return i >= newcomers.size(); });
   best.resize(std::min(best.size(), count));
   std::sort(best.begin(), best.end());
@@ -64,7 +59,7 @@ std::vector<size_t> best_newcomers(std::span<const Fitness> newcomers,
 }
 
 bool last_is_among_best(std::span<const Fitness> reached, double share) {
-  const std::vector<size_t> order = by_standing({reached.begin(), reached.end()});
+  const std::vector<size_t> order = best_first(standings(reached));
   const auto place = std::find(order.begin(), order.end(), reached.size() - 1) - order.begin();
   return double(place) < std::ceil(double(reached.size()) * share - kRounding);
 }

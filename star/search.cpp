@@ -93,14 +93,14 @@ SearchResult Search::run(RunFile& file, Workers& workers,
                          const Interrupt& interrupted, bool retry) {
   progress_ = progress;
   interrupted_ = interrupted;
-  replay_ = std::make_unique<Replay>(file, retry);
+  recorder_ = std::make_unique<RunRecorder>(file, retry);
   const auto record = [this](const Evaluation& e) {
-    replay_->record(e, asked_.size(), size_t(result_.generations));
+    recorder_->record(e, asked_.size(), size_t(result_.generations));
   };
   evaluations_ =
       std::make_unique<Evaluations>(settings_, file, workers, record, interrupted, retry);
   states_ = std::make_unique<StateFolder>(file.path(), settings_.rungs);
-  if (!replay_->begun()) states_->remove();  // of another run of this name
+  if (!recorder_->begun()) states_->remove();  // of another run of this name
   states_->make();
   evaluations_->keep_states(states_->path());
   prepare_blas();
@@ -190,7 +190,7 @@ bool Search::record(const std::vector<Offspring>& offspring) {
     for (int parent : o.parents) c.parents.push_back(asked_[size_t(parent)].genome);
     candidates.push_back(std::move(c));
   }
-  return replay_->record(candidates, asked_.size(), interrupted_);
+  return recorder_->record(candidates, asked_.size(), interrupted_);
 }
 
 // Waits until the first `count` individuals are at their end and tells them: those of a generation
@@ -303,7 +303,7 @@ void Search::close_generations() {
     if (result_.generations + 1 == settings_.generations && !complete_) return;
     result_.history.push_back(summarise());
     const Generation& g = result_.history.back();
-    replay_->record(g);
+    recorder_->record(g);
     learn(g.generation);
     result_.hypervolume.push_back(g.hypervolume);
     result_.scaled.push_back(g.scaled);
@@ -334,8 +334,7 @@ Generation Search::summarise() {
 // Of a generation that is complete, all its trainings are; of one that is not, those that ended.
 void Search::report() const {
   if (!progress_) return;
-  int64_t trainings = 0;  // of a generation
-  for (int64_t size : cohort_sizes(settings_)) trainings += size;
+  const int64_t trainings = trainings_of_generation(settings_);
   int64_t done = trainings * result_.generations;
   for (size_t i = begin_of(result_.generations); i < asked_.size(); ++i)
     done += int64_t(promotion_.stage(int(i))) + at_end(int(i));

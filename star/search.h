@@ -17,7 +17,7 @@
 #include "star/evolution.h"
 #include "star/front.h"
 #include "star/promotion.h"
-#include "star/replay.h"
+#include "star/run_recorder.h"
 #include "star/screening.h"
 #include "star/state_folder.h"
 
@@ -113,7 +113,7 @@ class Search {
   std::unique_ptr<Algorithm> algorithm_;
   std::function<void(const SearchProgress&)> progress_;
   Interrupt interrupted_;
-  std::unique_ptr<Replay> replay_;
+  std::unique_ptr<RunRecorder> recorder_;
   std::unique_ptr<Evaluations> evaluations_;
   std::unique_ptr<StateFolder> states_;
 

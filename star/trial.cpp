@@ -124,8 +124,9 @@ Trial candidate_trial(const SearchSettings& s, const std::string& genome, const 
     return *n;
   };
   if (recipe.starts_with(kSeed)) {
-    trial.seed += uint64_t(number(kSeed));
-    trial.training.seed += uint64_t(number(kSeed));
+    const uint64_t further = uint64_t(number(kSeed));
+    trial.seed += further;
+    trial.training.seed += further;
     return trial;
   }
   trial.rungs = s.rungs;

@@ -213,9 +213,8 @@ struct SearchCommand {
   }
 
   SearchResult search_with(Search& search, RunFile& file, Workers& crew) const {
-    int64_t trainings = 0;
-    for (int64_t size : cohort_sizes(settings)) trainings += size * settings.generations;
-    Progress bar(common.quiet, settings.rungs.empty() ? "candidate" : "training", trainings);
+    Progress bar(common.quiet, settings.rungs.empty() ? "candidate" : "training",
+                 trainings_of_generation(settings) * settings.generations);
     auto show = [&](const SearchProgress& p) {
       bar.update(p.done,
                  fmt::format("generation {}/{}  best {}  hypervolume {:.4f}{}",

@@ -7,11 +7,6 @@
 namespace star {
 namespace {
 
-struct Design {
-  Subject subject;
-  int64_t params;
-};
-
 int64_t parameters_of(const Study& study, const Subject& subject) {
   return model_of(searched_trial(study, subject), nullptr).parameter_count();
 }

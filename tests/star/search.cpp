@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -146,6 +147,23 @@ Run run(const SearchSettings& settings, Workers& workers, const std::string& pat
   return {result, contents(file)};
 }
 
+// Stopped after so many answers and gone on with until it is done; `look` sees every stop.
+struct Pieces {
+  Run end;
+  int starts = 0;
+};
+Pieces run_in_pieces(const SearchSettings& settings, const std::string& path, int patience,
+                     const std::function<void(const Run&)>& look = {}) {
+  Pieces p;
+  do {
+    InstantWorkers two(2, uint64_t(p.starts++), patience);
+    p.end = run(settings, two, path, [&] { return two.tired(); });
+    CHECK(int(two.asked.size()) <= patience + 2);
+    if (look) look(p.end);
+  } while (p.end.result.interrupted);
+  return p;
+}
+
 }  // namespace
 
 TEST_CASE("search: neither the number of workers nor their order changes anything") {
@@ -182,13 +200,7 @@ TEST_CASE("search: stopped and gone on with, at every moment, it comes to the sa
     const Run whole = run(settings, one, folder.file(fmt::format("whole{}", lag)));
     for (int patience : {1, 2, 5}) {
       const std::string path = folder.file(fmt::format("{}-{}", lag, patience));
-      Run now;
-      int starts = 0;
-      do {
-        InstantWorkers two(2, uint64_t(starts++), patience);
-        now = run(settings, two, path, [&] { return two.tired(); });
-        CHECK(int(two.asked.size()) <= patience + 2);
-      } while (now.result.interrupted);
+      const auto [now, starts] = run_in_pieces(settings, path, patience);
       CHECK(starts == (24 + patience - 1) / patience);
       CHECK(now.contents == whole.contents);
       CHECK(now.result.hypervolume == whole.result.hypervolume);
@@ -354,15 +366,10 @@ TEST_CASE("search: with rungs, too, it comes to the same end from every moment")
     const Run whole = run(settings, one, folder.file(fmt::format("whole{}", lag)));
     for (int patience : {1, 4, 9}) {
       const std::string path = folder.file(fmt::format("{}-{}", lag, patience));
-      Run now;
-      int starts = 0;
-      do {
-        InstantWorkers two(2, uint64_t(starts++), patience);
-        now = run(settings, two, path, [&] { return two.tired(); });
-        CHECK(int(two.asked.size()) <= patience + 2);
-        check_run(RunFile::open(path).contents(), settings, path);
-        CHECK(std::filesystem::exists(path + ".rungs") == now.result.interrupted);
-      } while (now.result.interrupted);
+      const Run now = run_in_pieces(settings, path, patience, [&](const Run& stop) {
+                        check_run(RunFile::open(path).contents(), settings, path);
+                        CHECK(std::filesystem::exists(path + ".rungs") == stop.result.interrupted);
+                      }).end;
       CHECK(now.contents == whole.contents);
       CHECK(mean_rung_tau(now.result.history) == mean_rung_tau(whole.result.history));
       InstantWorkers idle(2, 0);
@@ -454,13 +461,9 @@ TEST_CASE("search: second seeds come to the same end from every moment") {
     const Run whole = run(settings, one, folder.file(fmt::format("whole{}", lag)));
     for (int patience : {1, 4}) {
       const std::string path = folder.file(fmt::format("{}-{}", lag, patience));
-      Run now;
-      int starts = 0;
-      do {
-        InstantWorkers two(2, uint64_t(starts++), patience);
-        now = run(settings, two, path, [&] { return two.tired(); });
-        check_run(RunFile::open(path).contents(), settings, path);
-      } while (now.result.interrupted);
+      const Run now = run_in_pieces(settings, path, patience, [&](const Run&) {
+                        check_run(RunFile::open(path).contents(), settings, path);
+                      }).end;
       CHECK(now.contents == whole.contents);
       InstantWorkers idle(2, 0);
       const Run again = run(settings, idle, path);
@@ -524,13 +527,7 @@ TEST_CASE("search: a model screens, whatever the workers and wherever it was sto
         }
         different.insert(expected);
         const std::string path = folder.file(fmt::format("stopped{}.run", run_number));
-        Run now;
-        int starts = 0;
-        do {
-          InstantWorkers two(2, uint64_t(starts++), 9);
-          now = run(settings, two, path, [&] { return two.tired(); });
-        } while (now.result.interrupted);
-        CHECK(now.contents == expected);
+        CHECK(run_in_pieces(settings, path, 9).end.contents == expected);
       }
     }
   CHECK(different.size() == 8);

@@ -79,11 +79,13 @@ void print(const std::vector<Way>& ways) {
 void run(const std::string& table, const std::vector<std::string>& texts, int seeds) {
   const SearchSettings usual;
   const Recordings recordings = read_recordings(table);
+  std::map<std::vector<int64_t>, LossModel> models;  // by the rungs
   std::vector<Way> ways;
   for (auto& text : texts) {
     const std::vector<int64_t> rungs = settings_of(text, 0).rungs;
-    const LossModel model(recordings, rungs, usual.sizes);
-    for (size_t i = 0; i < model.fit().size(); ++i) {
+    const auto [at, is_new] = models.try_emplace(rungs, recordings, rungs, usual.sizes);
+    const LossModel& model = at->second;
+    for (size_t i = 0; is_new && i < model.fit().size(); ++i) {
       const auto& f = model.fit()[i];
       fmt::print("{}: tau {:.2f} of what was left out, residual {:.3f}, of seeds {:.3f}\n",
                  i < rungs.size() ? fmt::format("loss at step {}", rungs[i]) : "quality", f.tau,

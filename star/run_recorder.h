@@ -6,10 +6,10 @@
 
 namespace star {
 
-class Replay {
+class RunRecorder {
  public:
   // `retry`: failures of the file are tried again.
-  Replay(RunFile& file, bool retry);
+  RunRecorder(RunFile& file, bool retry);
 
   bool begun() const { return !stored_.empty(); }
 

@@ -1,4 +1,4 @@
-#include "star/replay.h"
+#include "star/run_recorder.h"
 
 namespace star {
 namespace {
@@ -9,20 +9,20 @@ std::string parents_text(const Candidate& c) {
 
 }  // namespace
 
-Replay::Replay(RunFile& file, bool retry)
+RunRecorder::RunRecorder(RunFile& file, bool retry)
     : file_(file),
       retry_(retry),
       stored_(file.candidates()),
       generations_(file.generations().size()) {}
 
-bool Replay::record(const std::vector<Candidate>& candidates, size_t before,
-                    const std::function<bool()>& interrupted) {
+bool RunRecorder::record(const std::vector<Candidate>& candidates, size_t before,
+                         const std::function<bool()>& interrupted) {
   for (size_t i = 0; i < candidates.size(); ++i) check(candidates[i], before + i);
   return before + candidates.size() <= stored_.size() || file_.record(candidates, interrupted);
 }
 
 // That the file holds no other candidate in its place.
-void Replay::check(const Candidate& c, size_t number) const {
+void RunRecorder::check(const Candidate& c, size_t number) const {
   if (number >= stored_.size() || stored_[number] == c) return;
   const Candidate& stored = stored_[number];
   if (stored.genome == c.genome && stored.origin == c.origin)
@@ -38,7 +38,7 @@ void Replay::check(const Candidate& c, size_t number) const {
       c.origin));
 }
 
-void Replay::record(const Evaluation& evaluation, size_t candidates, size_t generations) {
+void RunRecorder::record(const Evaluation& evaluation, size_t candidates, size_t generations) {
   auto before = retry_ && evaluation.ok() ? file_.evaluation(evaluation.genome, evaluation.recipe)
                                           : std::nullopt;
   if (!before || before->ok()) return file_.record(evaluation);
@@ -47,7 +47,7 @@ void Replay::record(const Evaluation& evaluation, size_t candidates, size_t gene
   generations_ = std::min(generations_, generations);
 }
 
-void Replay::record(const Generation& generation) {
+void RunRecorder::record(const Generation& generation) {
   if (size_t(generation.generation) >= generations_) file_.record(generation);
 }
 
