@@ -98,9 +98,46 @@ def check_budget(tmp):
     plan, (quality, chance) = claims_plan.FULL, claims_plan.FULL.searches[:2]
     assert plan.generations_of(chance) == 18
     generation = 16 * 150 + (16 / 0.333 - 16) * 30
-    assert plan.generations_of(quality) == int(plan.budget / generation) == 12
+    assert plan.generations_of(quality) == int(0.95 * plan.budget / generation) == 12
+    plain, bred, drawn = (plan.search(name) for name in ("plain-4", "params-4", "random-4"))
+    assert plan.generations_of(plain) == plan.generations_of(drawn) == 9
+    assert plan.generations_of(bred) == int(0.5 * 0.8 * plan.budget / generation) == 5
+    options = lambda s: stages.search_options(SimpleNamespace(plan=plan, path=tmp), s)
+    assert "--rungs" in options(bred) and "--screen" in options(bred) and "--reseed" in options(bred)
+    assert not {"--rungs", "--screen", "--reseed"} & {*options(plain), *options(drawn)}
+    assert [len(s) for s in studies.ways_of(plan).values()] == [5, 5, 5]
     assert claims_plan.striped(8, 6) == "51111-91111-51111-91111-11111-91111-51111-91111"
     assert claims_plan.striped(24, 6).count("11111-91111-5") == 2
+
+
+class Trained:
+    """A run with a generation for each list of (genome, quality, params, steps)."""
+
+    def __init__(self, *generations):
+        self.asked = [[g for g, *_ in rows] for rows in generations]
+        self.rows = {g: more for rows in generations for g, *more in rows}
+
+    def metrics(self):
+        return {g: {"quality": q, "params": p} for g, (q, p, _) in self.rows.items() if q is not None}
+
+    def steps(self):
+        return {g: steps for g, (*_, steps) in self.rows.items()}
+
+    def generations(self):
+        return [{"asked": asked} for asked in self.asked]
+
+
+def check_scaled(tmp):
+    """Volumes in the box that the front of all runs spans, by hand; what comes after the last step does not count."""
+    a = Trained([("x", 4.0, 1, 100)], [("y", 2.0, 2, 100), ("stopped", None, 0, 20)], [("late", 0.0, 0, 100)])
+    b = Trained([("z", 1.0, 5, 100), ("bad", 9.0, 9, 100)])
+    assert statistics.front_of([(4, 1), (2, 2), (9, 9), (1, 5), (2, 3)]) == [(1, 5), (2, 2), (4, 1)]
+    # The front is x, y, z: quality 1 to 4, params 1 to 5, the reference 1 + 1/2.
+    curves = studies.scaled_curves([a, b], 250)
+    assert [s for s, _ in curves[0]] == [0, 100, 220] and [s for s, _ in curves[1]] == [0, 200], curves
+    near(curves[0][1][1], 0.5 * 1.5 / 1.5 ** 2, 1e-12)                     # x = (1, 0)
+    near(curves[0][2][1], (0.5 * 1.5 + (2 / 3) * 1.25) / 1.5 ** 2, 1e-12)  # and y = (1/3, 1/4)
+    near(curves[1][1][1], 1.5 * 0.5 / 1.5 ** 2, 1e-12)                     # z = (0, 1)
 
 
 def check_books(tmp):
@@ -139,6 +176,10 @@ def check_answers(tmp):
     curves = [[(100, 3.0), (200, 2.0), (400, 1.0)], [(100, 3.0), (200, 2.5), (400, 1.5)]]
     assert studies.times_fewer(curves, [2.0, 2.0], 400, True) == (2 + 1) / 2
     assert studies.times_fewer(curves, [0.5], 400, True) == 0
+    against = {"random": {"times_fewer": 4.0, "interval": (3.5, 5.0), "p": 0.01},
+               "nsga2": {"times_fewer": 2.5, "interval": (1.5, 3.0), "p": 0.2}}
+    live = claims_answers.beside({"ways": {"against": against}})[-2:]
+    assert [(a["answer"], a["decided"]) for a in live] == [("yes", True), ("no", False)], live
 
 
 def check_pictures(tmp):
@@ -245,7 +286,7 @@ def check_page(folder):
     with open(os.path.join(out, "CLAIMS.md"), encoding="utf-8") as file:
         page = file.read()
     assert "All stages have run." in page
-    for title in ("The paper's claims", "Under equal steps", "Trained long on readmes", "Trained long on sources",
+    for title in ("The paper's claims", "Under equal steps", "Ways to search", "Trained long on readmes", "Trained long on sources",
                   "At equal parameters", "Tasks", "Measured", "Larger models", "Motifs", "Cheap signals",
                   "The searches", "Inside a search"):
         section = page.split(f"## {title}\n")[1].split("\n## ")[0]
@@ -275,7 +316,7 @@ def check_unfinished(folder):
 
 def main():
     with tempfile.TemporaryDirectory() as tmp:
-        return run_checks(named([check_quantiles, check_differences, check_ranks, check_budget, check_books,
+        return run_checks(named([check_quantiles, check_differences, check_ranks, check_budget, check_scaled, check_books,
                                  check_answers, check_pictures, check_stopped, check_whole, check_result,
                                  check_widened, check_page, check_unfinished], tmp))
 

@@ -130,6 +130,28 @@ class Page:
                  "value that all evaluated genomes dominate. *Times fewer*: the steps of the table over those after which "
                  "evolution is where the other's median run ends, the median over its runs.\n")
 
+    def ways(self):
+        if not self.has("ways"):
+            return
+        found = self.results["ways"]
+        self.add("## Ways to search\n")
+        rows = []
+        for way, values in found["found"].items():
+            a = found["against"].get(way)
+            middle = mean(values)
+            spread = math.sqrt(sum((v - middle) ** 2 for v in values) / max(len(values) - 1, 1))
+            rows.append([way, len(values), f"{middle:.3f} ± {spread:.3f}", *(
+                [f"{sum(s is not None for s in a['steps_to_goal'])} of {len(a['steps_to_goal'])}",
+                 f"{a['times_fewer']:.2f} ({a['interval'][0]:.2f} to {a['interval'][1]:.2f})", f"{a['p']:.2g}"]
+                if a else ["", "", ""])])
+        self.add(table(["way", "runs", f"hypervolume by {found['budget']:,} steps", f"reached by `{found['way']}`",
+                        "times fewer steps", "rank-sum p"], rows))
+        title = "hypervolume by quality and parameters"
+        self.picture("ways", claims_svg.lines(title, [(way, way, points) for way, runs in found["curves"].items()
+                                                      for points in runs], "training steps", "hypervolume"), title)
+        self.add("Of all that a run has trained to the end by then, each genome by its first training, in the box that the "
+                 "front of all runs together spans. `nsga2` breeds without rungs, model and second seeds.\n")
+
     def compared(self, name, title, rows):
         if not rows:
             return
@@ -257,7 +279,7 @@ class Page:
         p = self.plan
         self.add(HEAD.format(width=p.width, depth=p.depth, steps=p.steps, budget=p.budget, longer=p.longer,
                              seeds=p.seeds, rates=", ".join(f"{r:g}" for r in p.rates)))
-        for part in (self.status, self.claims, self.equal_steps, self.finals, self.equal, self.measured, self.tasks,
+        for part in (self.status, self.claims, self.equal_steps, self.ways, self.finals, self.equal, self.measured, self.tasks,
                      self.transfers, self.motifs, self.signals, self.searches, self.inside):
             part()
         return "\n".join(self.parts)

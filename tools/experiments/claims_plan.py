@@ -34,6 +34,8 @@ class Search:
     seed: int = 0
     corpus: int = 0
     deep: bool = False
+    plain: bool = False  # bred with neither rungs nor model nor second seeds
+    share: float = 1     # of the budget
 
     @property
     def evolves(self):
@@ -58,8 +60,9 @@ class Plan:
     generations: int = 18
     rungs: tuple = (30,)
     keep: float = 0.333
-    more: tuple = ()      # other options of the searches that evolve
-    spare: float = 0      # share of the budget that these cost
+    more: tuple = ("--screen", 3, "--reseed", 1)  # other options of the searches that evolve
+    # The share of the budget that second seeds cost, by the number of objectives: larger fronts have more of them.
+    spare: tuple = (0.05, 0.2)
     # The paper's populations begin at random; so no baseline stands among the evolved that it is compared with.
     start: tuple = ("none",)
     searches: tuple = (
@@ -71,6 +74,11 @@ class Plan:
         Search("regularized", algorithm="regularized"),
         Search("second-quality", corpus=1), Search("second-params", "quality,params", corpus=1),
         Search("deep-quality", deep=True))
+    # Ways to search by quality and parameters over five seeds, at half the budget; those above count among them.
+    ways: tuple = (
+        *(Search(f"plain-{s}", "quality,params", seed=s, plain=True, share=0.5) for s in range(5)),
+        *(Search(f"params-{s}", "quality,params", seed=s, share=0.5) for s in range(1, 5)),
+        *(Search(f"random-{s}", algorithm="random", seed=s, share=0.5) for s in range(3, 5)))
     # Final comparisons: trainings so many times as long as a candidate's, judged on the whole test part.
     longer: int = 8
     rates: tuple = (1e-2, 3e-3, 1e-3)
@@ -101,19 +109,20 @@ class Plan:
 
     def generations_of(self, search):
         """With rungs a generation is bred larger, and the stopped cost their steps to the rung."""
-        if not search.evolves or not self.rungs:
-            return self.generations
+        if search.plain or not search.evolves or not self.rungs:
+            return max(1, int(self.generations * search.share))
         bred, generation = self.population / self.keep, self.population * self.steps
         for rung in self.rungs:  # of those that reach a rung, `keep` go on
             generation += (bred - max(bred * self.keep, self.population)) * rung
             bred = max(bred * self.keep, self.population)
-        return max(1, int(self.budget * (1 - self.spare) / generation))
+        bred_for = self.budget * search.share * (1 - self.spare[search.objectives.count(",")])
+        return max(1, int(bred_for / generation))
 
     def depth_of(self, search):
         return self.deep if search.deep else self.depth
 
     def search(self, name):
-        return next(s for s in self.searches if s.name == name)
+        return next(s for s in self.searches + self.ways if s.name == name)
 
     def baselines(self, depth):
         """Label and genome or name, at a depth."""

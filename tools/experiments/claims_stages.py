@@ -90,7 +90,7 @@ def search_options(folder, search):
     plan = folder.plan
     options = ["--objectives", search.objectives, "--algorithm", search.algorithm, "--seed", search.seed,
                "--steps", plan.steps, "--population", plan.population, "--generations", plan.generations_of(search)]
-    if search.evolves and plan.rungs:
+    if search.evolves and plan.rungs and not search.plain:
         options += ["--rungs", ",".join(map(str, plan.rungs)), "--keep", plan.keep, *plan.more]
     options += [w for g in plan.start for w in ("--start", g)]
     return finals.sizes(plan, plan.depth_of(search)) + finals.data(folder, search.corpus) + options
@@ -137,10 +137,11 @@ def run_search(folder, search):
 
 def search_stage(plan, search):
     corpus = plan.corpora[search.corpus].name
-    title = f"{search.algorithm} by {search.objectives} on {corpus}, depth {plan.depth_of(search)}"
+    title = f"{search.algorithm}{', plain,' if search.plain else ''} by {search.objectives} on {corpus}, depth " \
+        f"{plan.depth_of(search)}"
     scale = plan.depth_of(search) / plan.depth
     return Stage(f"search-{search.name}", title, lambda folder: run_search(folder, search),
-                 (plan.budget + len(plan.baselines(1)) * plan.steps) * scale, ("corpora",))
+                 (plan.budget * search.share + len(plan.baselines(1)) * plan.steps) * scale, ("corpora",))
 
 
 def final_stages(plan):
@@ -167,7 +168,7 @@ def final_stages(plan):
 
 
 def stages_of(plan):
-    search = {s.name: search_stage(plan, s) for s in plan.searches}
+    search = {s.name: search_stage(plan, s) for s in plan.searches + plan.ways}
     final = final_stages(plan)
     first = plan.searches[0].name
     main = [s for s in plan.searches if s.corpus == 0 and not s.deep]
@@ -184,6 +185,9 @@ def stages_of(plan):
         *(search[s.name] for s in main),
         Stage("compare", "what searches have found by equal steps", studies.compare, 0,
               tuple(f"search-{s.name}" for s in main)),
+        *(search[s.name] for s in plan.ways),
+        Stage("ways", "ways to search, by quality and parameters", studies.ways, 0,
+              tuple(f"search-{s.name}" for way in studies.ways_of(plan).values() for s in way)),
         *mains,
         Stage("final-third", "a third seed where two decide nothing", finals.third_seeds,
               sum(s.steps for s in mains) / len(plan.rates) / plan.seeds / 2, tuple(s.name for s in mains)),

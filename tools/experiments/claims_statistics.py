@@ -115,6 +115,15 @@ def kendall(x, y):
     return agree / scale if scale else None
 
 
+def front_of(points):
+    """The points, of two objectives both to be small, that no other dominates."""
+    front = []
+    for x, y in sorted(set(points)):
+        if not front or y < front[-1][1]:
+            front.append((x, y))
+    return front
+
+
 def hypervolume(points, reference):
     """Share of the box from zero to the reference that one or two objectives, both to be small, dominate."""
     inside = sorted(p for p in points if all(v < r for v, r in zip(p, reference)))

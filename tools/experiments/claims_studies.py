@@ -4,7 +4,7 @@ from collections import Counter
 
 import claims_finals as finals
 from claims_runs import Run
-from claims_statistics import bootstrap, hypervolume, kendall, median, rank_sum
+from claims_statistics import bootstrap, front_of, hypervolume, kendall, median, rank_sum
 
 PAPER = ("@transformer:48", 2048, 32, 4096)  # genome, width, heads and context of the paper's largest Transformer
 
@@ -79,6 +79,65 @@ def compare(folder):
                   for way, searches in {"evolved": evolved, **others}.items()}
         found.append({"objectives": objectives, "curves": curves, **compared(curves, len(names) == 1)})
     return {"planes": found}
+
+
+def ways_of(plan):
+    """Five searches or so of each way, by quality and parameters; random search draws the same for all objectives."""
+    chosen = [s for s in plan.searches + plan.ways if s.corpus == 0 and not s.deep]
+    by_both = [s for s in chosen if s.objectives == "quality,params" and s.evolves]
+    return {"random": [s for s in chosen if s.algorithm == "random"], "nsga2": [s for s in by_both if s.plain],
+            "rungs and a model": [s for s in by_both if not s.plain]}
+
+
+def scaled_curves(runs, most):
+    """Of each run (training steps, hypervolume) after each generation up to so many steps, by quality and parameters.
+
+    All see the same box: from the best to the worst of each objective on the front of all runs together, and beyond by
+    1/(n - 1) for n genomes on it (Ishibuchi et al., 2018). A genome counts by its first training, in every way alike.
+    """
+    histories = []
+    for run in runs:
+        metrics, steps, seen, taken, history = run.metrics(), run.steps(), set(), 0, []
+        for generation in run.generations():
+            new = [g for g in dict.fromkeys(generation["asked"]) if g not in seen]
+            seen.update(new)
+            taken += sum(steps.get(g, 0) for g in new)
+            if taken <= most:
+                history.append((taken, [(metrics[g]["quality"], metrics[g]["params"]) for g in new if g in metrics]))
+        histories.append(history)
+    front = front_of([p for history in histories for _, points in history for p in points])
+    ideal, nadir = ([end(p[i] for p in front) for i in range(2)] for end in (min, max))
+    into = lambda p: [(v - a) / (b - a) if b > a else 0 for v, a, b in zip(p, ideal, nadir)]
+    reference = 1 + 1 / max(len(front) - 1, 1)
+    curves = []
+    for history in histories:
+        points, curve = [], [(0, 0.0)]
+        for taken, new in history:
+            points += map(into, new)
+            curve.append((taken, hypervolume(points, [reference] * 2)))
+        curves.append(curve)
+    return curves
+
+
+def ways(folder):
+    """Random search, evolution as it is, and with rungs and a model, at equal steps; the others against what the last
+    of them needs."""
+    listed = ways_of(folder.plan)
+    names = [(way, s.name) for way, searches in listed.items() for s in searches]
+    runs = [folder.run(name) for _, name in names]
+    budget = min(sum(run.steps().values()) for run in runs)
+    found = {way: [] for way in listed}
+    for (way, _), curve in zip(names, scaled_curves(runs, budget)):
+        found[way].append(curve)
+    last = {way: [c[-1][1] for c in curves] for way, curves in found.items()}
+    best, against = list(listed)[-1], {}
+    for way in list(listed)[:-1]:
+        again = lambda rng: times_fewer(rng.choices(found[best], k=len(found[best])),
+                                        rng.choices(last[way], k=len(last[way])), budget, False)
+        against[way] = {"goal": median(last[way]), "p": rank_sum(last[best], last[way]), "interval": bootstrap(again),
+                        "steps_to_goal": [reached(c, median(last[way]), False) for c in found[best]],
+                        "times_fewer": times_fewer(found[best], last[way], budget, False)}
+    return {"budget": budget, "curves": found, "found": last, "way": best, "against": against}
 
 
 def motif_genome(folder, listed):
