@@ -6,9 +6,11 @@ import base64
 import json
 import os
 import sqlite3
+import statistics
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from decimal import Decimal, ROUND_HALF_UP
 
 from chromium import Chromium
@@ -176,6 +178,33 @@ def check_selection(page, run):
     assert genomes[front[0]] in card or names(page)[genomes[front[0]]] in card, card
     page.point_at(2, 2)
     assert page.evaluate("document.getElementById('card').hidden")
+
+
+def check_populations(page, run):
+    """Scores, classes and sharing of every population, against what `genome show` says of its members."""
+    shown = {}
+    for generation, *_ in run.generations:
+        members = run.members(generation)
+        for genome in members:
+            shown.setdefault(genome, json.loads(star("genome", "show", genome, "--json")))
+        page.evaluate(f"change({{ generation: {generation} }})")
+        row = page.evaluate(f"[...document.querySelectorAll('#populations-table tbody tr')[{generation}].cells]"
+                            ".map((c) => c.querySelector('.stripes')?.getAttribute('aria-label') ?? c.textContent)")
+        for cell, name in zip(row[4:], run.settings["objectives"]):
+            values = sorted(run.metric(g, name) for g in members)
+            assert cell == "  ".join(map(TEXT[name], (values[0], statistics.median(values)))), (cell, values)
+        layers = [layer for g in members for layer in shown[g]["layers"]]
+        classes = Counter(layer["name"] for layer in layers)
+        assert dict((n, int(k)) for n, k in (c.rsplit(" ", 1) for c in row[1].split(", "))) == classes, (row, classes)
+        assert row[3] == str(sum(layer["parallel"] for layer in layers)), row
+        sharing = Counter((layer["name"], what, str(layer["index"] - donor))
+                          for layer in layers for what, key in (("weights", "shared_weights"), ("features", "reused_features"))
+                          for donor in set(layer[key].values()))
+        owners = sum(any(layer["shared_weights"] or layer["reused_features"] for layer in shown[g]["layers"]) for g in members)
+        assert row[2] == f"{owners} of {len(members)}", row
+        listed = page.evaluate("[...document.querySelectorAll('#sharing tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
+        assert len(listed) == min(12, len(sharing)) and all(sharing[tuple(r[:3])] == int(r[3]) for r in listed), (listed, sharing)
+    assert max(len(shown[g]["layers"]) for g in shown) > 1 and page.evaluate("document.querySelectorAll('#sharing tr').length") > 1
 
 
 def check_timeline(page, run):
@@ -348,6 +377,7 @@ def main():
         page = open_report(browser, f"{tmp}/own.run")
         check("numbers", lambda: check_numbers(page, run))
         check("selection", lambda: check_selection(page, run))
+        check("populations", lambda: check_populations(page, run))
         check("timeline", lambda: check_timeline(page, run))
         check("looks", lambda: check_looks(browser, f"{tmp}/own.run", "own"))
         check("against random search", lambda: check_against(browser, tmp, objectives))

@@ -8,6 +8,7 @@ startFronts();
 startHypervolume();
 startCurves();
 startRungs();
+startPopulations();
 startGenome();
 startGenomes();
 startTree();
