@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
 
-.PHONY: all search bench peers replay mpi cuda test test-cuda asan tsan format check-format clean need-nvcc need-gpu deps mpi-deps test-deps configure
+.PHONY: lint-deps all search bench peers replay mpi cuda test test-cuda asan tsan format check-format lint release clean need-nvcc need-gpu deps mpi-deps test-deps configure
 
 all: build/star
 
@@ -83,5 +83,16 @@ format: test-deps
 check-format: test-deps
 	@clang-format --dry-run --Werror $(sources)
 
+# clang-tidy with the checks of .clang-tidy; some 15 minutes. The .cu files are for nvcc.
+lint: test-deps lint-deps configure
+	@git ls-files '*.cpp' | grep -v '^cuda/emulator/' | \
+	  xargs -P $(JOBS) -n 4 clang-tidy -p build --quiet
+lint-deps:
+	@tools/install_deps.sh lint
+
+# dist/: the binary, a Debian package, their checksums; and the tag of this version.
+release: build/star
+	@tools/release.sh
+
 clean:
-	rm -rf build build-cuda build-asan build-tsan
+	rm -rf build build-cuda build-asan build-tsan dist

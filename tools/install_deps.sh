@@ -2,7 +2,7 @@
 # Installs the Debian packages that targets need and this machine lacks, after saying which. Where
 # that is not allowed, prints the one command and ends with status 2.
 #
-#   tools/install_deps.sh build|mpi|test|claims...
+#   tools/install_deps.sh build|mpi|test|lint|claims...
 set -eu
 
 packages=""
@@ -12,6 +12,7 @@ for target in "$@"; do
 nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev libjs-chart.js" ;;
     mpi) packages="$packages libopenmpi-dev openmpi-bin" ;;
     test) packages="$packages doctest-dev clang-format python3 chromium zsh fish" ;;
+    lint) packages="$packages clang-tidy" ;;
     claims) packages="$packages perl-doc bible-kjv bible-kjv-text" ;;
   esac
 done
