@@ -1,4 +1,4 @@
-// The kernel cases of tests/cpu run on the CUDA device, twice: its results do not depend on chance.
-#include "tests/cpu/cases.h"
+// The kernel cases of tests/kernels run on the CUDA device, twice: its results do not depend on chance.
+#include "tests/kernels/cases.h"
 
 std::vector<star::Place> star::places() { return {{&cuda_backend(), 2}}; }

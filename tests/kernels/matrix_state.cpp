@@ -1,5 +1,5 @@
 // The matrix-valued state against its recurrence, a token at a time.
-#include "tests/cpu/cases.h"
+#include "tests/kernels/cases.h"
 
 using namespace star;
 

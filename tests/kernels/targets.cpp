@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <optional>
 
-#include "tests/cpu/cases.h"
+#include "tests/kernels/cases.h"
 
 using namespace star;
 

@@ -1,6 +1,6 @@
 #include <map>
 
-#include "tests/cpu/cases.h"
+#include "tests/kernels/cases.h"
 
 using namespace star;
 

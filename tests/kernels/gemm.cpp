@@ -1,6 +1,6 @@
 #include <array>
 
-#include "tests/cpu/cases.h"
+#include "tests/kernels/cases.h"
 
 using namespace star;
 

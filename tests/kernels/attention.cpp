@@ -1,5 +1,5 @@
 // Softmax attention against all pairs, one at a time.
-#include "tests/cpu/cases.h"
+#include "tests/kernels/cases.h"
 
 using namespace star;
 
