@@ -61,7 +61,6 @@ Axes squeezed(const Tensor& tensor, const std::string& letters) {
 
 Tensor as_broadcast(const Axes& t, const Axes& out) {
   std::vector<int> order;
-  Shape shape;
   for (char c : out.letters)
     if (t.has(c)) order.push_back(int(t.letters.find(c)));
   Tensor view = t.tensor.permute(order);

@@ -198,4 +198,26 @@ enum class Unary {
 enum class Binary { STAR_BINARY(STAR_ITEM) };
 #undef STAR_ITEM
 
+// Calls f with the functor of `op`.
+template <class F>
+void with_unary(Unary op, const F& f) {
+  switch (op) {
+#define STAR_CASE(name, functor) \
+  case Unary::name:              \
+    return f(elementwise::functor());
+    STAR_UNARY(STAR_CASE)
+#undef STAR_CASE
+  }
+}
+template <class F>
+void with_binary(Binary op, const F& f) {
+  switch (op) {
+#define STAR_CASE(name, functor) \
+  case Binary::name:             \
+    return f(elementwise::functor());
+    STAR_BINARY(STAR_CASE)
+#undef STAR_CASE
+  }
+}
+
 }  // namespace star

@@ -64,29 +64,6 @@ void map(Exec& exec, int64_t n, const F& f) {
   });
 }
 
-// Calls f with the functor of `op`.
-template <class F>
-void with_unary(Unary op, const F& f) {
-  switch (op) {
-#define STAR_CASE(name, functor) \
-  case Unary::name:              \
-    return f(elementwise::functor());
-    STAR_UNARY(STAR_CASE)
-#undef STAR_CASE
-  }
-}
-
-template <class F>
-void with_binary(Binary op, const F& f) {
-  switch (op) {
-#define STAR_CASE(name, functor) \
-  case Binary::name:             \
-    return f(elementwise::functor());
-    STAR_BINARY(STAR_CASE)
-#undef STAR_CASE
-  }
-}
-
 template <class Op, class T>
 void binary_run(Op, const T* a, int64_t sa, const T* b, int64_t sb, T* out, int64_t n) {
   if ((sa != 0 && sa != 1) || (sb != 0 && sb != 1)) {

@@ -45,8 +45,6 @@ inline T horizontal_max(Vec<T> v) {
   return best;
 }
 
-inline int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
-
 // Runs f(begin, end) over 0 … n−1 in blocks.
 template <class F>
 inline void for_blocks(Exec& exec, int64_t n, int64_t block, const F& f) {

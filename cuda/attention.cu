@@ -14,13 +14,13 @@ template <class Args>
 struct Head {
   // `tile` counts [batch, heads, group, tiles of queries].
   __device__ static Head of_queries(const Args& args, int64_t tile) {
-    int64_t tiles = (args.visibility.queries + kTile - 1) / kTile, rest = tile / tiles;
+    int64_t tiles = blocks_of(args.visibility.queries, kTile), rest = tile / tiles;
     return {args, rest / args.group / args.heads, rest / args.group % args.heads, rest % args.group,
             tile % tiles * kTile};
   }
   // `tile` counts [batch, heads, tiles of keys].
   __device__ static Head of_keys(const Args& args, int64_t tile) {
-    int64_t tiles = (args.visibility.keys + kTile - 1) / kTile, rest = tile / tiles;
+    int64_t tiles = blocks_of(args.visibility.keys, kTile), rest = tile / tiles;
     return {args, rest / args.heads, rest % args.heads, 0, tile % tiles * kTile};
   }
 

@@ -35,7 +35,7 @@ template <class... Parameters>
 void launch_elements(void (*kernel)(Parameters...), Count n,
                      const std::type_identity_t<Parameters>&... arguments) {
   constexpr int64_t kMostBlocks = 1 << 20;
-  int64_t blocks = std::min((n.value + kThreads - 1) / kThreads, kMostBlocks);
+  int64_t blocks = std::min(blocks_of(n.value, kThreads), kMostBlocks);
   if (blocks > 0) launch(kernel, {blocks, n.where}, kThreads, 0, stream(), arguments...);
 }
 
@@ -111,9 +111,7 @@ class RunningSum {
 // Sums over all tokens are gathered in two steps, so that there are threads enough: so many terms
 // for each part, and the parts.
 inline constexpr int64_t kPartTerms = 64;
-__host__ __device__ inline int64_t parts_of(int64_t terms) {
-  return (terms + kPartTerms - 1) / kPartTerms;
-}
+__host__ __device__ inline int64_t parts_of(int64_t terms) { return blocks_of(terms, kPartTerms); }
 
 // y[i] = Σ_p parts[p][i], or added to it.
 template <class T>

@@ -76,7 +76,7 @@ __global__ void delta_error_kernel(DeltaError<T> args, T* states) {
   Tile<T> tile(memory);
   PairWeights<T> weights(memory);
   Decays<T> decays(memory);
-  int64_t chunks = (args.length + kTile - 1) / kTile, head = blockIdx.x;
+  int64_t chunks = blocks_of(args.length, kTile), head = blockIdx.x;
   int64_t column = blockIdx.y * kColumns, f = args.f;
   auto v = global(args.v);
   auto x = global(args.x);
@@ -114,7 +114,7 @@ __global__ void delta_value_grad_kernel(DeltaErrorGrad<T> args, T* slopes) {
   Tile<T> tile(memory);
   PairWeights<T> weights(memory);
   Decays<T> decays(memory);
-  int64_t chunks = (args.length + kTile - 1) / kTile, head = blockIdx.x;
+  int64_t chunks = blocks_of(args.length, kTile), head = blockIdx.x;
   int64_t column = blockIdx.y * kColumns, f = args.f;
   auto dx = global(args.dx);
   auto dv = global(args.dv);

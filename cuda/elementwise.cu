@@ -91,58 +91,30 @@ void scale(Exec&, const Scale<T>& args) {
 // One kernel for each function of the list.
 template <class T>
 void unary(Exec&, const UnaryMap<T>& args) {
-  switch (args.op) {
-#define STAR_CASE(name, functor) \
-  case Unary::name:              \
-    return launch_elements(unary_kernel<T, elementwise::functor>, args.n, args);
-    STAR_UNARY(STAR_CASE)
-#undef STAR_CASE
-  }
+  with_unary(args.op, [&]<class Op>(Op) { launch_elements(unary_kernel<T, Op>, args.n, args); });
 }
 
 template <class T>
 void unary_grad(Exec&, const UnaryGrad<T>& args) {
-  switch (args.op) {
-#define STAR_CASE(name, functor) \
-  case Unary::name:              \
-    return launch_elements(unary_grad_kernel<T, elementwise::functor>, args.n, args);
-    STAR_UNARY(STAR_CASE)
-#undef STAR_CASE
-  }
+  with_unary(args.op,
+             [&]<class Op>(Op) { launch_elements(unary_grad_kernel<T, Op>, args.n, args); });
 }
 
 template <class T>
 void gated(Exec&, const Gated<T>& args) {
-  switch (args.f) {
-#define STAR_CASE(name, functor) \
-  case Unary::name:              \
-    return launch_elements(gated_kernel<T, elementwise::functor>, args.n, args);
-    STAR_UNARY(STAR_CASE)
-#undef STAR_CASE
-  }
+  with_unary(args.f, [&]<class Op>(Op) { launch_elements(gated_kernel<T, Op>, args.n, args); });
 }
 
 template <class T>
 void gated_grad(Exec&, const GatedGrad<T>& args) {
-  switch (args.f) {
-#define STAR_CASE(name, functor) \
-  case Unary::name:              \
-    return launch_elements(gated_grad_kernel<T, elementwise::functor>, args.n, args);
-    STAR_UNARY(STAR_CASE)
-#undef STAR_CASE
-  }
+  with_unary(args.f,
+             [&]<class Op>(Op) { launch_elements(gated_grad_kernel<T, Op>, args.n, args); });
 }
 
 template <class T>
 void binary(Exec&, const BinaryMap<T>& args) {
   int64_t n = args.shape.numel();
-  switch (args.op) {
-#define STAR_CASE(name, functor) \
-  case Binary::name:             \
-    return launch_elements(binary_kernel<T, elementwise::functor>, n, args, n);
-    STAR_BINARY(STAR_CASE)
-#undef STAR_CASE
-  }
+  with_binary(args.op, [&]<class Op>(Op) { launch_elements(binary_kernel<T, Op>, n, args, n); });
 }
 
 STAR_INSTANTIATE(fill, Fill)

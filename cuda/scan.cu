@@ -105,7 +105,7 @@ struct GatedBackward : AgainstTime<T, GatedScanGrad> {
 // Calls f(sequence, chunk, channel, number in [batch, chunks, channels]).
 template <class Args, class F>
 __device__ void for_each_chunk(const Args& args, const F& f) {
-  int64_t chunks = (args.length + kChunk - 1) / kChunk;
+  int64_t chunks = blocks_of(args.length, kChunk);
   for_each_element(args.batch * chunks * args.channels, [&](int64_t i) {
     f(i / args.channels / chunks, i / args.channels % chunks, i % args.channels, i);
   });
@@ -133,7 +133,7 @@ template <class T, class Recurrence>
 __global__ void chunk_starts_kernel(Recurrence r, const T* products, T* ends) {
   auto product = global(products);
   auto state = global(ends);
-  int64_t C = r.args.channels, chunks = (r.args.length + kChunk - 1) / kChunk;
+  int64_t C = r.args.channels, chunks = blocks_of(r.args.length, kChunk);
   for_each_element(r.args.batch * C, [&](int64_t i) {
     T running = r.start(i / C, i % C);
     for (int64_t chunk = 0; chunk < chunks; ++chunk) {
@@ -161,7 +161,7 @@ __global__ void walk_kernel(Recurrence r, const T* starts) {
 template <class T, class Recurrence>
 void run(Exec& exec, const Recurrence& r) {
   int64_t channels = r.args.batch * r.args.channels;
-  int64_t chunks = (r.args.length + kChunk - 1) / kChunk;
+  int64_t chunks = blocks_of(r.args.length, kChunk);
   if (chunks <= 1) {
     const T* none = nullptr;
     return launch_elements(walk_kernel<T, Recurrence>, channels * chunks, r, none);

@@ -14,7 +14,7 @@ struct Chunk {
   // `chunk_of_all` counts [batch, chunks].
   __device__ Chunk(const Args& all, int64_t chunk_of_all, int64_t state, int64_t channel)
       : args(all), n(state), c(channel), number((chunk_of_all * all.n + state) * all.d + channel) {
-    int64_t chunks = (all.length + kScanChunk - 1) / kScanChunk;
+    int64_t chunks = blocks_of(all.length, kScanChunk);
     int64_t begin = chunk_of_all % chunks * kScanChunk;
     token = chunk_of_all / chunks * all.length + begin;
     count = begin + kScanChunk < all.length ? kScanChunk : all.length - begin;
@@ -43,7 +43,7 @@ struct Chunk {
 // A kernel with a thread for each state of each chunk.
 template <class T, class Args, class F>
 __device__ void for_each_chunk(const Args& args, const F& f) {
-  int64_t chunks = (args.length + kScanChunk - 1) / kScanChunk;
+  int64_t chunks = blocks_of(args.length, kScanChunk);
   for_each_element(args.batch * chunks * args.n * args.d,
                    [&](int64_t index) { f(Chunk<T, Args>::at(args, index)); });
 }
@@ -181,7 +181,7 @@ __global__ void selective_scan_state_grad_kernel(SelectiveScanGrad<T> args, cons
   }
 }
 
-int64_t chunks_of(int64_t length) { return (length + kScanChunk - 1) / kScanChunk; }
+int64_t chunks_of(int64_t length) { return blocks_of(length, kScanChunk); }
 
 }  // namespace
 

@@ -26,7 +26,7 @@ struct Chunk {
   // `number` counts [batch, heads, chunks].
   __device__ Chunk(const Args& all, int64_t number)
       : args(all),
-        chunks((all.length + kTile - 1) / kTile),
+        chunks(blocks_of(all.length, kTile)),
         index(number % chunks),
         head(number / chunks),
         begin(index * kTile),
@@ -174,7 +174,7 @@ __global__ void chunk_states_kernel(MatrixState<T> args, T* states) {
   PairWeights<T> weights(memory);
   Chunk<MatrixState<T>> chunk(args, blockIdx.x);
   Decays<T> decays(memory, chunk);
-  int64_t blocks = (args.f + kColumns - 1) / kColumns;
+  int64_t blocks = blocks_of(args.f, kColumns);
   int64_t n = blockIdx.y / blocks * kTile, column = blockIdx.y % blocks * kColumns;
   TileSums<T> sums;
   add_outer(tile, sums, weights, chunk, chunk.tokens(global(args.k), args.e),
@@ -191,7 +191,7 @@ __global__ void chunk_slopes_kernel(MatrixStateGrad<T> args, T* slopes) {
   PairWeights<T> weights(memory);
   Chunk<MatrixStateGrad<T>> chunk(args, blockIdx.x);
   Decays<T> decays(memory, chunk);
-  int64_t blocks = (args.f + kColumns - 1) / kColumns;
+  int64_t blocks = blocks_of(args.f, kColumns);
   int64_t n = blockIdx.y / blocks * kTile, column = blockIdx.y % blocks * kColumns;
   TileSums<T> sums;
   for (int64_t group = 0; group < args.group; ++group)
@@ -205,7 +205,7 @@ __global__ void chunk_slopes_kernel(MatrixStateGrad<T> args, T* slopes) {
 // the state after it. A thread for each entry of each head's matrix.
 template <class T, class Args>
 __global__ void carry_kernel(Args args, bool reverse, const T* start, T* states, T* last) {
-  int64_t entries = args.e * args.f, chunks = (args.length + kTile - 1) / kTile;
+  int64_t entries = args.e * args.f, chunks = blocks_of(args.length, kTile);
   auto S = global(states);
   for_each_element(args.batch * args.heads * entries, [&](int64_t i) {
     int64_t head = i / entries;

@@ -127,7 +127,7 @@ __device__ T warp_reduce(T value, const Join& join) {
   return value;
 }
 
-inline int64_t tiles_of(int64_t rows) { return (rows + kTile - 1) / kTile; }
-inline int64_t column_blocks(int64_t columns) { return (columns + kColumns - 1) / kColumns; }
+inline int64_t tiles_of(int64_t rows) { return blocks_of(rows, kTile); }
+inline int64_t column_blocks(int64_t columns) { return blocks_of(columns, kColumns); }
 
 }  // namespace star::cuda

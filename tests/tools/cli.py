@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from program import AFTER, COMMANDS, ROOT, STAR, begun, doc, run_checks, star
+from program import AFTER, COMMANDS, ROOT, STAR, begun, children, doc, run_checks, star
 
 NINE = [c + "1111" for c in "123456789"]
 SHARED = "22212-91111-22212-71221-712212-91111"  # weights, features, a parallel pair
@@ -879,20 +879,6 @@ def check_completion(tmp):
                              env={**os.environ, "PATH": os.path.dirname(STAR) + ":" + os.environ["PATH"]})
     assert "nsga2" in offered.stdout and "regularized" in offered.stdout, offered
     star("completion", "tcsh", status=2)
-
-
-def children(pid):
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat") as f:
-                if int(f.read().rsplit(")", 1)[1].split()[1]) == pid:
-                    found.append(int(entry))
-        except (OSError, IndexError):
-            pass
-    return found
 
 
 def check_killed_worker(tmp):

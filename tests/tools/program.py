@@ -33,6 +33,24 @@ def doc(*args, **kw):
     return json.loads(star(*args, "--json", **kw))
 
 
+def processes(key, value):
+    """Those of which field `key` of /proc/PID/stat, counted after the name, is `value`; zombies aside."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/stat") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        if fields[0] != "Z" and int(fields[key]) == value:
+            found.append(int(entry))
+    return found
+
+
+def children(pid):
+    return processes(1, pid)
+
+
 def begun(running, path, evaluations):
     """Waits until the run file of a search that still runs holds its settings and so many evaluations."""
     while True:

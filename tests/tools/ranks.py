@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 
-from program import run_checks
+from program import children, run_checks
 
 STAR, STAR_MPI = map(os.path.abspath, sys.argv[1:3])
 SEARCH = ["search", "--no-check", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "60",
@@ -37,19 +37,6 @@ def local(*args):
     done = subprocess.run([STAR, *args], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done
     return outcome(done.stdout)
-
-
-def children(pid):
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/stat") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append(int(entry))
-    return found
 
 
 def ranks_of(mpirun_pid):

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from program import changed_copy, run_checks
+from program import changed_copy, children, processes, run_checks
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("binary")
@@ -77,24 +77,6 @@ def contents(path):
         }
 
 
-def processes(key, value):
-    """Those of which field `key` of /proc/PID/stat, counted after the name, is `value`; zombies aside."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/stat") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-        except (OSError, IndexError):
-            continue
-        if fields[0] != "Z" and int(fields[key]) == value:
-            found.append(int(entry))
-    return found
-
-
-def workers_of(pid):
-    return processes(1, pid)
-
-
 def check_nobody_left(session):
     for _ in range(100):
         if not processes(3, session):
@@ -107,7 +89,7 @@ def strike(rng, running, counts):
     """Kills something of a running search; which, and whether the search should be over."""
     what = rng.choice(["supervisor", "worker", "everything", "softly"])
     if what == "worker":
-        victims = workers_of(running.pid)
+        victims = children(running.pid)
         if not victims:
             return False
         os.kill(rng.choice(victims), signal.SIGKILL)
@@ -274,7 +256,7 @@ def check_second_supervisor(tmp, expected):
     args, _, result, whole = expected["by generations"]
     path = tmp + "/shared.run"
     first = start(*args, "--out", path)
-    while first.poll() is None and not workers_of(first.pid):
+    while first.poll() is None and not children(first.pid):
         time.sleep(0.01)
     first.send_signal(signal.SIGSTOP)  # so that it does not end meanwhile
     err = star("search", "--no-check", "--resume", path, "--quiet", status=2)
@@ -356,7 +338,7 @@ def check_standing_still(tmp):
         stopped = False
         while not stopped:
             assert running.poll() is None, running.communicate()
-            for pid in workers_of(running.pid):
+            for pid in children(running.pid):
                 try:
                     if whom == "group":
                         os.killpg(running.pid, signal.SIGSTOP)
@@ -393,7 +375,7 @@ def check_gone(tmp):
     """A run file that is deleted under way is not said to be kept."""
     path = tmp + "/gone.run"
     running = start(*SEARCH, "--generations", "999", "--out", path)
-    while not workers_of(running.pid):
+    while not children(running.pid):
         assert running.poll() is None
     os.remove(path)
     _, err = running.communicate(timeout=600)
@@ -407,7 +389,7 @@ def check_interrupt(tmp, expected):
     for number, sign in enumerate((signal.SIGINT, signal.SIGTERM)):
         path = f"{tmp}/it's stopped {number}.run"
         running = start(*args, "--out", path)
-        while running.poll() is None and not workers_of(running.pid):
+        while running.poll() is None and not children(running.pid):
             time.sleep(0.01)
         time.sleep(seconds / 4)
         running.send_signal(sign)
