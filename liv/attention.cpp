@@ -44,16 +44,16 @@ class LowRank : public TokenMixing {
     std::string band = banded() ? fmt::format("[i>=j>i-{}]", layout_.sizes.window) : "[i>=j]";
     std::string factor = fmt::format("{}", scale_of_scores());
     std::string entries = "bihgn,bjhn";
-    switch (layout_.liv.op.nonlinearity()) {
-      case 1:
+    switch (layout_.liv.op.entries()) {
+      case Entries::linear:
         return fmt::format("{},{},{},i,bjhv->bihgv", factor, entries, band);
-      case 2:
+      case Entries::softmax:
         return fmt::format("softmax({},{},{}),bjhv->bihgv", factor, entries, band);
-      case 3:
+      case Entries::relu:
         return fmt::format("relu({},{}),{},i,bjhv->bihgv", factor, entries, band);
-      case 4:
+      case Entries::silu:
         return fmt::format("silu({},{}),{},i,bjhv->bihgv", factor, entries, band);
-      case 5:
+      case Entries::normalised:
         return fmt::format("{},{},bjhv->bihgv", entries, band);
     }
     unknown_nonlinearity();
@@ -109,13 +109,13 @@ class LowRank : public TokenMixing {
   }
 
  private:
-  bool banded() const { return layout_.liv.op.sparsity() == 2; }
+  bool banded() const { return layout_.liv.op.sparsity() == Sparsity::banded; }
   double scale_of_scores() const { return 1 / std::sqrt(double(layout_.head_width())); }
-  bool softmax() const { return layout_.liv.op.nonlinearity() == 2; }
-  bool normalised() const { return layout_.liv.op.nonlinearity() == 5; }
+  bool softmax() const { return layout_.liv.op.entries() == Entries::softmax; }
+  bool normalised() const { return layout_.liv.op.entries() == Entries::normalised; }
   [[noreturn]] void unknown_nonlinearity() const {
     fail("{}: nonlinearity {} of scores is unknown", layout_.liv.name,
-         layout_.liv.op.nonlinearity());
+         int(layout_.liv.op.entries()));
   }
 
   // One over the number of keys that each of the last L of T tokens sees.
@@ -156,22 +156,22 @@ class LowRank : public TokenMixing {
     double total = 0, greatest = -INFINITY;
     for (int64_t j = from; j <= i; ++j) greatest = std::max(greatest, core.at(h, i, j));
     auto nonlinear = [&](double s) {
-      switch (layout_.liv.op.nonlinearity()) {
-        case 1:
-        case 5:
+      switch (layout_.liv.op.entries()) {
+        case Entries::linear:
+        case Entries::normalised:
           return s;
-        case 2:
+        case Entries::softmax:
           return std::exp(s - greatest);
-        case 3:
+        case Entries::relu:
           return std::max(s, 0.0);
-        case 4:
+        case Entries::silu:
           return s / (1 + std::exp(-s));
       }
       unknown_nonlinearity();
     };
     for (int64_t j = from; j <= i; ++j) total += core.at(h, i, j) = nonlinear(core.at(h, i, j));
     double divisor = double(i - from + 1);
-    if (layout_.liv.op.nonlinearity() == 2) divisor = total;
+    if (layout_.liv.op.entries() == Entries::softmax) divisor = total;
     if (normalised()) divisor = total + kNormaliserFloor;
     for (int64_t j = from; j <= i; ++j) core.at(h, i, j) /= divisor;
   }

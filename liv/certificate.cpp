@@ -15,17 +15,19 @@ constexpr const char* kOrder = "semi-separable order";
 
 // The width of the band that holds all entries, the diagonal included; 0 without one.
 int64_t band_width(const Layout& l) {
-  if (l.liv.op.sparsity() == 2) return l.sizes.window;
+  if (l.liv.op.sparsity() == Sparsity::banded) return l.sizes.window;
   return l.group("kernel") ? kTaps : 0;
 }
 
 // The states through which all of the past acts on the future; 0 where no number is claimed.
 int64_t states(const Layout& l) {
   const OperatorGenome& op = l.liv.op;
-  if (op.token_mixing() == 4) return l.grouped() ? l.head_width() : l.states();
+  if (op.mixing() == Mixing::semi_separable) return l.grouped() ? l.head_width() : l.states();
   // Linear attention is a recurrence, too; what divides its rows changes no rank.
-  bool linear = op.nonlinearity() == 1 || op.nonlinearity() == 5;
-  return op.token_mixing() == 2 && linear && op.sparsity() == 1 ? l.head_width() : 0;
+  bool linear = op.entries() == Entries::linear || op.entries() == Entries::normalised;
+  return op.mixing() == Mixing::low_rank && linear && op.sparsity() == Sparsity::none
+             ? l.head_width()
+             : 0;
 }
 
 template <class Where>
@@ -121,8 +123,8 @@ struct Claim {
 // What T is made of: scores, or what scales its rows (the gate as well) and columns.
 void add_factors(const Operator& op, const Features& features, int part, Evidence& e) {
   const Layout& l = op.layout();
-  if (l.liv.op.token_mixing() == 2) e.scores = op.scores(features, part);
-  if (l.liv.op.token_mixing() != 3) return;
+  if (l.liv.op.mixing() == Mixing::low_rank) e.scores = op.scores(features, part);
+  if (l.liv.op.mixing() != Mixing::toeplitz) return;
   const Features f = op.features_of(features, part);
   e.read = f.at(reader(l.liv.groups)->name).value().to_doubles();
   e.write = f.at(writer(l.liv.groups)->name).value().to_doubles();
@@ -140,15 +142,17 @@ double agreeing(const Layout&) { return agreement(DType::f64); }
 
 constexpr Claim kClaims[] = {
     {"causality", About::all, always, zero, above_diagonal},
-    {"diagonal", About::all, [](const Layout& l) { return l.liv.op.token_mixing() == 1; }, zero,
-     off_diagonal},
+    {"diagonal", About::all, [](const Layout& l) { return l.liv.op.mixing() == Mixing::diagonal; },
+     zero, off_diagonal},
     {"band", About::all, [](const Layout& l) { return band_width(l) > 0; }, zero, outside_band},
-    {"score rank", About::parts, [](const Layout& l) { return l.liv.op.token_mixing() == 2; },
+    {"score rank", About::parts,
+     [](const Layout& l) { return l.liv.op.mixing() == Mixing::low_rank; },
      [](const Layout& l) { return double(l.head_width()); }, score_rank},
     {kOrder, About::all, [](const Layout& l) { return states(l) > 0; },
      [](const Layout& l) { return double(states(l)); }, semi_separable_order},
-    {"Toeplitz", About::parts, [](const Layout& l) { return l.liv.op.token_mixing() == 3; },
-     agreeing, toeplitz_deviation},
+    {"Toeplitz", About::parts,
+     [](const Layout& l) { return l.liv.op.mixing() == Mixing::toeplitz; }, agreeing,
+     toeplitz_deviation},
     {"residual", About::whole, always, agreeing, residual},
 };
 
@@ -202,7 +206,8 @@ std::vector<Check> certify(const Layout& layout, const Testimony& testimony) {
 
 int64_t least_length(const Layout& layout) {
   int64_t length = std::max<int64_t>(2, band_width(layout) + 1);
-  if (layout.liv.op.token_mixing() == 2) length = std::max(length, layout.head_width() + 1);
+  if (layout.liv.op.mixing() == Mixing::low_rank)
+    length = std::max(length, layout.head_width() + 1);
   const int64_t order = states(layout) * layout.parts();
   return order > 0 ? std::max(length, 2 * order + 2) : length;
 }

@@ -41,30 +41,36 @@ class Diagonal : public TokenMixing {
  private:
   // The nonlinearity on the entries of T, and one entry by its definition.
   std::optional<Unary> of_entries() const {
-    switch (layout_.liv.op.nonlinearity()) {
-      case 1:
+    switch (layout_.liv.op.entries()) {
+      case Entries::linear:
         return {};
-      case 3:
+      case Entries::relu:
         return Unary::relu;
-      case 4:
+      case Entries::silu:
         return Unary::silu;
+      case Entries::softmax:
+      case Entries::normalised:
+        break;
     }
     unknown_nonlinearity();
   }
   double entry(double gate) const {
-    switch (layout_.liv.op.nonlinearity()) {
-      case 1:
+    switch (layout_.liv.op.entries()) {
+      case Entries::linear:
         return gate;
-      case 3:
+      case Entries::relu:
         return std::max(gate, 0.0);
-      case 4:
+      case Entries::silu:
         return gate / (1 + std::exp(-gate));
+      case Entries::softmax:
+      case Entries::normalised:
+        break;
     }
     unknown_nonlinearity();
   }
   [[noreturn]] void unknown_nonlinearity() const {
     fail("{}: nonlinearity {} of a diagonal is unknown", layout_.liv.name,
-         layout_.liv.op.nonlinearity());
+         int(layout_.liv.op.entries()));
   }
 };
 

@@ -13,18 +13,21 @@
 namespace star {
 namespace {
 
-bool has_bias(const FeatureGroup& g) { return g.nonlinearity() == 5 || g.nonlinearity() == 6; }
-bool low_rank(const FeatureGroup& g) { return g.channel_mixing() == 4; }
+bool has_bias(const FeatureGroup& g) {
+  return g.activation() == Activation::softplus_with_bias ||
+         g.activation() == Activation::sigmoid_with_bias;
+}
+bool low_rank(const FeatureGroup& g) { return g.projection() == Projection::low_rank; }
 bool is_kernel(const FeatureGroup& g) { return g.name == "kernel" || g.name == "filter"; }
 
 // Keys and values of a low-rank operator: the cache that grows with the context.
 bool cached(const Layout& layout, const FeatureGroup& g) {
-  return layout.liv.op.token_mixing() == 2 && layout.liv.op.nonlinearity() != 5 &&
-         (writes(g.name) || g.name == "v");
+  return layout.liv.op.mixing() == Mixing::low_rank &&
+         layout.liv.op.entries() != Entries::normalised && (writes(g.name) || g.name == "v");
 }
 
 int64_t cached_rows(const Layout& layout) {
-  return layout.liv.op.sparsity() == 2 ? layout.sizes.window : kAllRows;
+  return layout.liv.op.sparsity() == Sparsity::banded ? layout.sizes.window : kAllRows;
 }
 
 int64_t rank_of(const Layout& layout) { return (layout.sizes.width + 15) / 16; }
@@ -32,7 +35,7 @@ int64_t rank_of(const Layout& layout) { return (layout.sizes.width + 15) / 16; }
 // With a bias, if one is given.
 Var project(const FeatureGroup& g, const Weights& w, const Var& x, const Var* bias) {
   const Var& weight = w[g.name + (low_rank(g) ? "_b.weight" : ".weight")];
-  if (g.channel_mixing() == 1) return bias ? x * weight + *bias : x * weight;
+  if (g.projection() == Projection::diagonal) return bias ? x * weight + *bias : x * weight;
   Var in = low_rank(g) ? linear(x, w[g.name + "_a.weight"]) : x;
   return bias ? linear_onto(*bias, in, weight) : linear(in, weight);
 }
@@ -49,7 +52,7 @@ Var short_conv(const FeatureGroup& g, const Weights& w, const Var& x, State* sta
 // Projection, convolution and bias: what the nonlinearity of a group takes.
 Var biased(const FeatureGroup& g, const Weights& w, const Var& x, State* state) {
   const Var* bias = has_bias(g) ? &w[g.name + (low_rank(g) ? "_b.bias" : ".bias")] : nullptr;
-  if (g.token_mixing() != 3) return project(g, w, x, bias);
+  if (g.along() != Along::convolution) return project(g, w, x, bias);
   Var u = short_conv(g, w, project(g, w, x, nullptr), state);
   return bias ? u + *bias : u;
 }
@@ -67,15 +70,10 @@ Var unit_length(const Var& x, int64_t heads) {
 
 Var activate(const Layout& layout, const FeatureGroup& g, const Var& x) {
   if (auto f = pointwise(g)) return unary(*f, x);
-  switch (g.nonlinearity()) {
-    case 1:
-      return x;
-    case 2:
-      return channel_softmax(x);
-    case 8:
-      return unit_length(x, x.size(2) / layout.head_width());
-  }
-  fail("{}: nonlinearity {} of {} is unknown", layout.liv.name, g.nonlinearity(), g.name);
+  if (g.activation() == Activation::softmax) return channel_softmax(x);
+  if (g.activation() == Activation::unit_length)
+    return unit_length(x, x.size(2) / layout.head_width());
+  return x;
 }
 
 Var rotate(const Layout& layout, const Var& x, int64_t position) {
@@ -96,24 +94,24 @@ Var feature(const Layout& layout, const FeatureGroup& g, const Weights& weights,
 }  // namespace
 
 std::optional<Unary> pointwise(const FeatureGroup& group) {
-  switch (group.nonlinearity()) {
-    case 3:
+  switch (group.activation()) {
+    case Activation::relu:
       return Unary::relu;
-    case 4:
+    case Activation::silu:
       return Unary::silu;
-    case 5:
+    case Activation::softplus_with_bias:
       return Unary::softplus;
-    case 6:
-    case 9:
+    case Activation::sigmoid_with_bias:
+    case Activation::sigmoid:
       return Unary::sigmoid;
-    case 7:
+    case Activation::elu_plus_one:
       return Unary::elu_plus_one;
-    case 1:
-    case 2:
-    case 8:
+    case Activation::none:
+    case Activation::softmax:
+    case Activation::unit_length:
       return {};
   }
-  fail("featurizer: nonlinearity {} of {} is unknown", group.nonlinearity(), group.name);
+  fail("featurizer: activation {} of {} is unknown", int(group.activation()), group.name);
 }
 
 std::vector<ParameterSpec> feature_parameters(const Layout& layout, const FeatureGroup& g) {
@@ -134,7 +132,7 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
     last += "_b";
     add(g.name + "_a.weight", {rank_of(layout), d}, true, init::linear(d));
     add(last + ".weight", {out, rank_of(layout)}, true, init::linear(rank_of(layout)));
-  } else if (g.channel_mixing() == 1) {
+  } else if (g.projection() == Projection::diagonal) {
     add(last + ".weight", {d}, false, init::linear(1));
   } else {
     add(last + ".weight", {out, d}, true, init::linear(d));
@@ -145,7 +143,8 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
     if (g.name == "a") start = init::sigmoid_uniform(0.9, 0.999);
     add(last + ".bias", {out}, false, start);
   }
-  if (g.token_mixing() == 3) add(g.name + ".conv", {out, kTaps}, false, init::current_tap());
+  if (g.along() == Along::convolution)
+    add(g.name + ".conv", {out, kTaps}, false, init::current_tap());
   return specs;
 }
 
@@ -175,7 +174,7 @@ Features featurize(const Layout& layout, const Weights& weights, const Var& x,
 int64_t feature_cache(const Layout& layout, const FeatureGroup& g, int64_t context) {
   if (is_kernel(g)) return 0;
   int64_t floats = 0, out = layout.width_of(g);
-  if (g.token_mixing() == 3) floats += (kTaps - 1) * out;
+  if (g.along() == Along::convolution) floats += (kTaps - 1) * out;
   if (cached(layout, g)) {
     const int64_t rows = std::min(context, cached_rows(layout));
     floats = counted_sum("cache", floats, counted_product("cache", rows, out));
@@ -186,9 +185,9 @@ int64_t feature_cache(const Layout& layout, const FeatureGroup& g, int64_t conte
 double feature_work(const Layout& layout, const FeatureGroup& g) {
   double d = double(layout.sizes.width), out = double(layout.width_of(g));
   if (is_kernel(g)) return 0;
-  double work =
-      low_rank(g) ? double(rank_of(layout)) * (d + out) : (g.channel_mixing() == 1 ? d : d * out);
-  return work + (g.token_mixing() == 3 ? double(kTaps) * out : 0);
+  double work = low_rank(g) ? double(rank_of(layout)) * (d + out)
+                            : (g.projection() == Projection::diagonal ? d : d * out);
+  return work + (g.along() == Along::convolution ? double(kTaps) * out : 0);
 }
 
 }  // namespace star

@@ -36,7 +36,7 @@ std::string Layout::name_of(const FeatureGroup& g, int copy) const {
 }
 
 int64_t Layout::width_of(const FeatureGroup& g) const {
-  if (g.channel_mixing() == 3) return sizes.heads;
+  if (g.projection() == Projection::a_head) return sizes.heads;
   if (counts_states(liv.op) && (reads(g.name) || writes(g.name))) return states_;
   if (g.repeat() != 1) return kv_heads_ * head_width_;
   return inner_;

@@ -31,7 +31,7 @@ struct Layout {
   Layout(const LivClass& liv, const Sizes& sizes);
 
   const FeatureGroup* group(std::string_view role) const { return find_group(liv.groups, role); }
-  bool grouped() const { return liv.op.channel_mixing() == 3; }
+  bool grouped() const { return liv.op.channels() == Channels::grouped; }
   // The channels that a feature group puts out.
   int64_t width_of(const FeatureGroup& g) const;
   // A differential operator, T = T₀ − λT₁, has two parts. What makes T exists in each of them,

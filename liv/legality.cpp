@@ -12,15 +12,13 @@ namespace {
 struct Case {
   const OperatorGenome& op;
   const std::vector<FeatureGroup>& groups;
-  int mixing = op.token_mixing();
-  bool grouped = op.channel_mixing() == 3;
+  Mixing mixing = op.mixing();
+  bool grouped = op.channels() == Channels::grouped;
   bool states = counts_states(op);
   bool around = reader(groups) && writer(groups);  // features on both sides of the values
 
   bool has(std::string_view role) const { return find_group(groups, role); }
-  // A digit of the group; 0 without it.
-  int digit(const FeatureGroup* g, int i) const { return g ? g->digits[size_t(i)] : 0; }
-  int value_digit(int i) const { return digit(find_group(groups, "v"), i); }
+  const FeatureGroup& value() const { return *find_group(groups, "v"); }
   template <class Test>
   int count(Test test) const {
     return int(std::count_if(groups.begin(), groups.end(),
@@ -36,61 +34,82 @@ struct OperatorRefusal {
 constexpr OperatorRefusal kOperatorRefusals[] = {
     // Roles that the token mixing needs.
     {[](const Case& c) { return !c.has("v"); }, "every operator needs a value v"},
-    {[](const Case& c) { return c.mixing == 1 && !c.has("gate"); },
+    {[](const Case& c) { return c.mixing == Mixing::diagonal && !c.has("gate"); },
      "token mixing 1 (diagonal) needs a gate"},
     {[](const Case& c) {
-       return (c.mixing == 2 || c.mixing == 3 || (c.mixing == 4 && c.has("dt") && !c.has("a"))) &&
+       return (c.mixing == Mixing::low_rank || c.mixing == Mixing::toeplitz ||
+               (c.mixing == Mixing::semi_separable && c.has("dt") && !c.has("a"))) &&
               !c.around;
      },
      "token mixing 2, 3, and 4 with dt, need features that read (q or C) and write (k or B)"},
-    {[](const Case& c) { return c.mixing == 3 && c.has("kernel") == c.has("filter"); },
+    {[](const Case& c) {
+       return c.mixing == Mixing::toeplitz && c.has("kernel") == c.has("filter");
+     },
      "token mixing 3 (Toeplitz) needs a kernel or a filter, not both"},
-    {[](const Case& c) { return c.mixing == 4 && c.has("dt") == c.has("a"); },
+    {[](const Case& c) { return c.mixing == Mixing::semi_separable && c.has("dt") == c.has("a"); },
      "token mixing 4 (semi-separable) needs a transition dt or a, not both"},
     {[](const Case& c) { return c.count(reads) > 1 || c.count(writes) > 1; },
      "one group reads and one writes: q or C, k or B"},
     // Structure.
-    {[](const Case& c) { return c.mixing == 1 && c.op.channel_mixing() != 2; },
+    {[](const Case& c) {
+       return c.mixing == Mixing::diagonal && c.op.channels() != Channels::dense;
+     },
      "token mixing 1 (diagonal) has dense channels, 2: nothing else mixes them"},
-    {[](const Case& c) { return c.mixing == 2 && !c.grouped; },
+    {[](const Case& c) { return c.mixing == Mixing::low_rank && !c.grouped; },
      "token mixing 2 (low-rank) scores by head: its channel mixing is grouped, 3"},
-    {[](const Case& c) { return c.mixing == 3 && c.op.channel_mixing() != 1; },
+    {[](const Case& c) {
+       return c.mixing == Mixing::toeplitz && c.op.channels() != Channels::diagonal;
+     },
      "token mixing 3 (Toeplitz) has a kernel a channel: its channel mixing is diagonal, 1"},
-    {[](const Case& c) { return c.mixing == 4 && c.op.channel_mixing() == 2; },
+    {[](const Case& c) {
+       return c.mixing == Mixing::semi_separable && c.op.channels() == Channels::dense;
+     },
      "token mixing 4 (semi-separable) has diagonal or grouped channels: dense is left to o"},
-    {[](const Case& c) { return c.mixing == 4 && c.has("a") && c.op.channel_mixing() != 1; },
+    {[](const Case& c) {
+       return c.mixing == Mixing::semi_separable && c.has("a") &&
+              c.op.channels() != Channels::diagonal;
+     },
      "a transition a is one a channel: channel mixing 1"},
-    {[](const Case& c) { return c.op.sparsity() == 2 && c.mixing != 2; },
+    {[](const Case& c) {
+       return c.op.sparsity() == Sparsity::banded && c.mixing != Mixing::low_rank;
+     },
      "only token mixing 2 (low-rank) is banded: a diagonal already is, a kernel has its own "
      "length, a recurrence cannot forget at a distance"},
-    {[](const Case& c) { return c.op.sparsity() == 2 && c.op.nonlinearity() == 5; },
+    {[](const Case& c) {
+       return c.op.sparsity() == Sparsity::banded && c.op.entries() == Entries::normalised;
+     },
      "kernel-normalised entries are not banded: their running sums cannot forget at a distance"},
     {[](const Case& c) {
-       return c.mixing == 1 && (c.op.nonlinearity() == 2 || c.op.nonlinearity() == 5);
+       return c.mixing == Mixing::diagonal &&
+              (c.op.entries() == Entries::softmax || c.op.entries() == Entries::normalised);
      },
      "a diagonal entry normalised over its row is 1: nonlinearity 1, 3 or 4"},
-    {[](const Case& c) { return c.mixing >= 3 && c.op.nonlinearity() != 1; },
+    {[](const Case& c) {
+       return (c.mixing == Mixing::toeplitz || c.mixing == Mixing::semi_separable) &&
+              c.op.entries() != Entries::linear;
+     },
      "a nonlinearity on the entries leaves token mixing 3 and 4 without a fast form: "
      "nonlinearity 1"},
     {[](const Case& c) {
-       return c.mixing == 2 && c.around && c.op.nonlinearity() == 5 &&
-              (c.digit(reader(c.groups), 4) != 7 || c.digit(writer(c.groups), 4) != 7);
+       return c.mixing == Mixing::low_rank && c.around && c.op.entries() == Entries::normalised &&
+              (reader(c.groups)->activation() != Activation::elu_plus_one ||
+               writer(c.groups)->activation() != Activation::elu_plus_one);
      },
      "kernel-normalised entries need elu+1 (7) on what reads and writes"},
     // Agreement between groups.
     {[](const Case& c) {
        return c.states && c.around && c.has("dt") &&
-              c.digit(reader(c.groups), 2) != c.digit(writer(c.groups), 2);
+              reader(c.groups)->expansion() != writer(c.groups)->expansion();
      },
      "what reads and what writes have the same number of states"},
     {[](const Case& c) {
-       return c.mixing == 2 && writer(c.groups) && c.has("v") &&
-              c.digit(writer(c.groups), 3) != c.value_digit(3);
+       return c.mixing == Mixing::low_rank && writer(c.groups) && c.has("v") &&
+              writer(c.groups)->repeat() != c.value().repeat();
      },
      "keys and values repeat together"},
     {[](const Case& c) {
-       return c.mixing == 4 && c.grouped && c.has("beta") && writer(c.groups) &&
-              c.digit(writer(c.groups), 4) != 8;
+       return c.mixing == Mixing::semi_separable && c.grouped && c.has("beta") &&
+              writer(c.groups) && writer(c.groups)->activation() != Activation::unit_length;
      },
      "a write strength beta needs keys of unit length (8), or its transition may grow"},
 };
@@ -120,59 +139,74 @@ constexpr GroupRefusal kGroupRefusals[] = {
     // A group that the structure does not use would be trained for nothing.
     {[](const Case& c, const FeatureGroup& g) {
        bool around = reads(g.name) || writes(g.name);
-       return (g.name == "gate" && c.mixing != 1) || (!projected(g) && c.mixing != 3) ||
-              ((g.name == "dt" || g.name == "a") && c.mixing != 4) ||
-              (g.name == "beta" && !(c.mixing == 4 && c.grouped && c.has("dt"))) ||
-              (around && (c.mixing == 1 || (c.mixing == 4 && c.has("a"))));
+       return (g.name == "gate" && c.mixing != Mixing::diagonal) ||
+              (!projected(g) && c.mixing != Mixing::toeplitz) ||
+              ((g.name == "dt" || g.name == "a") && c.mixing != Mixing::semi_separable) ||
+              (g.name == "beta" &&
+               !(c.mixing == Mixing::semi_separable && c.grouped && c.has("dt"))) ||
+              (around && (c.mixing == Mixing::diagonal ||
+                          (c.mixing == Mixing::semi_separable && c.has("a"))));
      },
      "this operator has no use for the role"},
     // Channel mixing.
-    {[](const Case&, const FeatureGroup& g) { return !projected(g) && g.channel_mixing() != 1; },
+    {[](const Case&, const FeatureGroup& g) {
+       return !projected(g) && g.projection() != Projection::diagonal;
+     },
      "a kernel a channel: channel mixing 1"},
     {[](const Case& c, const FeatureGroup& g) {
-       return projected(g) && (g.channel_mixing() == 3) != per_head(c, g);
+       return projected(g) && (g.projection() == Projection::a_head) != per_head(c, g);
      },
      "one value a head (channel mixing 3) is for dt and beta of grouped channels, and only "
      "for them"},
     {[](const Case& c, const FeatureGroup& g) {
-       return projected(g) && g.channel_mixing() == 1 &&
-              (g.expansion() != 1 || g.repeat() != 1 || counts_states(c, g));
+       return projected(g) && g.projection() == Projection::diagonal &&
+              (g.expansion() != Expansion::one || g.repeat() != 1 || counts_states(c, g));
      },
      "diagonal channels (1) keep the width: no expansion, no repeat, no states"},
     // Token mixing.
     {[](const Case&, const FeatureGroup& g) {
-       int wanted = g.name == "kernel" ? 3 : g.name == "filter" ? 4 : 0;
-       return wanted ? g.token_mixing() != wanted : g.token_mixing() % 2 == 0;
+       if (g.name == "kernel") return g.along() != Along::convolution;
+       if (g.name == "filter") return g.along() != Along::implicit_filter;
+       return g.along() != Along::nothing && g.along() != Along::convolution;
      },
      "token mixing is 3 for kernel, 4 for filter, 1 or 3 for the others"},
     // Width.
     {[](const Case& c, const FeatureGroup& g) {
-       return !counts_states(c, g) && c.has("v") && g.expansion() != c.value_digit(2);
+       return !counts_states(c, g) && c.has("v") && g.expansion() != c.value().expansion();
      },
      "groups take the expansion of v"},
     {[](const Case& c, const FeatureGroup& g) {
-       return counts_states(c, g) && (g.expansion() == 4 || g.expansion() == 6);
+       return counts_states(c, g) &&
+              (g.expansion() == Expansion::eight_thirds || g.expansion() == Expansion::half);
      },
      "the number of states is 1, 2, 4 or 16: expansion 1, 2, 3 or 5"},
     {[](const Case& c, const FeatureGroup& g) {
-       return c.grouped && g.name == "v" && (g.expansion() == 4 || g.expansion() == 6);
+       return c.grouped && g.name == "v" &&
+              (g.expansion() == Expansion::eight_thirds || g.expansion() == Expansion::half);
      },
      "×8/3 and ×1/2 do not divide into heads of even width"},
     {[](const Case& c, const FeatureGroup& g) {
-       return g.repeat() != 1 && !(c.mixing == 2 && (writes(g.name) || g.name == "v"));
+       return g.repeat() != 1 &&
+              !(c.mixing == Mixing::low_rank && (writes(g.name) || g.name == "v"));
      },
      "only keys and values of token mixing 2 are repeated: theirs is the cache that grows"},
     // Nonlinearity.
-    {[](const Case&, const FeatureGroup& g) { return !projected(g) && g.nonlinearity() != 1; },
+    {[](const Case&, const FeatureGroup& g) {
+       return !projected(g) && g.activation() != Activation::none;
+     },
      "a kernel is linear: nonlinearity 1"},
-    {[](const Case&, const FeatureGroup& g) { return g.name == "dt" && g.nonlinearity() != 5; },
+    {[](const Case&, const FeatureGroup& g) {
+       return g.name == "dt" && g.activation() != Activation::softplus_with_bias;
+     },
      "a step dt is a softplus with bias, 5"},
     {[](const Case&, const FeatureGroup& g) {
-       return (g.name == "a" || g.name == "beta") && g.nonlinearity() != 6 && g.nonlinearity() != 9;
+       return (g.name == "a" || g.name == "beta") &&
+              g.activation() != Activation::sigmoid_with_bias &&
+              g.activation() != Activation::sigmoid;
      },
      "a and beta lie between 0 and 1: a sigmoid, 6 or 9"},
     {[](const Case& c, const FeatureGroup& g) {
-       return g.nonlinearity() == 8 && !(c.grouped && !per_head(c, g));
+       return g.activation() == Activation::unit_length && !(c.grouped && !per_head(c, g));
      },
      "unit length a head (8) needs grouped channels"},
 };

@@ -181,7 +181,8 @@ std::vector<std::string> shareable_features(const OperatorGenome& op,
   // values, since each channel has a value of its own. Then the transition, or the diagonal.
   std::vector<const FeatureGroup*> features;
   if (const FeatureGroup* write = writer(groups)) {
-    features = {write, op.channel_mixing() == 3 ? find_group(groups, "v") : reader(groups)};
+    features = {write,
+                op.channels() == Channels::grouped ? find_group(groups, "v") : reader(groups)};
   }
   for (const char* role : {"dt", "a", "gate"}) features.push_back(find_group(groups, role));
   std::vector<std::string> names;
@@ -191,32 +192,35 @@ std::vector<std::string> shareable_features(const OperatorGenome& op,
   return names;
 }
 
-bool rotary(const OperatorGenome& op) { return op.token_mixing() == 2 && op.nonlinearity() <= 4; }
+bool rotary(const OperatorGenome& op) {
+  return op.mixing() == Mixing::low_rank && op.entries() != Entries::normalised;
+}
 
 bool scaled(const OperatorGenome& op) {
-  return rotary(op) || (op.token_mixing() == 4 && op.channel_mixing() == 3);
+  return rotary(op) ||
+         (op.mixing() == Mixing::semi_separable && op.channels() == Channels::grouped);
 }
 
 bool counts_states(const OperatorGenome& op) {
-  return op.token_mixing() == 4 && op.channel_mixing() == 1;
+  return op.mixing() == Mixing::semi_separable && op.channels() == Channels::diagonal;
 }
 
-int expand(int expansion, int width) {
+int expand(Expansion expansion, int width) {
   switch (expansion) {
-    case 1:
+    case Expansion::one:
       return width;
-    case 2:
+    case Expansion::two:
       return 2 * width;
-    case 3:
+    case Expansion::four:
       return 4 * width;
-    case 4:
+    case Expansion::eight_thirds:
       return 8 * ((width + 2) / 3);  // 8·⌈(8·width/3)/8⌉
-    case 5:
+    case Expansion::sixteen:
       return 16 * width;
-    case 6:
+    case Expansion::half:
       return (width + 1) / 2;
   }
-  fail("featurizer: expansion {} is not one of 1 to 6", expansion);
+  fail("featurizer: expansion {} is not one of 1 to 6", int(expansion));
 }
 
 int repeats(int repeat) {

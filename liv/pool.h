@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "liv/digits.h"
+
 namespace star {
 
 int base36_value(char digit);  // 0 … 35; −1 unless one of 0-9a-z
@@ -27,21 +29,21 @@ inline constexpr Digits kGroupLimits = {4, 4, 6, 3, 9};
 struct FeatureGroup {
   std::string name;  // the role: q k v C B z dt a beta kernel filter gate
   Digits digits;
-  int channel_mixing() const { return digits[0]; }  // 1 diagonal, 2 dense, 3 a head, 4 low-rank
-  int token_mixing() const { return digits[1]; }    // 1 none, 3 convolution, 4 implicit long kernel
-  int expansion() const { return digits[2]; }
+  Projection projection() const { return Projection(digits[0]); }
+  Along along() const { return Along(digits[1]); }
+  Expansion expansion() const { return Expansion(digits[2]); }
   int repeat() const { return digits[3]; }
-  int nonlinearity() const { return digits[4]; }
+  Activation activation() const { return Activation(digits[4]); }
   bool operator==(const FeatureGroup&) const = default;
 };
 
 struct OperatorGenome {
   Digits digits;
   int featurizer() const { return digits[0]; }
-  int token_mixing() const { return digits[1]; }    // 1 diagonal 2 low-rank 3 Toeplitz 4 semi-sep.
-  int sparsity() const { return digits[2]; }        // 1 none, 2 banded
-  int nonlinearity() const { return digits[3]; }    // 1 none 2 softmax 3 relu 4 swish 5 normalised
-  int channel_mixing() const { return digits[4]; }  // 1 diagonal, 2 dense, 3 grouped
+  Mixing mixing() const { return Mixing(digits[1]); }
+  Sparsity sparsity() const { return Sparsity(digits[2]); }
+  Entries entries() const { return Entries(digits[3]); }
+  Channels channels() const { return Channels(digits[4]); }
   bool operator==(const OperatorGenome&) const = default;
 };
 
@@ -104,8 +106,8 @@ bool scaled(const OperatorGenome& op);  // scores are multiplied by 1/√e
 // The read and write features count states a channel, not channels.
 bool counts_states(const OperatorGenome& op);
 
-int expand(int expansion, int width);  // the width that an expansion digit makes; states of width 1
-int repeats(int repeat);               // 1, 2 or 4, from the digit
+int expand(Expansion expansion, int width);  // the width that it makes; states of width 1
+int repeats(int repeat);                     // 1, 2 or 4, from the digit
 
 // Why an operator on these groups is illegal, a line a reason; empty if it is legal.
 std::vector<std::string> check_operator(const OperatorGenome& op,

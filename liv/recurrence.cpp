@@ -115,17 +115,17 @@ std::unique_ptr<TokenMixing> make_recurrence(const Layout& layout) {
 }
 
 std::unique_ptr<TokenMixing> make_mixing(const Layout& layout) {
-  switch (layout.liv.op.token_mixing()) {
-    case 1:
+  switch (layout.liv.op.mixing()) {
+    case Mixing::diagonal:
       return make_diagonal(layout);
-    case 2:
+    case Mixing::low_rank:
       return make_attention(layout);
-    case 3:
+    case Mixing::toeplitz:
       return make_toeplitz(layout);
-    case 4:
+    case Mixing::semi_separable:
       return make_recurrence(layout);
   }
-  fail("{}: token mixing {} is unknown", layout.liv.name, layout.liv.op.token_mixing());
+  fail("{}: token mixing {} is unknown", layout.liv.name, int(layout.liv.op.mixing()));
 }
 
 FeatureRows::FeatureRows(const Features& features, const std::string& role) {

@@ -5,19 +5,20 @@
 namespace star {
 
 Family family_of(const LivClass& liv) {
-  switch (liv.op.token_mixing()) {
-    case 1:
+  switch (liv.op.mixing()) {
+    case Mixing::diagonal:
       return Family::memoryless;
-    case 2:
+    case Mixing::low_rank:
       // Scores that are none or only normalised leave T(x) v linear in the keys.
-      return liv.op.nonlinearity() == 1 || liv.op.nonlinearity() == 5 ? Family::linear_attention
-                                                                      : Family::attention;
-    case 3:
+      return liv.op.entries() == Entries::linear || liv.op.entries() == Entries::normalised
+                 ? Family::linear_attention
+                 : Family::attention;
+    case Mixing::toeplitz:
       return Family::convolution;
-    case 4:
+    case Mixing::semi_separable:
       return Family::recurrence;
   }
-  fail("token mixing {} has no name", liv.op.token_mixing());
+  fail("token mixing {} has no name", int(liv.op.mixing()));
 }
 
 const char* name_of(Family family) {

@@ -7,7 +7,7 @@
 namespace star {
 namespace {
 
-bool mixes_channels(const LivClass& c) { return c.op.token_mixing() == 1; }
+bool mixes_channels(const LivClass& c) { return c.op.mixing() == Mixing::diagonal; }
 
 template <class Test>
 double count(const Pool& pool, Test test) {

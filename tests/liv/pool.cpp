@@ -87,7 +87,7 @@ TEST_CASE("pool: a class follows its featurizer, a differential class its base")
   CHECK(pool.find('b')->op == pool.find('2')->op);
   CHECK(pool.find('b')->groups == pool.find('9')->groups);
   CHECK(joined(pool.find('b')->shareable_weights) == "gate v");
-  CHECK(pool.find('2')->groups[0].nonlinearity() == 4);
+  CHECK(pool.find('2')->groups[0].activation() == Activation::silu);
   pool.classes[0].op.digits[0] = base36_value('z');
   CHECK_THROWS_WITH_AS(derive(pool), doctest::Contains("class 1 names the unknown featurizer z"),
                        Error);

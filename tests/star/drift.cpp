@@ -71,7 +71,9 @@ double cache_of(const Genome& genome, const Pool& pool) {
 
 // The cache, of genomes with four LIVs of attention at least.
 Fitness cache_alone(const Genome& genome, const Pool& pool) {
-  const auto attention = [&](const Segment& s) { return pool.find(s.liv)->op.nonlinearity() == 2; };
+  const auto attention = [&](const Segment& s) {
+    return pool.find(s.liv)->op.entries() == Entries::softmax;
+  };
   const auto count = std::count_if(genome.segments.begin(), genome.segments.end(), attention);
   return {{cache_of(genome, pool)}, std::max(0.0, 4 - double(count))};
 }
@@ -130,7 +132,7 @@ TEST_CASE("drift: selected for cache alone, attention comes to share keys and va
     std::set<int> caches;
     int own = 0;
     for (const Segment& s : best.segments) {
-      if (config.pool.find(s.liv)->op.nonlinearity() != 2) continue;
+      if (config.pool.find(s.liv)->op.entries() != Entries::softmax) continue;
       caches.insert(s.feature_strategy == 2 ? s.liv * 10 + s.feature_group : --own);
     }
     sharing += !caches.empty() && *caches.rbegin() > 0;

@@ -182,7 +182,7 @@ TEST_CASE("variation: mutation reaches every digit of every level") {
     const Genome child = mutate(rng, start, pool, config);
     for (const ClassOverride& o : child.operators) {
       differ(o.op.digits, pool.find(o.liv)->op.digits, of_operators);
-      other_mixings += o.op.token_mixing() != pool.find(o.liv)->op.token_mixing();
+      other_mixings += o.op.mixing() != pool.find(o.liv)->op.mixing();
     }
     for (const FeaturizerOverride& o : child.featurizers)
       for (size_t g = 0; g < o.groups.size(); ++g)

@@ -60,7 +60,7 @@ std::vector<double> genome_features(const std::string& text, const Sizes& sizes)
   static const Pool pool = extended_pool();
   const Genome genome = parse(text, pool);
   const auto& segments = genome.segments;
-  const auto mixing = [&](const Segment& s) { return pool.find(s.liv)->op.token_mixing(); };
+  const auto mixing = [&](const Segment& s) { return int(pool.find(s.liv)->op.mixing()); };
   std::vector<double> features;
   for (const LivClass& c : pool.classes)
     features.push_back(double(std::count_if(segments.begin(), segments.end(),
