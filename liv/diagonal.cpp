@@ -1,23 +1,39 @@
 // Diagonal token mixing: the gated linear unit (Shazeer, "GLU variants improve transformer", 2020).
-//   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner];  network bic,bjc,[i=j]->bic
+//   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner];  σ: none, relu or silu
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
-#include "autograd/elementwise.h"
 #include "liv/mixing.h"
 
 namespace star {
 namespace {
 
+[[noreturn]] void unknown_nonlinearity(const Layout& layout) {
+  fail("{}: nonlinearity {} of a diagonal is unknown", layout.liv.name,
+       layout.liv.op.nonlinearity());
+}
+
+std::string network_of(const Layout& layout) {
+  switch (layout.liv.op.nonlinearity()) {
+    case 1:
+      return "bic,bjc,[i=j]->bic";
+    case 3:
+      return "relu(bic),bjc,[i=j]->bic";
+    case 4:
+      return "silu(bic),bjc,[i=j]->bic";
+  }
+  unknown_nonlinearity(layout);
+}
+
 class Diagonal : public TokenMixing {
  public:
-  using TokenMixing::TokenMixing;
+  explicit Diagonal(const Layout& layout) : TokenMixing(layout, network_of(layout)) {}
 
-  Var apply(const Features& f, const Weights&, State*) const override {
-    const Var &gate = f.at("gate"), &v = f.at("v");
-    if (auto nonlinear = of_entries()) return gated(*nonlinear, gate, v);  // both in one pass
-    return contract(network(), {gate, v});
+  std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
+    return {f.at("gate"), f.at("v")};
+  }
+  std::vector<Shape> shapes(int64_t B, int64_t L) const override {
+    return {2, {B, L, layout_.inner()}};
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
@@ -29,28 +45,11 @@ class Diagonal : public TokenMixing {
     return core;
   }
 
-  std::string network() const override { return "bic,bjc,[i=j]->bic"; }
-  ContractionPlan plan(int64_t B, int64_t L) const override {
-    Shape shape{B, L, layout_.inner()};
-    return plan_contraction(network(), {shape, shape});
-  }
-
   int64_t cache(int64_t) const override { return 0; }
   double work(int64_t) const override { return double(layout_.inner()); }
 
  private:
-  // The nonlinearity on the entries of T, and one entry by its definition.
-  std::optional<Unary> of_entries() const {
-    switch (layout_.liv.op.nonlinearity()) {
-      case 1:
-        return {};
-      case 3:
-        return Unary::relu;
-      case 4:
-        return Unary::silu;
-    }
-    unknown_nonlinearity();
-  }
+  // One entry of T by its definition.
   double entry(double gate) const {
     switch (layout_.liv.op.nonlinearity()) {
       case 1:
@@ -60,11 +59,7 @@ class Diagonal : public TokenMixing {
       case 4:
         return gate / (1 + std::exp(-gate));
     }
-    unknown_nonlinearity();
-  }
-  [[noreturn]] void unknown_nonlinearity() const {
-    fail("{}: nonlinearity {} of a diagonal is unknown", layout_.liv.name,
-         layout_.liv.op.nonlinearity());
+    unknown_nonlinearity(layout_);
   }
 };
 
