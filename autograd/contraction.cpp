@@ -1,157 +1,148 @@
 #include "autograd/contraction.h"
 
 #include <algorithm>
+#include <list>
+#include <optional>
 
 #include "autograd/orders.h"
-#include "autograd/values.h"
-#include "autograd/views.h"
 
 namespace star {
 namespace {
 
-BoundNetwork bind_vars(const std::string& text, const std::vector<Var>& tensors) {
-  require(!tensors.empty(), "contract \"{}\": no tensor given", text);
-  std::vector<Operand> operands;
-  for (const Var& v : tensors) operands.push_back({"", v.shape(), v});
-  return bind(parse_network(text), operands);
+// Shapes that are kept: those of training, of evaluation and of both ends of a data set. Where keys
+// grow, each is met once.
+constexpr size_t kMostKept = 8;
+
+std::vector<Shape> shapes_of(std::span<const Var> tensors) {
+  std::vector<Shape> shapes;
+  for (const Var& x : tensors) shapes.push_back(x.shape());
+  return shapes;
 }
 
-Var run(const BoundNetwork& bound, const OrderChoice& order, const std::vector<Var>& tensors) {
-  Machine machine(&tensors[0].tape(), tensors[0].dtype(), bound.network);
-  return run_order(machine, bound, order).var;
-}
-
-ContractionPlan plan(const BoundNetwork& bound, DType dtype) {
-  ContractionPlan plan;
-  for (const OrderChoice& choice : possible_orders(bound)) {
-    Machine machine(nullptr, dtype, bound.network);
-    run_order(machine, bound, choice);
-    ContractionOrder order{choice.name(), machine.steps(), {}};
-    for (auto& step : order.steps) order.cost += step.cost;
-    plan.orders.push_back(std::move(order));
-    if (plan.orders.back().cost.time() < plan.orders[plan.chosen].cost.time())
-      plan.chosen = plan.orders.size() - 1;
-  }
-  return plan;
-}
-
-void give(const Var& v, const std::string& lv, const Tensor& dy, const std::string& lo,
-          const Tensor& other, const std::string& lother) {
-  if (!v.needs_grad()) return;
-  Exec& exec = v.exec();
-  // What is there already is added to by the GEMM itself.
-  if (Tensor home = v.tape().target(v); home.defined())
-    values::contract_add(exec, dy, lo, other, lother, lv, home);
-  else
-    v.tape().add(v, values::contract(exec, dy, lo, other, lother, lv));
-}
-
-}  // namespace
-
-Var contract(const std::string& text, const std::vector<Var>& tensors) {
-  BoundNetwork bound = bind_vars(text, tensors);
-  std::vector<OrderChoice> orders = possible_orders(bound);
-  size_t chosen = orders.size() > 1 ? plan(bound, tensors[0].dtype()).chosen : 0;
-  return run(bound, orders[chosen], tensors);
-}
-
-Var contract_by(const std::string& name, const std::string& text, const std::vector<Var>& tensors) {
-  BoundNetwork bound = bind_vars(text, tensors);
-  for (const OrderChoice& order : possible_orders(bound))
-    if (order.name() == name) return run(bound, order, tensors);
-  fail("contract \"{}\": no order `{}`", text, name);
-}
-
-ContractionPlan plan_contraction(const std::string& text, const std::vector<Shape>& shapes,
-                                 DType dtype) {
-  std::vector<Operand> operands;
-  for (const Shape& shape : shapes) operands.push_back({"", shape, {}});
-  return plan(bind(parse_network(text), operands), dtype);
-}
-
-Var contract_pair(const Var& x, const std::string& lx, const Var& w, const std::string& lw,
-                  const std::string& lo) {
-  Tensor y = values::contract(x.exec(), x.value(), lx, w.value(), lw, lo);
-  return x.tape().record(Primitive::contract, y, {x, w}, [=](const Tensor& dy) {
-    give(x, lx, dy, lo, w.value(), lw);
-    give(w, lw, dy, lo, x.value(), lx);
-  });
-}
-
-namespace {
-
-// y = x Wᵀ, or base + x Wᵀ, over the rows of x.
-struct Linear {
-  Var x, weight;
-  Tensor u, W;  // [rows, in], [out, in]
-  int64_t rows, in, out;
-
-  Linear(const Var& input, const Var& w) : x(input), weight(w) {
-    require(w.value().rank() == 2 && x.value().rank() >= 1 && x.shape().back() == w.size(1),
-            "linear: input {} and weight {}", x.shape(), w.shape());
-    in = w.size(1);
-    out = w.size(0);
-    rows = x.value().numel() / std::max<int64_t>(in, 1);
-    u = x.exec().contiguous(x.value()).reshape({rows, in});
-    W = x.exec().contiguous(w.value());
-  }
-  Shape shape() const { return x.shape().with(x.value().rank() - 1, out); }
-
-  // `base` is of the shape of the result, or one row of it.
-  Tensor value(const Tensor* base) const {
-    Tensor y = x.exec().empty(shape(), x.dtype());
-    dispatch(y.dtype(), [&]<class T>() {
-      x.exec().kernels<T>().gemm(x.exec(), {rows,
-                                            out,
-                                            in,
-                                            u.data<T>(),
-                                            in,
-                                            1,
-                                            W.data<T>(),
-                                            1,
-                                            in,
-                                            y.data<T>(),
-                                            out,
-                                            {},
-                                            {},
-                                            {},
-                                            {},
-                                            T(1),
-                                            T(base ? 1 : 0),
-                                            base ? base->data<T>() : nullptr,
-                                            base && base->rank() > 1 ? out : 0});
-    });
-    return y;
-  }
-  void gradient(const Tensor& dy) const {
-    Tensor g = x.exec().contiguous(dy).reshape({rows, out});
-    give(weight, "oc", g, "to", u, "tc");
-    if (!x.needs_grad()) return;
-    if (Tensor home = x.tape().target(x); home.defined())
-      values::contract_add(x.exec(), g, "to", W, "oc", "tc", home.reshape({rows, in}));
-    else
-      x.tape().add(x, values::contract(x.exec(), g, "to", W, "oc", "tc").reshape(x.shape()));
-  }
+// An order for tensors of some shapes, and the number of its result among the program's values.
+struct Candidate {
+  std::string name;
+  Program program;
+  int result;
 };
 
 }  // namespace
 
-Var linear(const Var& x, const Var& weight) {
-  Linear map(x, weight);
-  return x.tape().record(Primitive::linear, map.value(nullptr), {x, weight},
-                         [map](const Tensor& dy) { map.gradient(dy); });
+struct Contraction::Prepared {
+  Network network;
+  // What a call does with tensors of these shapes.
+  struct Kept {
+    std::vector<Shape> shapes;
+    const Rates* rates;
+    Candidate order;
+    bool is_for(std::span<const Var> tensors) const {
+      return shapes.size() == tensors.size() && rates == &tensors[0].exec().backend().rates &&
+             std::equal(shapes.begin(), shapes.end(), tensors.begin(),
+                        [](const Shape& shape, const Var& x) { return shape == x.shape(); });
+    }
+  };
+  std::list<Kept> kept;  // the last used first
+  int64_t plans = 0;
+
+  std::optional<Order::Step> step;  // what carries a state on, once it has been asked for
+
+  explicit Prepared(const std::string& text) : network(parse_network(text)) {}
+
+  const Order::Step& step_by_order() {
+    if (step) return *step;
+    step.emplace();
+    BoundNetwork letters = without_shapes(network);
+    for (const Order& order : all_orders())
+      if (!*step && order.step) *step = order.step(letters);
+    return *step;
+  }
+
+  // Calls f(order's name, its program, its result) for all orders that fit.
+  template <class F>
+  void for_each_order(std::span<const Shape> shapes, const Rates& rates, bool told,
+                      const F& f) const {
+    BoundNetwork bound = bind(network, shapes);
+    for (const Order& order : all_orders())
+      for (int64_t size : order.match(bound, rates)) {
+        Machine machine(network, rates, told);
+        int result = order.program(machine, bound, size).value;
+        f(Candidate{order.name_with(size), std::move(machine).program(), result});
+      }
+  }
+
+  const Candidate& order_for(std::span<const Var> tensors) {
+    auto at =
+        std::find_if(kept.begin(), kept.end(), [&](const Kept& k) { return k.is_for(tensors); });
+    if (at != kept.end()) {
+      kept.splice(kept.begin(), kept, at);
+      return kept.front().order;
+    }
+    require(!tensors.empty(), "contract \"{}\": no tensor given", network.text);
+    const Rates& rates = tensors[0].exec().backend().rates;
+    std::vector<Candidate> best;
+    std::vector<Shape> shapes = shapes_of(tensors);
+    for_each_order(shapes, rates, false, [&](Candidate c) {
+      if (best.empty() || c.program.cost().time(rates) < best[0].program.cost().time(rates)) {
+        best.clear();
+        best.push_back(std::move(c));
+      }
+    });
+    ++plans;
+    kept.push_front({std::move(shapes), &rates, std::move(best[0])});
+    if (kept.size() > kMostKept) kept.pop_back();
+    return kept.front().order;
+  }
+};
+
+Contraction::Contraction(const std::string& network)
+    : prepared_(std::make_unique<Prepared>(network)) {}
+Contraction::~Contraction() = default;
+Contraction::Contraction(Contraction&&) noexcept = default;
+
+const std::string& Contraction::text() const { return prepared_->network.text; }
+
+int64_t Contraction::plans() const { return prepared_->plans; }
+
+Var Contraction::operator()(std::span<const Var> tensors) const {
+  const Candidate& order = prepared_->order_for(tensors);
+  return order.program.run(tensors, order.result);
 }
 
-Var linear_onto(const Var& base, const Var& x, const Var& weight) {
-  Linear map(x, weight);
-  require(base.shape() == map.shape() || base.shape() == Shape{map.out}, "linear: {} onto {}",
-          map.shape(), base.shape());
-  Tensor from = x.exec().contiguous(base.value());
-  return x.tape().record(Primitive::linear, map.value(&from), {base, x, weight},
-                         [map, base](const Tensor& dy) {
-                           map.gradient(dy);
-                           base.tape().add(base, values::sum_to(base.exec(), dy, base.shape()));
-                         });
+Var Contraction::step(std::span<const Var> tensors, State& state) const {
+  const Network& network = prepared_->network;
+  if (const Order::Step& step = prepared_->step_by_order()) {
+    require(int(tensors.size()) == network.tensors,
+            "contract \"{}\": {} tensors given, {} expected", network.text, tensors.size(),
+            network.tensors);
+    return step(tensors, state);
+  }
+  for (const Node& n : network.nodes)
+    require(n.kind != Node::Kind::decay && n.kind != Node::Kind::toeplitz &&
+                n.kind != Node::Kind::delta,
+            "contract \"{}\": no order goes on token by token", network.text);
+  return (*this)(tensors);
+}
+
+Var Contraction::by(const std::string& name, std::span<const Var> tensors) const {
+  require(!tensors.empty(), "contract \"{}\": no tensor given", text());
+  Var y;
+  prepared_->for_each_order(shapes_of(tensors), tensors[0].exec().backend().rates, false,
+                            [&](const Candidate& c) {
+                              if (c.name == name && !y.defined())
+                                y = c.program.run(tensors, c.result);
+                            });
+  require(y.defined(), "contract \"{}\": no order `{}`", text(), name);
+  return y;
+}
+
+ContractionPlan Contraction::plan(std::span<const Shape> shapes, const Rates& rates) const {
+  ContractionPlan plan;
+  prepared_->for_each_order(shapes, rates, true, [&](const Candidate& c) {
+    plan.orders.push_back({c.name, c.program.steps(), c.program.cost()});
+    if (plan.orders.back().cost.time(rates) < plan.orders[plan.chosen].cost.time(rates))
+      plan.chosen = plan.orders.size() - 1;
+  });
+  return plan;
 }
 
 }  // namespace star

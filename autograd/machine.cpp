@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/attention.h"
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/linear.h"
 #include "autograd/matrix_state.h"
 #include "autograd/rows.h"
 #include "autograd/views.h"
@@ -13,8 +12,28 @@
 namespace star {
 namespace {
 
-// A complex transform of N numbers takes 5 N log₂ N FLOPs, at about half the rate of a convolution.
-constexpr double kTransformFlops = 10;
+using Run = Program::Run;
+
+bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
+
+// The queries are the last of the keys.
+CausalMask mask_of(const Operand& band) {
+  int64_t queries = band.shape[0], keys = band.shape[1];
+  return {keys - queries, band.window == Node::kCausal ? 0 : band.window};
+}
+
+}  // namespace
+
+double Operand::volume() const {
+  double product = 1;
+  for (int64_t n : shape) product *= double(n);
+  return product;
+}
+
+std::string renamed(std::string letters, char a, char b) {
+  std::replace(letters.begin(), letters.end(), a, b);
+  return letters;
+}
 
 Extents extents_of(const std::vector<Operand>& operands) {
   Extents extents;
@@ -29,31 +48,24 @@ Shape shape_of(const std::string& letters, const Extents& extents) {
   return shape;
 }
 
-bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
-
-// The queries are the last of the keys.
-CausalMask mask_of(const Operand& band) {
-  int64_t queries = band.shape[0], keys = band.shape[1];
-  return {keys - queries, band.window == Node::kCausal ? 0 : band.window};
-}
-
-}  // namespace
-
-void Machine::note(const Operand& x, double read, double flops, std::string what) {
-  steps_.push_back({std::move(what), {flops, 4 * (read + x.volume()), 4 * x.volume(), 1}});
-}
-
-Shape Machine::three_axes(const Operand& x, char letter) const {
+Shape three_axes(const Operand& x, char letter) {
   Shape shape{1, x.size(letter), 1};
   for (int i = 0; i < x.shape.rank(); ++i)
     if (i != x.axis(letter)) shape[i < x.axis(letter) ? 0 : 2] *= x.shape[i];
   return shape;
 }
 
-Operand Machine::constant(const std::string& letters, const Shape& shape, double value) {
-  Operand x{letters, shape};
-  if (tape_) x.var = tape_->constant(tape_->exec().full(shape, dtype_, value));
+Operand Machine::computed(Operand x, const std::vector<Operand>& of, Program::Compute compute) {
+  std::vector<int> values;
+  for (const Operand& o : of) values.push_back(o.value);
+  x.value = program_.add(std::move(values), std::move(compute));
   return x;
+}
+
+Operand Machine::constant(const std::string& letters, const Shape& shape, double value) {
+  return computed({letters, shape}, {}, [=](const Run& run) {
+    return run.tape().constant(run.tape().exec().full(shape, run.dtype(), value));
+  });
 }
 
 Operand Machine::ordered(const Operand& x, const std::string& letters) {
@@ -64,8 +76,7 @@ Operand Machine::ordered(const Operand& x, const std::string& letters) {
     order.push_back(x.axis(c));
     y.shape.push_back(x.size(c));
   }
-  if (tape_) y.var = permute(x.var, order);
-  return y;
+  return computed(y, {x}, [=, v = x.value](const Run& run) { return permute(run[v], order); });
 }
 
 Operand Machine::stretched(const Operand& x, const std::string& letters, const Extents& extents) {
@@ -88,8 +99,8 @@ Operand Machine::summed(const Operand& x, const std::string& kept) {
     }
   }
   if (axes.empty()) return x;
-  if (tape_) y.var = star::sum(x.var, axes);
-  note(y, x.volume(), x.volume(), fmt::format("{}->{}", x.letters, y.letters));
+  y = computed(y, {x}, [=, v = x.value](const Run& run) { return star::sum(run[v], axes); });
+  note(y, x.volume(), x.volume(), "{}->{}", x.letters, y.letters);
   return y;
 }
 
@@ -100,9 +111,11 @@ Operand Machine::product(const Operand& a, const Operand& b, const std::string& 
   if (b.is_band) return product(a, band_matrix(b), letters);
   Extents extents = extents_of({a, b});
   Operand y{letters, shape_of(letters, extents)};
-  if (tape_) y.var = contract_pair(a.var, a.letters, b.var, b.letters, letters);
-  steps_.push_back({fmt::format("{},{}->{}", a.letters, b.letters, letters),
-                    pair_cost(a.letters, b.letters, letters, extents)});
+  y = computed(y, {a, b}, [=](const Run& run) {
+    return contract_pair(run[a.value], a.letters, run[b.value], b.letters, letters);
+  });
+  tell(pair_cost(a.letters, b.letters, letters, extents), "{},{}->{}", a.letters, b.letters,
+       letters);
   return y;
 }
 
@@ -122,7 +135,7 @@ Operand Machine::contract(std::vector<Operand> factors, const std::string& resul
     l.erase(l.find(c), 1);
     return l + c;
   };
-  for (auto& step : cheapest_pairs(letters, result, extents_of(factors)).steps) {
+  for (auto& step : cheapest_pairs(letters, result, extents_of(factors), rates_).steps) {
     std::string l = step.letters;
     if (l != result && has(l, read_) && has(l, write_)) l = last(last(l, read_), write_);
     const Operand a = factors[size_t(step.first)], b = factors[size_t(step.second)];
@@ -133,16 +146,16 @@ Operand Machine::contract(std::vector<Operand> factors, const std::string& resul
 
 Operand Machine::scaled(const Operand& x, double factor) {
   if (factor == 1) return x;
-  Operand y = x;
-  if (tape_) y.var = scale(x.var, factor);
-  note(y, x.volume(), x.volume(), fmt::format("{:.4g} {}", factor, x.letters));
+  Operand y = computed(x, {x}, [=, v = x.value](const Run& run) { return scale(run[v], factor); });
+  note(y, x.volume(), x.volume(), "{:.4g} {}", factor, x.letters);
   return y;
 }
 
 Operand Machine::sum(const Operand& a, const Operand& b) {
-  Operand y = a;
-  if (tape_) y.var = a.var + ordered(b, a.letters).var;
-  note(y, 2 * a.volume(), a.volume(), fmt::format("{} + {}", a.letters, b.letters));
+  Operand other = ordered(b, a.letters);
+  Operand y = computed(a, {a, other},
+                       [v = a.value, w = other.value](const Run& run) { return run[v] + run[w]; });
+  note(y, 2 * a.volume(), a.volume(), "{} + {}", a.letters, b.letters);
   return y;
 }
 
@@ -151,98 +164,39 @@ Operand Machine::visible(const Operand& x, const Operand& band) {
   for (char c : x.letters)
     if (!band.has(c)) letters += c;
   Operand y = ordered(x, letters + band.letters);
-  if (tape_) y.var = star::visible(y.var, mask_of(band));
-  note(y, x.volume(), 0, fmt::format("band of {}", y.letters));
+  y = computed(y, {y}, [v = y.value, mask = mask_of(band)](const Run& run) {
+    return star::visible(run[v], mask);
+  });
+  note(y, x.volume(), 0, "band of {}", y.letters);
   return y;
 }
 
 Operand Machine::mapped(const Operand& x, Unary function) {
-  Operand y = x;
-  if (tape_) y.var = unary(function, x.var);
-  note(y, x.volume(), 4 * x.volume(), fmt::format("{} of {}", name_of(function), x.letters));
+  Operand y =
+      computed(x, {x}, [=, v = x.value](const Run& run) { return unary(function, run[v]); });
+  note(y, x.volume(), 4 * x.volume(), "{} of {}", name_of(function), x.letters);
   return y;
 }
 
 Operand Machine::softmax(const Operand& x, double factor, const Operand* band) {
-  Operand y = x;
-  if (tape_ && band) y.var = star::softmax(x.var, mask_of(*band), factor);
-  if (tape_ && !band) {  // all keys: each row is a matrix of one query, the last
-    int64_t keys = x.shape.back();
-    Shape rows{x.shape.numel() / std::max<int64_t>(keys, 1), 1, keys};
-    y.var = reshape(star::softmax(reshape(x.var, rows), {keys - 1, 0}, factor), x.shape);
-  }
-  note(y, x.volume(), 8 * x.volume(), fmt::format("softmax of {}", x.letters));
-  return y;
-}
-
-namespace {
-
-// The sizes of the axes that the letters of Heads stand for, together.
-struct HeadSizes {
-  int64_t B, H, G, e, f, queries, keys;
-  Shape shape;  // of the result
-  HeadSizes(const Machine::Heads& x, char i, char j) {
-    Extents extents = extents_of({x.query, x.key, x.value});
-    auto size = [&](const std::string& letters) { return shape_of(letters, extents).numel(); };
-    B = size(x.lead);
-    H = size(x.heads);
-    G = size(x.group);
-    e = size(x.inner);
-    f = size(x.rest);
-    queries = extents.at(i);
-    keys = extents.at(j);
-    shape = shape_of(x.result(i), extents);
-  }
-};
-
-}  // namespace
-
-Operand Machine::attended(const Heads& x, const Operand& band) {
-  HeadSizes n(x, read_, write_);
-  Operand y{x.result(read_), n.shape};
-  CausalMask mask = mask_of(band);
-  if (tape_)
-    y.var = reshape(attention(reshape(x.query.var, {n.B, n.queries, n.H, n.G, n.e}),
-                              reshape(x.key.var, {n.B, n.keys, n.H, n.e}),
-                              reshape(x.value.var, {n.B, n.keys, n.H, n.f}), mask, x.factor),
-                    y.shape);
-  double seen = double(n.keys) - double(n.queries - 1) / 2;
-  if (mask.window > 0) seen = std::min(seen, double(mask.window));
-  double pairs = double(n.B * n.H * n.G * n.queries) * seen;
-  // Keys and values are copied into tiles first.
-  note(y, x.query.volume() + 2 * (x.key.volume() + x.value.volume()),
-       pairs * double(2 * n.e + 2 * n.f + 8),
-       fmt::format("softmax of {},{} by tiles, with {}", x.query.letters, x.key.letters,
-                   x.value.letters));
-  return y;
-}
-
-Operand Machine::remembered(const Heads& x, const Operand* decay, const Operand* strength) {
-  HeadSizes n(x, read_, write_);
-  Operand y{x.result(read_), n.shape};
-  Shape by_token{n.B, n.queries, n.H};
-  if (tape_) {
-    MatrixStateInputs in{reshape(x.query.var, {n.B, n.queries, n.H, n.G, n.e}),
-                         reshape(x.key.var, {n.B, n.queries, n.H, n.e}),
-                         reshape(x.value.var, {n.B, n.queries, n.H, n.f})};
-    if (decay) in.decay = reshape(decay->var, by_token);
-    if (strength) in.strength = reshape(strength->var, by_token);
-    in.factor = x.factor;
-    y.var = reshape(matrix_state(in), y.shape);
-  }
-  double tokens = double(by_token.numel()), e = double(n.e), f = double(n.f), G = double(n.G);
-  double inside = 2 * G * double(kStateChunk) * (e + f), across = 2 * (G + 1) * e * f;
-  note(y, x.query.volume() + x.key.volume() + x.value.volume() + 2 * tokens,
-       tokens * (inside + across),
-       fmt::format("state of {},{} in chunks, read by {}", x.key.letters, x.value.letters,
-                   x.query.letters));
+  // Without a band a query sees all keys: each row is a matrix of one query, the last.
+  int64_t keys = x.shape.back();
+  Shape rows = x.shape;
+  if (!band) rows = {x.shape.numel() / std::max<int64_t>(keys, 1), 1, keys};
+  CausalMask mask = band ? mask_of(*band) : CausalMask{keys - 1, 0};
+  Operand y = computed(x, {x}, [=, v = x.value, shape = x.shape](const Run& run) {
+    return reshape(star::softmax(reshape(run[v], rows), mask, factor), shape);
+  });
+  note(y, x.volume(), 8 * x.volume(), "softmax of {}", x.letters);
   return y;
 }
 
 Operand Machine::band_matrix(const Operand& band) {
-  Operand y = constant(band.letters, band.shape, 1);
-  if (tape_) y.var = star::visible(y.var, mask_of(band));
-  note(y, 0, 0, fmt::format("band {}", y.letters));
+  Operand ones = constant(band.letters, band.shape, 1);
+  Operand y = computed(ones, {ones}, [v = ones.value, mask = mask_of(band)](const Run& run) {
+    return star::visible(run[v], mask);
+  });
+  note(y, 0, 0, "band {}", y.letters);
   return y;
 }
 
@@ -258,8 +212,10 @@ Operand Machine::decay_matrix(const Operand& decays) {
     if (i != axis) y.shape.push_back(decays.shape[i]);
   y.shape.push_back(L);
   y.shape.push_back(L);
-  if (tape_) y.var = reshape(decay(reshape(decays.var, three)), y.shape);
-  note(y, decays.volume(), y.volume(), fmt::format("decays {} as {}", decays.letters, y.letters));
+  y = computed(y, {decays}, [=, v = decays.value, shape = y.shape](const Run& run) {
+    return reshape(decay(reshape(run[v], three)), shape);
+  });
+  note(y, decays.volume(), y.volume(), "decays {} as {}", decays.letters, y.letters);
   return y;
 }
 
@@ -270,60 +226,88 @@ Operand Machine::toeplitz_matrix(const Operand& kernel, int64_t rows, int64_t co
   int64_t taps = k.shape[0], width = k.shape.numel() / std::max<int64_t>(taps, 1);
   Operand y{std::string{read_, write_} + rest, {rows, columns}};
   for (char c : rest) y.shape.push_back(k.size(c));
-  if (tape_) {
+  y = computed(y, {k}, [=, v = k.value, shape = y.shape](const Run& run) {
     // Row `taps` of the table is 0, for all pairs that the kernel does not reach.
     std::vector<int32_t> lag;
     for (int64_t i = columns - rows; i < columns; ++i)
       for (int64_t j = 0; j < columns; ++j)
         lag.push_back(int32_t(j <= i && i - j < taps ? i - j : taps));
-    Var zero = tape_->constant(tape_->exec().zeros({1, width}, dtype_));
-    Var table = concat(reshape(k.var, {taps, width}), zero, 0);
-    y.var = reshape(embedding(table, tape_->exec().from({rows * columns}, lag)), y.shape);
-  }
-  note(y, kernel.volume(), 0, fmt::format("lags {} as {}", kernel.letters, y.letters));
+    Exec& exec = run.tape().exec();
+    Var zero = run.tape().constant(exec.zeros({1, width}, run.dtype()));
+    Var table = concat(reshape(run[v], {taps, width}), zero, 0);
+    return reshape(embedding(table, exec.from({rows * columns}, lag)), shape);
+  });
+  note(y, kernel.volume(), 0, "lags {} as {}", kernel.letters, y.letters);
   return y;
 }
 
-Operand Machine::scanned(const std::vector<Operand>& decays, const Operand& u, char along) {
+Operand Machine::delta_matrix(const Operand& key, const Operand& strength, const Operand& decay,
+                              const std::string& letters) {
+  std::string rest = strength.letters;
+  rest.erase(rest.find(Node::kTokens), 1);
+  Operand w = ordered(strength, rest + Node::kTokens), a = ordered(decay, w.letters);
+  std::string own;
+  for (char c : key.letters)
+    if (!strength.has(c)) own += c;
+  Operand k = ordered(key, w.letters + own);
+  int64_t L = k.size(Node::kTokens), N = k.shape.back(),
+          R = k.shape.numel() / std::max<int64_t>(L * N, 1);
+  Operand y{rest + read_ + write_ + own + letters.back(), w.shape};
+  for (int64_t n : {L, N, N}) y.shape.push_back(n);
+  y = computed(y, {k, w, a}, [=, shape = y.shape](const Run& run) {
+    return reshape(delta_transitions(reshape(run[k.value], {R, L, N}),
+                                     reshape(run[w.value], {R, L}), reshape(run[a.value], {R, L})),
+                   shape);
+  });
+  double product = double(R * L) * double(L) * double(N * N) * double(N);
+  tell({product, 4 * 3 * y.volume(), 4 * y.volume(), int(L)}, "transitions of {} as {}",
+       key.letters, y.letters);
+  return y;
+}
+
+Operand Machine::scanned(const std::vector<Operand>& decays, const Operand& x, char along) {
   std::vector<Operand> all = decays;
-  all.push_back(u);
+  all.push_back(x);
   Extents extents = extents_of(all);
-  std::string letters = u.letters, decay_letters;
+  std::string letters = x.letters, decay_letters;
   for (auto& a : decays)
     for (char c : a.letters) {
       if (!has(decay_letters, c)) decay_letters += c;
       if (!has(letters, c)) letters += c;
     }
-  Operand input = stretched(u, letters, extents);
+  Operand input = stretched(x, letters, extents);
   Operand a = decays.empty() ? constant(letters, shape_of(letters, extents), 1)
                              : stretched(contract(decays, decay_letters), letters, extents);
   Operand y{letters, input.shape};
   Shape three = three_axes(y, along);
-  if (tape_) y.var = reshape(scan(reshape(a.var, three), reshape(input.var, three)), y.shape);
-  note(y, 2 * y.volume(), 2 * y.volume(), fmt::format("scan of {} along {}", letters, along));
+  y = computed(y, {a, input}, [=, v = a.value, u = input.value, shape = y.shape](const Run& run) {
+    return reshape(scan(reshape(run[v], three), reshape(run[u], three)), shape);
+  });
+  note(y, 2 * y.volume(), 2 * y.volume(), "scan of {} along {}", letters, along);
   return y;
 }
 
-Operand Machine::convolved(const Operand& kernel, const Operand& u, char along, ConvMethod method) {
+Operand Machine::convolved(const Operand& kernel, const Operand& input, char along,
+                           ConvMethod method) {
   std::string channels = kernel.letters, letters;
   channels.erase(channels.find(Node::kTokens), 1);
-  for (char c : u.letters)
+  for (char c : input.letters)
     if (c != along && !has(channels, c)) letters += c;
   letters += along + channels;
-  Operand x = stretched(u, letters, extents_of({u, kernel}));
+  Operand x = stretched(input, letters, extents_of({input, kernel}));
   Operand k = ordered(kernel, Node::kTokens + channels);
   double L = double(x.size(along)), taps = std::min(L, double(k.shape[0]));
   double signals = x.volume() / std::max(L, 1.0);
   Operand y{letters, x.shape};
   int64_t width = k.shape.numel() / std::max<int64_t>(k.shape[0], 1);
   int64_t batch = y.shape.numel() / std::max<int64_t>(width * x.size(along), 1);
-  if (tape_) {
-    Var in = reshape(x.var, {batch, x.size(along), width});
-    y.var = reshape(conv(in, reshape(k.var, {k.shape[0], width}), method), y.shape);
-  }
+  Shape signal{batch, x.size(along), width}, lags{k.shape[0], width};
+  y = computed(y, {x, k}, [=, u = x.value, v = k.value, shape = y.shape](const Run& run) {
+    return reshape(conv(reshape(run[u], signal), reshape(run[v], lags), method), shape);
+  });
   auto noted = [&](const char* name, double work) {
-    note(y, x.volume() + k.volume(), work,
-         fmt::format("{} of {} by {} along {}", name, letters, k.letters, along));
+    note(y, x.volume() + k.volume(), work, "{} of {} by {} along {}", name, letters, k.letters,
+         along);
     return y;
   };
   switch (method) {
@@ -333,40 +317,27 @@ Operand Machine::convolved(const Operand& kernel, const Operand& u, char along, 
       // Two sequences a transform there and back, and one for the kernel; log N passes over N.
       double n = std::exp2(std::ceil(std::log2(std::max(L + taps - 1, 1.0))));
       double transforms = double(width) * (2 * std::ceil(double(batch) / 2) + 1);
-      return noted("transform", kTransformFlops * transforms * n * std::log2(n));
+      return noted("transform", rates_.transform * transforms * n * std::log2(n));
     }
   }
   fail("conv: no method {}", int(method));
 }
 
-Operand Machine::gated_convolved(const Operand& read, const Operand& kernel, const Operand& write,
-                                 const Operand& value) {
-  Operand y = read;
-  Shape three = three_axes(read, read_), k{kernel.size(Node::kTokens), three[2]};
-  if (tape_)
-    y.var = reshape(gated_conv(reshape(read.var, three), reshape(kernel.var, k),
-                               reshape(write.var, three), reshape(value.var, three)),
-                    y.shape);
-  note(y, 3 * y.volume() + kernel.volume(), double(2 * k[0] + 2) * y.volume(),
-       fmt::format("gated convolution of {} by {}", write.letters, kernel.letters));
-  return y;
-}
-
 Operand Machine::from_start(const Operand& decays) {
-  Operand y = decays;
-  if (tape_)
-    y.var = reshape(cumulative_product(reshape(decays.var, three_axes(decays, Node::kTokens))),
-                    y.shape);
-  note(y, decays.volume(), decays.volume(), fmt::format("products of {}", decays.letters));
+  Operand y =
+      computed(decays, {decays}, [=, three = three_axes(decays, Node::kTokens)](const Run& run) {
+        return reshape(cumulative_product(reshape(run[decays.value], three)), decays.shape);
+      });
+  note(y, decays.volume(), decays.volume(), "products of {}", decays.letters);
   return y;
 }
 
 Operand Machine::to_end(const Operand& decays) {
-  Operand y = decays;
-  if (tape_)
-    y.var =
-        reshape(remaining_product(reshape(decays.var, three_axes(decays, Node::kTokens))), y.shape);
-  note(y, decays.volume(), decays.volume(), fmt::format("products behind {}", decays.letters));
+  Operand y =
+      computed(decays, {decays}, [=, three = three_axes(decays, Node::kTokens)](const Run& run) {
+        return reshape(remaining_product(reshape(run[decays.value], three)), decays.shape);
+      });
+  note(y, decays.volume(), decays.volume(), "products behind {}", decays.letters);
   return y;
 }
 
@@ -375,8 +346,9 @@ Operand Machine::narrowed(const Operand& x, char letter, int64_t start, int64_t 
   Operand y = x;
   y.shape[x.axis(letter)] = length;
   if (x.is_band) return y;
-  if (tape_) y.var = narrow(x.var, x.axis(letter), start, length);
-  return y;
+  return computed(y, {x}, [=, v = x.value, axis = x.axis(letter)](const Run& run) {
+    return narrow(run[v], axis, start, length);
+  });
 }
 
 Operand Machine::split(const Operand& x, char letter, char chunk, int64_t size) {
@@ -388,14 +360,12 @@ Operand Machine::split(const Operand& x, char letter, char chunk, int64_t size) 
     if (i == axis) y.shape.push_back(chunks);
     y.shape.push_back(i == axis ? size : x.shape[i]);
   }
-  if (int64_t rest = chunks * size - length; rest > 0) {
-    Operand padding = constant(x.letters, x.shape.with(axis, rest), 0);
-    Operand padded = joined(x, padding, letter);
-    if (tape_) y.var = reshape(padded.var, y.shape);
-  } else if (tape_) {
-    y.var = reshape(x.var, y.shape);
-  }
-  return y;
+  Operand whole = x;
+  if (int64_t rest = chunks * size - length; rest > 0)
+    whole = joined(x, constant(x.letters, x.shape.with(axis, rest), 0), letter);
+  return computed(y, {whole}, [v = whole.value, shape = y.shape](const Run& run) {
+    return reshape(run[v], shape);
+  });
 }
 
 Operand Machine::merged(const Operand& x, char chunk, char letter, int64_t length) {
@@ -404,15 +374,18 @@ Operand Machine::merged(const Operand& x, char chunk, char letter, int64_t lengt
   y.letters.erase(size_t(axis), 1);
   for (int i = 0; i < x.shape.rank(); ++i)
     if (i != axis) y.shape.push_back(i == axis + 1 ? x.shape[axis] * x.shape[i] : x.shape[i]);
-  if (tape_) y.var = reshape(x.var, y.shape);
+  y = computed(y, {x},
+               [v = x.value, shape = y.shape](const Run& run) { return reshape(run[v], shape); });
   return narrowed(y, letter, 0, length);
 }
 
 Operand Machine::joined(const Operand& a, const Operand& b, char letter) {
   int axis = a.axis(letter);
   Operand y{a.letters, a.shape.with(axis, a.shape[axis] + b.shape[axis])};
-  if (tape_) y.var = concat(a.var, b.var, axis);
-  note(y, y.volume(), 0, fmt::format("join of {} along {}", a.letters, letter));
+  y = computed(y, {a, b}, [=, v = a.value, w = b.value](const Run& run) {
+    return concat(run[v], run[w], axis);
+  });
+  note(y, y.volume(), 0, "join of {} along {}", a.letters, letter);
   return y;
 }
 

@@ -1,5 +1,9 @@
 #include "autograd/matrix_state.h"
 
+#include "autograd/elementwise.h"
+#include "autograd/linear.h"
+#include "autograd/views.h"
+
 namespace star {
 
 Var matrix_state(const MatrixStateInputs& in, const Tensor& start, Tensor* last) {
@@ -84,6 +88,28 @@ Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strengt
         tape.add(decay, da);
         tape.add(strength, dw);
       });
+}
+
+Var delta_transitions(const Var& k, const Var& w, const Var& a) {
+  int64_t R = k.size(0), L = k.size(1), N = k.size(2);
+  Tape& tape = k.tape();
+  std::vector<double> unit(size_t(N * N), 0.0);
+  for (int64_t n = 0; n < N; ++n) unit[size_t(n * N + n)] = 1;
+  Tensor one = k.exec().from({1, 1, N, N}, unit, k.dtype());
+  Var now = tape.constant(one.expand({R, 1, N, N}));
+  Var kk = contract_pair(k, "rtn", k, "rtm", "rtnm");
+  Var M = reshape(a, {R, L, 1, 1}) * (tape.constant(one) - reshape(w, {R, L, 1, 1}) * kk);
+  Var row = now, all;
+  for (int64_t i = 0; i < L; ++i) {
+    if (i > 0) {
+      Var step = reshape(narrow(M, 1, i, 1), {R, N, N});
+      row = concat(contract_pair(step, "rnp", row, "rjpm", "rjnm"), now, 1);
+    }
+    Var later = tape.constant(k.exec().zeros({R, L - 1 - i, N, N}, k.dtype()));
+    Var whole = reshape(i + 1 < L ? concat(row, later, 1) : row, {R, 1, L, N, N});
+    all = i > 0 ? concat(all, whole, 1) : whole;
+  }
+  return all;
 }
 
 }  // namespace star

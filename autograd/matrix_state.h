@@ -23,4 +23,9 @@ Var matrix_state(const MatrixStateInputs& in, const Tensor& start = {}, Tensor* 
 Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strength,
                 const Tensor& start = {});
 
+// The transitions of that state between all pairs of tokens, by products one after the other, which
+// is slow: k [R, L, N], w and a [R, L]; [R, L, L, N, N],
+//   M_i M_{i−1} … M_{j+1} for j ≤ i, 0 for j > i, with M_t = a_t (1 − w_t k_t k_tᵀ).
+Var delta_transitions(const Var& k, const Var& w, const Var& a);
+
 }  // namespace star

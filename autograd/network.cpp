@@ -2,13 +2,19 @@
 
 #include <cctype>
 #include <charconv>
+#include <map>
 
 #include "core/error.h"
 
 namespace star {
 namespace {
 
+using Kind = Node::Kind;
+using Function = Node::Function;
+
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)); }
+
+bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
 
 class Parser {
  public:
@@ -20,13 +26,14 @@ class Parser {
     std::string factors = seen_;
     while (at_ < text_.size()) add_axis(network_.result);
     for (char c : network_.result)
-      if (factors.find(c) == std::string::npos) refuse(fmt::format("no factor has '{}'", c));
+      if (!has(factors, c) || has(along_, c)) refuse(fmt::format("no factor has '{}'", c));
     if (has_function_ && !network_.read)
       refuse("a function needs a structure beside it that names its pair");
     if (!has_tensor_) refuse("no tensor");
+    for (const Node& n : network_.nodes) keep_inside(n);
+    network_.tensors = tensors_;
     network_.chunk = 'A';
-    auto used = [&](char c) { return seen_.find(c) != std::string::npos; };
-    while (used(network_.chunk)) ++network_.chunk;
+    while (has(seen_, network_.chunk)) ++network_.chunk;
     return network_;
   }
 
@@ -43,18 +50,26 @@ class Parser {
   char letter() {
     if (!is_letter(peek())) refuse("a letter expected");
     char c = text_[at_++];
-    if (seen_.find(c) == std::string::npos) seen_ += c;
+    if (!has(seen_, c)) seen_ += c;
     return c;
   }
   void add_axis(std::string& axes) {
     size_t place = at_;
     char c = letter();
-    if (axes.find(c) == std::string::npos) {
+    if (!has(axes, c)) {
       axes += c;
       return;
     }
     at_ = place;
     refuse(fmt::format("'{}' stands twice", c));
+  }
+
+  // The t of a product stands nowhere else.
+  void keep_inside(const Node& n) const {
+    if (n.along) return;
+    for (char c : n.axes)
+      if (has(along_, c)) refuse(fmt::format("'{}' stands outside of its product", c));
+    for (const Node& x : n.inside) keep_inside(x);
   }
 
   std::vector<Node> nodes() {
@@ -63,75 +78,145 @@ class Parser {
     return list;
   }
 
-  Node node() {
-    using Function = Node::Function;
-    constexpr std::pair<const char*, Function> functions[] = {
-        {"softmax(", Function::softmax}, {"relu(", Function::relu}, {"silu(", Function::silu}};
-    for (auto [opening, function] : functions) {
+  bool function(Node& n) {
+    constexpr std::pair<const char*, Function> functions[] = {{"softmax(", Function::softmax},
+                                                              {"relu(", Function::relu},
+                                                              {"silu(", Function::silu},
+                                                              {"sigmoid(", Function::sigmoid},
+                                                              {"exp(", Function::exp}};
+    for (auto [opening, f] : functions) {
       if (!take(opening)) continue;
-      Node n{.kind = Node::Kind::function};
-      n.function = function;
+      n.kind = Kind::function;
+      n.function = f;
       has_function_ = true;
       n.inside = nodes();
       if (!take(")")) refuse(") expected");
-      return n;
+      return true;
     }
+    return false;
+  }
+
+  // A tensor's number: that of its name, or the next.
+  int number_of(const std::string& name) {
+    if (name.empty()) return tensors_++;
+    auto [at, fresh] = names_.emplace(name, tensors_);
+    if (fresh) ++tensors_;
+    return at->second;
+  }
+  std::string name() {
+    size_t end = at_;
+    while (end < text_.size() && is_letter(text_[end])) ++end;
+    if (end == at_ || end == text_.size() || text_[end] != ':') return "";
+    std::string name = text_.substr(at_, end - at_);
+    at_ = end + 1;
+    return name;
+  }
+
+  Node node() {
+    Node n;
+    if (function(n)) return n;
     char c = peek();
     if (std::isdigit(static_cast<unsigned char>(c)) || c == '.' ||
         (c == '-' && text_.compare(at_, 2, "->") != 0))
       return number();
-    Node n;
+    std::string named = name();
     while (is_letter(peek()) || peek() == '[') {
       if (peek() != '[') {
         add_axis(n.axes);
         continue;
       }
-      if (n.kind != Node::Kind::tensor) refuse("a second structure in one factor");
+      if (n.kind != Kind::tensor) refuse("a second structure in one factor");
       structure(n);
+      if (n.along) return n;
     }
-    if (n.kind == Node::Kind::band && !n.axes.empty()) refuse("a band has no tensor");
-    has_tensor_ |= n.kind != Node::Kind::band;
+    if (n.kind == Kind::band && !n.axes.empty()) refuse("a band has no tensor");
+    has_tensor_ |= n.kind != Kind::band;
+    if (n.kind != Kind::band) n.tensor = number_of(named);
     return n;
   }
 
   Node number() {
-    Node n{.kind = Node::Kind::number};
+    Node n{.kind = Kind::number};
     auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), n.number);
     if (error != std::errc()) refuse("a number expected");
     at_ = size_t(end - text_.data());
     return n;
   }
+  int64_t whole(const char* what) {
+    int64_t n = 0;
+    auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), n);
+    if (error != std::errc() || n < 1) refuse(fmt::format("{} of at least 1 expected", what));
+    at_ = size_t(end - text_.data());
+    return n;
+  }
 
-  // [i>=j], [i>=j>i-64], [i=j], [i-j] or [i..j], from the bracket on.
+  // [i>=j], [i>=j>i-64], [i=j], [i-j], [i-j<3], [i..j] or [i..t..j], from the bracket on.
   void structure(Node& n) {
     ++at_;
     char i = letter();
     const char* forms[] = {">=", "=", "-", ".."};
+    const Kind kinds[] = {Kind::band, Kind::band, Kind::toeplitz, Kind::decay};
     int form = 0;
     while (form < 4 && !take(forms[form])) ++form;
     if (form == 4) refuse(">=, =, - or .. expected");
-    char j = letter();
-    if (i == j) refuse("two different letters expected");
-    n.kind = form < 2 ? Node::Kind::band : form == 2 ? Node::Kind::toeplitz : Node::Kind::decay;
-    if (form >= 2) n.axes += Node::kTokens;
+    char j = letter(), t = 0;
+    if (form == 3 && take("..")) {
+      t = j;
+      j = letter();
+    }
+    if (i == j || i == t || j == t) refuse("different letters expected");
+    n.kind = kinds[form];
     if (form == 1) n.window = 1;
     if (form == 0 && take(">")) {
       if (letter() != i || !take("-")) refuse("i-window expected");
-      auto [end, error] =
-          std::from_chars(text_.data() + at_, text_.data() + text_.size(), n.window);
-      if (error != std::errc() || n.window < 1) refuse("a window of at least 1 expected");
-      at_ = size_t(end - text_.data());
+      n.window = whole("a window");
     }
+    if (form == 2 && take("<")) n.window = whole("a number of lags");
     if (!take("]")) refuse("] expected");
     if (network_.read && (network_.read != i || network_.write != j))
       refuse("a second pair of tokens");
     network_.read = i;
     network_.write = j;
+    if (t)
+      product(n, t);
+    else if (form >= 2)
+      n.axes += Node::kTokens;
+  }
+
+  // What follows [i..t..j].
+  void product(Node& n, char t) {
+    if (!n.axes.empty()) refuse("a product has no tensor of its own");
+    n.along = t;
+    if (!has(along_, t)) along_ += t;
+    if (take("delta(")) return delta(n);
+    n.inside.emplace_back();
+    if (!function(n.inside[0]) || n.inside[0].function == Function::softmax)
+      refuse("relu, silu, sigmoid, exp or delta expected");
+  }
+
+  void delta(Node& n) {
+    n.kind = Kind::delta;
+    n.inside = nodes();
+    if (!take(")")) refuse(") expected");
+    bool tensors = n.inside.size() == 3;
+    for (const Node& x : n.inside) tensors &= x.kind == Kind::tensor && has(x.axes, n.along);
+    if (!tensors) refuse("delta takes a key, a strength and a decay, tensors of its tokens");
+    std::string own;  // the letters that the key alone has
+    for (char c : n.inside[0].axes) {
+      if (!has(n.inside[1].axes, c)) own += c;
+      if (c != n.along) n.axes += c;
+    }
+    if (own.size() != 1 || n.inside[1].axes != n.inside[2].axes ||
+        n.inside[1].axes.size() + 1 != n.inside[0].axes.size())
+      refuse("the key of delta has one letter more than its strength and its decay");
+    add_axis(n.axes);
   }
 
   const std::string& text_;
   Network network_;
-  std::string seen_;
+  std::string seen_, along_;
+  std::map<std::string, int> names_;
+  int tensors_ = 0;
   bool has_tensor_ = false, has_function_ = false;
   size_t at_ = 0;
 };

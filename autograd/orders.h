@@ -1,56 +1,40 @@
-// The orders in which a network with structure is contracted (autograd/contraction.h).
+// The orders in which a network is contracted (autograd/contraction.h), one row each.
 #pragma once
 
-#include "autograd/machine.h"
+#include "autograd/binding.h"
+#include "autograd/state.h"
 
 namespace star {
 
-// A node with its tensor, the functions with what is inside.
-struct Factor {
-  Node node;
-  Operand operand;
-  std::vector<Factor> inside;
+struct Order {
+  const char* name;  // "chunks of {}", with the place of its size
+
+  // The sizes with which it fits this network on a backend with these rates: none if it does not
+  // fit, {0} if it has no size.
+  std::vector<int64_t> (*match)(const BoundNetwork& bound, const Rates& rates);
+
+  // Its operations, which are what it costs and how it is run.
+  Operand (*program)(Machine& machine, const BoundNetwork& bound, int64_t size);
+
+  // How it goes on token by token, for a network that it fits at any sizes: a function of the
+  // tensors of the tokens that are new and of the state that those before have left. Null where
+  // an order carries nothing on.
+  using Step = std::function<Var(std::span<const Var> tensors, State& state)>;
+  Step (*step)(const BoundNetwork& without_shapes) = nullptr;
+
+  std::string name_with(int64_t size) const;
 };
 
-// A network whose tensors are known, or their shapes.
-struct BoundNetwork {
-  Network network;
-  std::vector<Factor> factors;
-  int64_t rows = 0, columns = 0;  // places of i and of j
-};
+// All orders; of those that cost the same the planner takes the first.
+std::vector<Order> all_orders();
 
-// Throws `Error` on tensors that do not fit.
-BoundNetwork bind(const Network& network, const std::vector<Operand>& tensors);
+// Made of small operations (composed_orders.cpp).
+std::vector<Order> composed_orders();
 
-// X(algorithm, its name with the size)
-#define STAR_ALGORITHMS(X)                  \
-  X(pairs, "pairs")                         \
-  X(diagonal, "diagonal")                   \
-  X(scores, "scores")                       \
-  X(state, "state")                         \
-  X(chunks, "chunks of {}")                 \
-  X(blocks, "blocks of {}")                 \
-  X(convolution, "convolution")             \
-  X(transform, "transform")                 \
-  X(gated_convolution, "gated convolution") \
-  X(tiles, "tiles")                         \
-  X(state_chunks, "state in chunks of {}")
-
-enum class Algorithm {
-#define STAR_ITEM(id, text) id,
-  STAR_ALGORITHMS(STAR_ITEM)
-#undef STAR_ITEM
-};
-
-struct OrderChoice {
-  Algorithm algorithm;
-  int64_t size = 0;  // of chunks and blocks
-  std::string name() const;
-};
-
-// The orders that compute this network.
-std::vector<OrderChoice> possible_orders(const BoundNetwork& bound);
-
-Operand run_order(Machine& machine, const BoundNetwork& bound, const OrderChoice& order);
+// One kernel each: a network that has their pattern is contracted in a single step. The composed
+// orders compute the same, and judge them in the tests.
+extern const Order kGatedProduct, kGatedConvolution;        // fused_products.cpp
+extern const Order kTiles, kStateInChunks, kDeltaInChunks;  // fused_heads.cpp
+extern const Order kGatedScan, kSelectiveScan;              // fused_scans.cpp
 
 }  // namespace star

@@ -45,7 +45,7 @@ Cost pair_cost(const std::string& a, const std::string& b, const std::string& re
 }
 
 PairOrder cheapest_pairs(const std::vector<std::string>& factors, const std::string& result,
-                         const Extents& extents) {
+                         const Extents& extents, const Rates& rates) {
   size_t n = factors.size();
   require(n <= 12, "contract: {} factors; at most 12 are planned", n);
   unsigned all = (1u << n) - 1;
@@ -68,7 +68,7 @@ PairOrder cheapest_pairs(const std::vector<std::string>& factors, const std::str
       if (!(left & (set & -set))) continue;
       const Best &l = best[left], &r = best[set ^ left];
       Cost step = pair_cost(l.letters, r.letters, here.letters, extents);
-      double time = l.time + r.time + step.time();
+      double time = l.time + r.time + step.time(rates);
       if (time < here.time) {
         here.time = time;
         here.step = step;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/rates.h"
+
 namespace star {
 
 struct Cost {
@@ -13,9 +15,8 @@ struct Cost {
   double memory = 0;  // bytes of results, which the gradient keeps
   int operations = 0;
 
-  // What orders are compared by, in FLOPs: while a core moves a byte it could do 8 of them, and
-  // while it starts an operation 50,000.
-  double time() const { return flops + 8 * bytes + 5e4 * operations; }
+  // What orders are compared by, in FLOPs.
+  double time(const Rates& r) const { return flops + r.byte * bytes + r.operation * operations; }
   Cost& operator+=(const Cost& o) {
     flops += o.flops;
     bytes += o.bytes;
@@ -46,6 +47,6 @@ Cost pair_cost(const std::string& a, const std::string& b, const std::string& re
 // The order of least Cost::time(), by dynamic programming over the subsets of the factors (at most
 // 12, `Error` beyond). Letters that only one factor has are in the result.
 PairOrder cheapest_pairs(const std::vector<std::string>& factors, const std::string& result,
-                         const Extents& extents);
+                         const Extents& extents, const Rates& rates);
 
 }  // namespace star

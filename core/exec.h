@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "core/kernels.h"
+#include "core/rates.h"
 #include "core/tensor.h"
 #include "core/thread_pool.h"
 
@@ -30,6 +31,7 @@ struct DeviceGraphs {
 struct Backend {
   const char* name;    // "cpu"
   const char* target;  // the instruction set it was chosen for
+  const Rates& rates;
   Kernels<float> f32;
   Kernels<double> f64;
   const DeviceMemory* memory = nullptr;  // null: the host's

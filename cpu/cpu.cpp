@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "core/exec.h"
+#include "cpu/rates.h"
 
 extern "C" char* openblas_get_corename();
 
@@ -49,6 +50,8 @@ const Backend& cpu_backend() {
   if (wanted) fail("STAR_CPU_TARGET: this program or this processor has no target {}", wanted);
   fail("this processor lacks x86-64-v2 (SSE 4.2)");
 }
+
+const Rates& cpu_rates() { return cpu::kRates; }
 
 const char* blas_core() { return openblas_get_corename(); }
 

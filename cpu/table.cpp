@@ -1,5 +1,6 @@
 // The dispatch table of one instruction set.
 #include "cpu/backend.h"
+#include "cpu/rates.h"
 
 #define STAR_TEXT_(x) #x
 #define STAR_TEXT(x) STAR_TEXT_(x)
@@ -16,6 +17,7 @@ constexpr Kernels<T> kernels_of() {
 }
 
 extern const Backend backend;
-const Backend backend{"cpu", STAR_TEXT(STAR_TARGET), kernels_of<float>(), kernels_of<double>()};
+const Backend backend{"cpu", STAR_TEXT(STAR_TARGET), kRates, kernels_of<float>(),
+                      kernels_of<double>()};
 
 }  // namespace star::cpu::STAR_TARGET

@@ -3,6 +3,7 @@
 
 #include "cuda/cublas.h"
 #include "cuda/graph.h"
+#include "cuda/rates.h"
 #include "cuda/transfer.h"
 
 namespace star {
@@ -48,6 +49,8 @@ const char* device_name() {
 }  // namespace
 }  // namespace cuda
 
+const Rates& cuda_rates() { return cuda::kRates; }
+
 const Backend& cuda_backend() {
   int devices = 0;
   cudaError_t status = cudaGetDeviceCount(&devices);
@@ -55,8 +58,8 @@ const Backend& cuda_backend() {
           status == cudaSuccess ? "none is listed" : cudaGetErrorString(status));
   cuda::Cublas::here();  // an error comes before the work
   static const Backend backend{
-      "cuda",         cuda::device_name(), cuda::kernels_of<float>(), cuda::kernels_of<double>(),
-      &cuda::kMemory, &cuda::kGraphs};
+      "cuda",         cuda::device_name(), cuda::kRates, cuda::kernels_of<float>(),
+      cuda::kernels_of<double>(), &cuda::kMemory, &cuda::kGraphs};
   return backend;
 }
 

@@ -5,10 +5,10 @@
 #pragma once
 
 #include "cuda/backend.h"
+#include "cuda/rates.h"
 
 namespace star::cuda {
 
-inline constexpr int64_t kTile = 32;
 inline constexpr int64_t kTileThreads = 256, kTileWarps = kTileThreads / 32;
 inline constexpr int64_t kOwnRows = kTile / kTileWarps;  // of a thread
 inline constexpr int64_t kColumns = 64;                  // of the result that a block computes

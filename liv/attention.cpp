@@ -5,10 +5,7 @@
 // or nothing, normalised by its sum. Query head h reads key/value head ⌊h·Hkv/H⌋.
 #include <cmath>
 
-#include "autograd/attention.h"
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
-#include "autograd/matrix_state.h"
 #include "autograd/views.h"
 #include "liv/mixing.h"
 
@@ -17,53 +14,60 @@ namespace {
 
 constexpr double kNormaliserFloor = 1e-6;
 
+[[noreturn]] void unknown_nonlinearity(const Layout& layout) {
+  fail("{}: nonlinearity {} of scores is unknown", layout.liv.name, int(layout.liv.op.entries()));
+}
+
+// Read heads b i h g n, g of them a key/value head; the entries of T get their nonlinearity.
+std::string network_of(const Layout& layout) {
+  std::string band = layout.liv.op.sparsity() == Sparsity::banded
+                         ? fmt::format("[i>=j>i-{}]", layout.sizes.window)
+                         : "[i>=j]";
+  std::string factor = fmt::format("{}", 1 / std::sqrt(double(layout.head_width())));
+  std::string entries = "bihgn,bjhn";
+  switch (layout.liv.op.entries()) {
+    case Entries::linear:
+      return fmt::format("{},{},{},i,bjhv->bihgv", factor, entries, band);
+    case Entries::softmax:
+      return fmt::format("softmax({},{},{}),bjhv->bihgv", factor, entries, band);
+    case Entries::relu:
+      return fmt::format("relu({},{}),{},i,bjhv->bihgv", factor, entries, band);
+    case Entries::silu:
+      return fmt::format("silu({},{}),{},i,bjhv->bihgv", factor, entries, band);
+    case Entries::normalised:
+      return fmt::format("{},{},bjhv->bihgv", entries, band);
+  }
+  unknown_nonlinearity(layout);
+}
+
 class LowRank : public TokenMixing {
  public:
-  using TokenMixing::TokenMixing;
+  explicit LowRank(const Layout& layout)
+      : TokenMixing(layout, network_of(layout)), repeat_("btkn,kh->bthn") {}
 
-  Var apply(const Features& f, const Weights&, State* state) const override {
+  // While decoding, k and v are those of all tokens.
+  std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
     Var q = f.at(reader(layout_.liv.groups)->name);
     int64_t B = q.size(0), L = q.size(1), e = layout_.head_width();
     Var k = by_kv_head(f.at(writer(layout_.liv.groups)->name)), v = by_kv_head(f.at("v"));
     q = reshape(q, {B, L, k.size(2), layout_.sizes.heads / k.size(2), e});
-    Var y;
-    if (normalised())
-      y = normalised_mix(q, k, v, state);
-    else if (softmax() && state)  // what the planner would choose, a token at a time
-      y = attention(q, k, v, {k.size(1) - L, banded() ? layout_.sizes.window : 0},
-                    scale_of_scores());
-    else if (softmax())
-      y = contract(network(), {q, k, v});
-    else
-      y = contract(network(), {q, k, means(q.tape(), q.dtype(), L, k.size(1)), v});
-    return reshape(y, {B, L, layout_.inner()});
+    if (normalised()) return {q, k, with_ones(v)};
+    if (softmax()) return {q, k, v};
+    return {q, k, means(q.tape(), q.dtype(), L, k.size(1)), v};
   }
-
-  // Read heads b i h g n, g of them a key/value head; the entries of T get their nonlinearity.
-  std::string network() const override {
-    std::string band = banded() ? fmt::format("[i>=j>i-{}]", layout_.sizes.window) : "[i>=j]";
-    std::string factor = fmt::format("{}", scale_of_scores());
-    std::string entries = "bihgn,bjhn";
-    switch (layout_.liv.op.entries()) {
-      case Entries::linear:
-        return fmt::format("{},{},{},i,bjhv->bihgv", factor, entries, band);
-      case Entries::softmax:
-        return fmt::format("softmax({},{},{}),bjhv->bihgv", factor, entries, band);
-      case Entries::relu:
-        return fmt::format("relu({},{}),{},i,bjhv->bihgv", factor, entries, band);
-      case Entries::silu:
-        return fmt::format("silu({},{}),{},i,bjhv->bihgv", factor, entries, band);
-      case Entries::normalised:
-        return fmt::format("{},{},bjhv->bihgv", entries, band);
-    }
-    unknown_nonlinearity();
-  }
-  ContractionPlan plan(int64_t B, int64_t L) const override {
+  std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     int64_t H = layout_.sizes.heads, kv = H % layout_.kv_heads() ? H : layout_.kv_heads();
     int64_t e = layout_.head_width();
     Shape q{B, L, kv, H / kv, e}, k{B, L, kv, e}, v{B, L, kv, e + normalised()};
-    if (normalised() || softmax()) return plan_contraction(network(), {q, k, v});
-    return plan_contraction(network(), {q, k, {L}, v});
+    if (normalised() || softmax()) return {q, k, v};
+    return {q, k, {L}, v};
+  }
+
+  // Σ_j (q_i·k_j) v_j / (Σ_j q_i·k_j + ε), whose sums are the channels of one contraction.
+  Var result(const Var& y) const override {
+    if (!normalised()) return TokenMixing::result(y);
+    int64_t e = layout_.head_width();
+    return TokenMixing::result(narrow(y, 4, 0, e) / scale(narrow(y, 4, e, 1), 1, kNormaliserFloor));
   }
 
   DenseCore scores(const Features& f) const override {
@@ -110,13 +114,8 @@ class LowRank : public TokenMixing {
 
  private:
   bool banded() const { return layout_.liv.op.sparsity() == Sparsity::banded; }
-  double scale_of_scores() const { return 1 / std::sqrt(double(layout_.head_width())); }
   bool softmax() const { return layout_.liv.op.entries() == Entries::softmax; }
   bool normalised() const { return layout_.liv.op.entries() == Entries::normalised; }
-  [[noreturn]] void unknown_nonlinearity() const {
-    fail("{}: nonlinearity {} of scores is unknown", layout_.liv.name,
-         int(layout_.liv.op.entries()));
-  }
 
   // One over the number of keys that each of the last L of T tokens sees.
   Var means(Tape& tape, DType dtype, int64_t L, int64_t T) const {
@@ -134,21 +133,12 @@ class LowRank : public TokenMixing {
     std::vector<double> pick(size_t(kv * H), 0.0);
     for (int64_t h = 0; h < H; ++h) pick[size_t(h * kv / H * H + h)] = 1;
     Var choose = x.tape().constant(x.exec().from({kv, H}, pick, x.dtype()));
-    return contract("btkn,kh->bthn", {y, choose});
+    return repeat_({y, choose});
   }
 
-  // Σ_j (q_i·k_j) v_j / (Σ_j q_i·k_j + ε). A column of ones beside v makes the sum of the entries
-  // come out of the same contraction. While decoding, what lies behind is Σ_j k_j ⊗ (v_j, 1).
-  Var normalised_mix(const Var& q, const Var& k, const Var& v, State* state) const {
-    Tape& tape = q.tape();
-    int64_t e = layout_.head_width();
-    Var ones = tape.constant(q.exec().full(v.shape().with(3, 1), q.dtype(), 1));
-    Var extended = concat(v, ones, 3);
-    Tensor last;
-    Var y = state ? matrix_state({q, k, extended}, state->get("state"), &last)
-                  : contract(network(), {q, k, extended});
-    if (state) state->set("state", last);
-    return narrow(y, 4, 0, e) / scale(narrow(y, 4, e, 1), 1, kNormaliserFloor);
+  // A column of ones beside v, for the sum of the entries.
+  static Var with_ones(const Var& v) {
+    return concat(v, v.tape().constant(v.exec().full(v.shape().with(3, 1), v.dtype(), 1)), 3);
   }
 
   // The nonlinearity on the entries from … i of row i.
@@ -167,7 +157,7 @@ class LowRank : public TokenMixing {
         case Entries::silu:
           return s / (1 + std::exp(-s));
       }
-      unknown_nonlinearity();
+      unknown_nonlinearity(layout_);
     };
     for (int64_t j = from; j <= i; ++j) total += core.at(h, i, j) = nonlinear(core.at(h, i, j));
     double divisor = double(i - from + 1);
@@ -175,6 +165,8 @@ class LowRank : public TokenMixing {
     if (normalised()) divisor = total + kNormaliserFloor;
     for (int64_t j = from; j <= i; ++j) core.at(h, i, j) /= divisor;
   }
+
+  const Contraction repeat_;  // of key and value heads that do not divide the heads
 };
 
 }  // namespace

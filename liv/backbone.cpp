@@ -1,7 +1,7 @@
 #include "liv/backbone.h"
 
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/linear.h"
 #include "autograd/rows.h"
 #include "autograd/views.h"
 #include "core/counting.h"

@@ -1,23 +1,42 @@
 // Diagonal token mixing: the gated linear unit (Shazeer, "GLU variants improve transformer", 2020).
-//   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner];  network bic,bjc,[i=j]->bic
+//   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner];  σ: none, relu or silu
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
-#include "autograd/elementwise.h"
 #include "liv/mixing.h"
 
 namespace star {
 namespace {
 
+[[noreturn]] void unknown_nonlinearity(const Layout& layout) {
+  fail("{}: nonlinearity {} of a diagonal is unknown", layout.liv.name,
+       int(layout.liv.op.entries()));
+}
+
+std::string network_of(const Layout& layout) {
+  switch (layout.liv.op.entries()) {
+    case Entries::linear:
+      return "bic,bjc,[i=j]->bic";
+    case Entries::relu:
+      return "relu(bic),bjc,[i=j]->bic";
+    case Entries::silu:
+      return "silu(bic),bjc,[i=j]->bic";
+    case Entries::softmax:
+    case Entries::normalised:
+      break;  // one entry a row: liv/legality.cpp refuses them
+  }
+  unknown_nonlinearity(layout);
+}
+
 class Diagonal : public TokenMixing {
  public:
-  using TokenMixing::TokenMixing;
+  explicit Diagonal(const Layout& layout) : TokenMixing(layout, network_of(layout)) {}
 
-  Var apply(const Features& f, const Weights&, State*) const override {
-    const Var &gate = f.at("gate"), &v = f.at("v");
-    if (auto nonlinear = of_entries()) return gated(*nonlinear, gate, v);  // both in one pass
-    return contract(network(), {gate, v});
+  std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
+    return {f.at("gate"), f.at("v")};
+  }
+  std::vector<Shape> shapes(int64_t B, int64_t L) const override {
+    return {2, {B, L, layout_.inner()}};
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
@@ -29,31 +48,11 @@ class Diagonal : public TokenMixing {
     return core;
   }
 
-  std::string network() const override { return "bic,bjc,[i=j]->bic"; }
-  ContractionPlan plan(int64_t B, int64_t L) const override {
-    Shape shape{B, L, layout_.inner()};
-    return plan_contraction(network(), {shape, shape});
-  }
-
   int64_t cache(int64_t) const override { return 0; }
   double work(int64_t) const override { return double(layout_.inner()); }
 
  private:
-  // The nonlinearity on the entries of T, and one entry by its definition.
-  std::optional<Unary> of_entries() const {
-    switch (layout_.liv.op.entries()) {
-      case Entries::linear:
-        return {};
-      case Entries::relu:
-        return Unary::relu;
-      case Entries::silu:
-        return Unary::silu;
-      case Entries::softmax:
-      case Entries::normalised:
-        break;
-    }
-    unknown_nonlinearity();
-  }
+  // One entry of T by its definition.
   double entry(double gate) const {
     switch (layout_.liv.op.entries()) {
       case Entries::linear:
@@ -66,11 +65,7 @@ class Diagonal : public TokenMixing {
       case Entries::normalised:
         break;
     }
-    unknown_nonlinearity();
-  }
-  [[noreturn]] void unknown_nonlinearity() const {
-    fail("{}: nonlinearity {} of a diagonal is unknown", layout_.liv.name,
-         int(layout_.liv.op.entries()));
+    unknown_nonlinearity(layout_);
   }
 };
 

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/linear.h"
 #include "autograd/rows.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"

@@ -6,9 +6,9 @@
 #include <map>
 #include <optional>
 
+#include "autograd/state.h"
 #include "liv/layout.h"
 #include "liv/parameters.h"
-#include "liv/state.h"
 
 namespace star {
 

@@ -4,25 +4,28 @@
 //   S_t = a_t S_{t−1} + k_t ⊗ u_t,  y_t = q_tᵀ S_t / √e,  a_t = exp(−dt_t exp(A_log))
 //   with dt:    u_t = dt_t v_t
 //   with beta:  u_t = β_t (v_t − a_t k_tᵀ S_{t−1}),  that is a transition a_t (I − β_t k_t k_tᵀ)
-//
-// With dt it is a network with a decay, and the planner contracts it. With beta the transition is a
-// matrix: delta_error makes the v_t − a_t k_tᵀ S_{t−1} by chunks, and from there on it is a state
-// with a scalar decay again.
 #include "liv/matrix_recurrence.h"
 
 #include <cmath>
 
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
-#include "autograd/matrix_state.h"
 #include "autograd/views.h"
 
 namespace star {
 namespace {
 
+bool is_delta(const Layout& layout) { return layout.group("beta") != nullptr; }
+
+std::string network_of(const Layout& layout) {
+  return fmt::format("{},{}", 1 / std::sqrt(double(layout.head_width())),
+                     is_delta(layout)
+                         ? "bihn,[i..t..j]delta(k:bthn,beta:bth,bth)m,beta:bjh,k:bjhm,bjhv->bihv"
+                         : "bihn,b[i..j]h,bjh,bjhn,bjhv->bihv");
+}
+
 class MatrixRecurrence : public TokenMixing {
  public:
-  using TokenMixing::TokenMixing;
+  explicit MatrixRecurrence(const Layout& layout) : TokenMixing(layout, network_of(layout)) {}
 
   std::vector<ParameterSpec> parameters() const override {
     auto rates = [](Rng& rng, std::span<double> w) {
@@ -31,29 +34,17 @@ class MatrixRecurrence : public TokenMixing {
     return {{"A_log", {layout_.sizes.heads}, "", false, rates}};
   }
 
-  Var apply(const Features& f, const Weights& w, State* state) const override {
-    Inputs in{by_head(f.at(reader(layout_.liv.groups)->name)),
-              by_head(f.at(writer(layout_.liv.groups)->name)), by_head(f.at("v")),
-              exp(-(f.at("dt") * exp(w["A_log"]))), f.at(delta() ? "beta" : "dt")};
-    int64_t B = in.q.size(0), L = in.q.size(1);
-    Tensor start = state ? state->get("state") : Tensor(), last;
-    if (delta()) in.v = delta_error(in.k, in.v, in.decay, in.strength, start);
-    Var y = state || delta() ? stepped(in, start, state ? &last : nullptr)
-                             : contract(network(), {in.q, in.decay, in.strength, in.k, in.v});
-    if (state) state->set("state", last);
-    return reshape(y, {B, L, layout_.inner()});
+  std::vector<Var> operands(const Features& f, const Weights& w, State*) const override {
+    Var q = by_head(f.at(reader(layout_.liv.groups)->name));
+    Var k = by_head(f.at(writer(layout_.liv.groups)->name)), v = by_head(f.at("v"));
+    Var decay = exp(-(f.at("dt") * exp(w["A_log"])));
+    if (delta()) return {q, k, f.at("beta"), decay, v};
+    return {q, decay, f.at("dt"), k, v};
   }
-
-  std::string network() const override {
-    std::string factor = fmt::format("{}", 1 / std::sqrt(double(layout_.head_width())));
-    return delta() ? factor + ",bihn,b[i..j]hnm,bjh,bjhm,bjhv->bihv"
-                   : factor + ",bihn,b[i..j]h,bjh,bjhn,bjhv->bihv";
-  }
-  ContractionPlan plan(int64_t B, int64_t L) const override {
-    int64_t H = layout_.sizes.heads;
-    Shape by_head{B, L, H, layout_.head_width()};
-    if (delta()) return delta_plan(B, L);
-    return plan_contraction(network(), {by_head, {B, L, H}, {B, L, H}, by_head, by_head});
+  std::vector<Shape> shapes(int64_t B, int64_t L) const override {
+    Shape rows{B, L, layout_.sizes.heads, layout_.head_width()}, one{B, L, layout_.sizes.heads};
+    if (delta()) return {rows, rows, one, one, rows};
+    return {rows, one, one, rows, rows};
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
@@ -91,50 +82,9 @@ class MatrixRecurrence : public TokenMixing {
   }
 
  private:
-  bool delta() const { return layout_.group("beta") != nullptr; }
+  bool delta() const { return is_delta(layout_); }
   Var by_head(const Var& x) const {
     return reshape(x, {x.size(0), x.size(1), layout_.sizes.heads, layout_.head_width()});
-  }
-
-  // q, k, v [B, L, H, e]; decay and strength [B, L, H]. States S are [B, H, e, e], undefined for 0.
-  struct Inputs {
-    Var q, k, v, decay, strength;
-  };
-
-  // The network with a state before and behind it.
-  Var stepped(const Inputs& in, const Tensor& start, Tensor* last) const {
-    const Shape& shape = in.q.shape();
-    Var q = reshape(in.q, {shape[0], shape[1], shape[2], 1, shape[3]});
-    double factor = 1 / std::sqrt(double(layout_.head_width()));
-    return reshape(matrix_state({q, in.k, in.v, in.decay, in.strength, factor}, start, last),
-                   shape);
-  }
-
-  // A matrix transition is not a node of the network: its orders are counted here.
-  ContractionPlan delta_plan(int64_t B, int64_t L) const {
-    double e = double(layout_.head_width()), c = double(std::min(L, kStateChunk));
-    double tokens = double(B * L * layout_.sizes.heads), state = 4 * e * e, row = 4 * e;
-    ContractionOrder token{"state",
-                           {{"S <- a (S - β k kᵀS)", {5 * e * e * tokens, 2 * state * tokens}},
-                            {"S <- S + β k ⊗ v", {2 * e * e * tokens, 2 * state * tokens}},
-                            {"qᵀS", {2 * e * e * tokens, state * tokens}}},
-                           {}};
-    ContractionOrder chunks{
-        fmt::format("chunks of {}", int64_t(c)),
-        {{"x: k kᵀ and decays", {(2 * e + 2) * c * tokens, 12 * c * tokens}},
-         {"x: by substitution", {e * c * tokens, 3 * row * tokens}},
-         {"y: scores q kᵀ with x", {(4 * e + 2) * c * tokens, 4 * row * tokens}},
-         {"kᵀ S, qᵀ S, S from chunk to chunk, twice",
-          {8 * e * e * tokens, 4 * state * tokens / c}}},
-        {}};
-    for (ContractionOrder* order : {&token, &chunks})
-      for (auto& step : order->steps) {
-        bool by_token = order == &token;
-        step.cost.operations = by_token ? int(L) : 2;
-        step.cost.memory = by_token ? state * tokens : row * tokens;
-        order->cost += step.cost;
-      }
-    return {{token, chunks}, 1};
   }
 };
 

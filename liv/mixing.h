@@ -1,5 +1,7 @@
-// Token mixing: the structure of T(x) along the tokens, and the algorithms that follow from it. One
-// file a family: diagonal, attention (low-rank), toeplitz, recurrence (semi-separable).
+// Token mixing: the structure of T(x) along the tokens. One file a family: diagonal, attention
+// (low-rank), toeplitz, recurrence (semi-separable). A family states the tensor network of T(x) v
+// and what stands in it; how that is contracted, in training and token by token, is the planner's
+// matter (autograd/contraction.h).
 //
 // A mixing knows nothing of the output gate z, of the D of a recurrence, nor of differential
 // operators: it is given the features and weights of one part under their plain names.
@@ -8,6 +10,7 @@
 #include <memory>
 
 #include "autograd/contraction.h"
+#include "autograd/views.h"
 #include "liv/featurizer.h"
 
 namespace star {
@@ -26,14 +29,29 @@ struct DenseCore {
 
 class TokenMixing {
  public:
-  explicit TokenMixing(const Layout& layout) : layout_(layout) {}
+  TokenMixing(const Layout& layout, const std::string& network)
+      : layout_(layout), network_(network) {}
   virtual ~TokenMixing() = default;
+
+  // T(x) v: [B, L, inner]. With a state, the features continue what it has seen. The network itself
+  // is contracted, and nothing else.
+  Var apply(const Features& f, const Weights& w, State* state) const {
+    std::vector<Var> tensors = operands(f, w, state);
+    return result(state ? network_.step(tensors, *state) : network_(tensors));
+  }
+
+  // The network of T(x) v, and its tensors; with a state as Contraction::step takes them.
+  const Contraction& network() const { return network_; }
+  virtual std::vector<Var> operands(const Features& f, const Weights& w, State* state) const = 0;
+  // Their shapes for B sequences of L tokens.
+  virtual std::vector<Shape> shapes(int64_t B, int64_t L) const = 0;
+  // [B, L, inner] of what the network gives.
+  virtual Var result(const Var& y) const {
+    return reshape(y, {y.size(0), y.size(1), layout_.inner()});
+  }
 
   // Parameters of the structure itself: A_log, the D of a long kernel. They are never shared.
   virtual std::vector<ParameterSpec> parameters() const { return {}; }
-
-  // T(x) v: [B, L, inner]. With a state, the features continue what it has seen.
-  virtual Var apply(const Features& f, const Weights& w, State* state) const = 0;
 
   // T(x) itself for one sequence, entry by entry from its definition.
   virtual DenseCore materialize(const Features& f, const Weights& w) const = 0;
@@ -44,15 +62,14 @@ class TokenMixing {
   // Floats that apply() keeps for decoding at context c (what features keep is counted there).
   virtual int64_t cache(int64_t context) const = 0;
 
-  // The tensor network of T(x) v, and how it is contracted for B sequences of L tokens.
-  virtual std::string network() const = 0;
-  virtual ContractionPlan plan(int64_t B, int64_t L) const = 0;
-
   // Multiply-adds a token at training length L.
   virtual double work(int64_t length) const = 0;
 
  protected:
   const Layout layout_;
+
+ private:
+  const Contraction network_;
 };
 
 std::unique_ptr<TokenMixing> make_diagonal(const Layout& layout);

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/linear.h"
 #include "autograd/views.h"
 #include "core/counting.h"
 
@@ -68,8 +68,9 @@ Weights Operator::weights_of(const Weights& weights, int part) const {
 Var Operator::mix_part(const Weights& weights, const Features& features, State* state,
                        int part) const {
   if (layout_.parts() == 1) return mixing_->apply(features, weights, state);
-  return mixing_->apply(features_of(features, part), weights_of(weights, part),
-                        state ? &state->part(part) : nullptr);
+  State* own = state ? &state->part(part) : nullptr;
+  if (own) own->position = state->position;
+  return mixing_->apply(features_of(features, part), weights_of(weights, part), own);
 }
 
 Var Operator::mix(const Weights& weights, const Var& x, const Features& reused, State* state,

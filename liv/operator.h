@@ -45,21 +45,23 @@ class Operator {
   std::vector<double> apply_dense(const DenseCore& core, const Weights& weights,
                                   const Features& features) const;
 
-  // The tensor network of one part, from its features to T(x) v, and how it is contracted for B
-  // sequences of L tokens.
-  std::string network() const { return mixing_->network(); }
-  ContractionPlan plan(int64_t B, int64_t L) const { return mixing_->plan(B, L); }
+  // What one part of it does along the tokens, from its features to T(x) v, and how its network is
+  // contracted for B sequences of L tokens on a backend with these rates.
+  const TokenMixing& mixing() const { return *mixing_; }
+  ContractionPlan plan(int64_t B, int64_t L, const Rates& rates) const {
+    return mixing_->network().plan(mixing_->shapes(B, L), rates);
+  }
 
   // `reused` names the feature groups taken from a donor.
   int64_t cache_floats(int64_t context, std::span<const std::string> reused) const;
   double work(int64_t length, std::span<const std::string> reused) const;  // multiply-adds a token
 
-  // The features of one part under the names of their roles.
+  // The features and weights of one part under the names of their roles.
   Features features_of(const Features& features, int part) const;
+  Weights weights_of(const Weights& weights, int part) const;
 
  private:
   bool skips() const { return layout_.group("dt") != nullptr; }  // whether there is D v beside T v
-  Weights weights_of(const Weights& weights, int part) const;
   // z ⊙ (T(x) v + D v), what the output projection takes.
   Var mix(const Weights& weights, const Var& x, const Features& reused, State* state,
           Features* features) const;

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "autograd/elementwise.h"
-#include "autograd/sequence.h"
 #include "autograd/views.h"
 #include "liv/matrix_recurrence.h"
 #include "liv/mixing.h"
@@ -16,20 +15,15 @@ namespace {
 
 class GatedRecurrence : public TokenMixing {
  public:
-  using TokenMixing::TokenMixing;
+  // a stands before its sigmoid: 1 − σ(a) = σ(−a).
+  explicit GatedRecurrence(const Layout& layout)
+      : TokenMixing(layout, "[i..t..j]sigmoid(a:btc),sigmoid(-1,a:bjc),bjc->bic") {}
 
-  // The state order in one kernel, which makes a and 1 − a on the way.
-  Var apply(const Features& f, const Weights&, State* state) const override {
-    if (!state) return gated_scan(f.at("a"), f.at("v"));
-    Var h = gated_scan(f.at("a"), f.at("v"), state->get("state"));
-    state->set("state", h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
-    return h;
+  std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
+    return {f.at("a"), f.at("v")};
   }
-
-  std::string network() const override { return "b[i..j]c,bjc,bjc->bic"; }
-  ContractionPlan plan(int64_t B, int64_t L) const override {
-    Shape shape{B, L, layout_.inner()};
-    return plan_contraction(network(), {shape, shape, shape});
+  std::vector<Shape> shapes(int64_t B, int64_t L) const override {
+    return {2, {B, L, layout_.inner()}};
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
@@ -50,7 +44,8 @@ class GatedRecurrence : public TokenMixing {
 
 class SelectiveStateSpace : public TokenMixing {
  public:
-  using TokenMixing::TokenMixing;
+  explicit SelectiveStateSpace(const Layout& layout)
+      : TokenMixing(layout, "[i..t..j]exp(dt:btc,nc),dt:bjc,bjn,bjc,bin->bic") {}
 
   std::vector<ParameterSpec> parameters() const override {
     int64_t C = layout_.inner(), N = layout_.states();
@@ -60,22 +55,14 @@ class SelectiveStateSpace : public TokenMixing {
     return {{"A_log", {C, N}, "", false, log_counts}};
   }
 
-  Var apply(const Features& f, const Weights& w, State* state) const override {
-    Var A = permute(-exp(w["A_log"]), {1, 0});
-    Tensor last;
-    Var y = selective_scan(f.at("dt"), A, write(f), read(f), f.at("v"),
-                           state ? state->get("state") : Tensor(), state ? &last : nullptr);
-    if (state) state->set("state", last);
-    return y;
+  std::vector<Var> operands(const Features& f, const Weights& w, State*) const override {
+    const Var &B = f.at(writer(layout_.liv.groups)->name),
+              &C = f.at(reader(layout_.liv.groups)->name);
+    return {f.at("dt"), permute(-exp(w["A_log"]), {1, 0}), B, f.at("v"), C};
   }
-
-  // The state order is fused into one kernel, which makes the decays on the way and keeps a
-  // sixteenth of the states: apply() never stores what the others would.
-  std::string network() const override { return "b[i..j]nc,bjc,bjn,bjc,bin->bic"; }
-  ContractionPlan plan(int64_t B, int64_t L) const override {
+  std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     int64_t d = layout_.inner(), N = layout_.states();
-    Shape channels{B, L, d}, states{B, L, N};
-    return plan_contraction(network(), {{B, L, N, d}, channels, states, channels, states});
+    return {{B, L, d}, {N, d}, {B, L, N}, {B, L, d}, {B, L, N}};
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
@@ -100,10 +87,6 @@ class SelectiveStateSpace : public TokenMixing {
   double work(int64_t) const override {
     return double(layout_.inner()) * (4 * double(layout_.states()) + 1);
   }
-
- private:
-  const Var& write(const Features& f) const { return f.at(writer(layout_.liv.groups)->name); }
-  const Var& read(const Features& f) const { return f.at(reader(layout_.liv.groups)->name); }
 };
 
 }  // namespace

@@ -7,9 +7,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
-#include "autograd/sequence.h"
+#include "autograd/linear.h"
 #include "autograd/views.h"
 #include "core/counting.h"
 #include "liv/mixing.h"
@@ -70,27 +69,31 @@ Var filter_kernel(const Weights& w, int64_t first, int64_t taps, int64_t trainin
 
 namespace {
 
+bool has_filter(const Layout& layout) { return layout.group("filter") != nullptr; }
+
+std::string network_of(const Layout& layout) {
+  return fmt::format("bic,[i-j{}]c,bjc,bjc->bic",
+                     has_filter(layout) ? "" : fmt::format("<{}", kTaps));
+}
+
 class Toeplitz : public TokenMixing {
  public:
-  using TokenMixing::TokenMixing;
+  explicit Toeplitz(const Layout& layout) : TokenMixing(layout, network_of(layout)) {}
 
   std::vector<ParameterSpec> parameters() const override {
     if (!implicit()) return {};
     return {{"D", {layout_.inner()}, "", false, init::constant(1)}};
   }
 
-  Var apply(const Features& f, const Weights& w, State* state) const override {
-    const Var &read = f.at(reader(layout_.liv.groups)->name),
-              &write = f.at(writer(layout_.liv.groups)->name);
-    if (!state) return contract(network(), {read, kernel(w, 0, read.size(1)), write, f.at("v")});
-    return read * continued(write * f.at("v"), w, *state);
+  std::vector<Var> operands(const Features& f, const Weights& w, State* state) const override {
+    const Var& read = f.at(reader(layout_.liv.groups)->name);
+    const Var& write = f.at(writer(layout_.liv.groups)->name);
+    return {read, state ? kept_kernel(w, read, *state) : kernel(w, 0, read.size(1)), write,
+            f.at("v")};
   }
-
-  std::string network() const override { return "bic,[i-j]c,bjc,bjc->bic"; }
-  ContractionPlan plan(int64_t B, int64_t L) const override {
-    Shape shape{B, L, layout_.inner()};
-    return plan_contraction(network(),
-                            {shape, {implicit() ? L : kTaps, layout_.inner()}, shape, shape});
+  std::vector<Shape> shapes(int64_t B, int64_t L) const override {
+    Shape rows{B, L, layout_.inner()};
+    return {rows, {implicit() ? L : kTaps, layout_.inner()}, rows, rows};
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
@@ -119,7 +122,7 @@ class Toeplitz : public TokenMixing {
   }
 
  private:
-  bool implicit() const { return layout_.group("filter") != nullptr; }
+  bool implicit() const { return has_filter(layout_); }
 
   // K(t) from `first` on, [taps, inner], with D on the current token.
   Var kernel(const Weights& w, int64_t first, int64_t taps) const {
@@ -130,26 +133,15 @@ class Toeplitz : public TokenMixing {
     return taps > 1 ? concat(now, narrow(k, 0, 1, taps - 1), 0) : now;
   }
 
-  // The convolution of x, continuing what the state has seen.
-  Var continued(const Var& x, const Weights& w, State& state) const {
-    return implicit() ? continued_long(x, w, state) : continued_short(x, w, state);
-  }
-
-  Var continued_short(const Var& x, const Weights& w, State& state) const {
-    Var all = x.tape().constant(state.extend(x.exec(), "history", x.value(), kTaps - 1, kTaps - 1));
-    return narrow(conv(all, kernel(w, 0, kTaps)), 1, kTaps - 1, x.size(1));
-  }
-
-  Var continued_long(const Var& x, const Weights& w, State& state) const {
-    Tape& tape = x.tape();
-    Var all = tape.constant(state.extend(x.exec(), "history", x.value(), kAllRows));
-    const int64_t taps = all.size(1), L = x.size(1);
-    Tensor rows = state.memo(x.exec(), "kernel", taps, [&](int64_t first, int64_t count) {
+  // The kernel for all tokens that the state has seen and those of `read`: it follows from the
+  // weights, and what a token adds is made once.
+  Var kept_kernel(const Weights& w, const Var& read, State& state) const {
+    if (!implicit()) return kernel(w, 0, kTaps);
+    const int64_t taps = state.position + read.size(1);
+    Tensor rows = state.memo(read.exec(), "kernel", taps, [&](int64_t first, int64_t count) {
       return kernel(w, first, count).value().reshape({1, count, layout_.inner()});
     });
-    Var k = tape.constant(rows.reshape({taps, layout_.inner()}));
-    if (L == 1) return sum(all * flip(k, 0), {1}, true);  // one row of the matrix
-    return narrow(conv(all, k), 1, taps - L, L);
+    return read.tape().constant(rows.reshape({taps, layout_.inner()}));
   }
 };
 

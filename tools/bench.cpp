@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 
+#include "autograd/contraction.h"
 #include "core/clock.h"
 #include "star/compiler.h"
 #include "star/source_text.h"
@@ -123,7 +124,10 @@ struct Bench {
           description(*exec), rates.gemm / 1e9, rates.n, rates.n, rates.memory / 1e9, "", "",
           "least ms", "median ms", "tokens/s", "GFLOP/s", "GEMM", "mem.");
     auto report = [&](const Row& row) { rows.push_back(print(row, rates)); };
-    if (kernels || genomes.empty()) bench_kernels(report);
+    if (kernels || genomes.empty()) {
+      bench_kernels(report);
+      bench_planning(report);
+    }
     if (genomes.empty())
       for (char id : std::string("123456789ijkl"))
         genomes.push_back(
@@ -178,6 +182,35 @@ struct Bench {
       report({"kernel", narrow[i].name, time_of(*exec, seconds, narrow[i].run), narrow[i].flops,
               narrow[i].bytes});
     }
+  }
+
+  // What a contraction costs beside its kernels, on tensors of hardly any numbers: read and planned
+  // anew for each call, and as an operator keeps it.
+  template <class F>
+  void bench_planning(const F& report) const {
+    auto exec = common.make_exec();
+    Tape tape(*exec, false);
+    const std::string network = "bihn,b[i..j]h,bjhn,bjhv->bihv";
+    Var x = tape.constant(exec->full({1, 2, 1, 1}, DType::f32, 0.5));
+    Var decay = tape.constant(exec->full({1, 2, 1}, DType::f32, 0.5));
+    int64_t calls = 0;
+    Timing anew = time_of(*exec, seconds, [&] {
+      const Contraction fresh(network);
+      fresh({x, decay, x, x});
+    });
+    const Contraction kept(network);
+    Timing again = time_of(*exec, seconds, [&] {
+      kept({x, decay, x, x});
+      ++calls;
+    });
+    report(Row{"plan", "contraction, anew", anew, 0, 0, 0, {{"plans_a_call", 1}}});
+    report(Row{"plan",
+               "contraction, kept",
+               again,
+               0,
+               0,
+               0,
+               {{"plans_a_call", double(kept.plans()) / double(calls)}}});
   }
 
   // Nothing is timed that is wrong: float against double on the same inputs.

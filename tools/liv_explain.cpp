@@ -1,5 +1,5 @@
 // star liv explain: the tensor network of an operator, the orders in which it can be contracted,
-// what each costs, and which is taken.
+// what each costs on a device, and which is taken. No device is needed to say it.
 #include "liv/operator.h"
 #include "tools/command.h"
 #include "tools/options.h"
@@ -14,12 +14,16 @@ std::string in_units(double x) {
   return fmt::format("{:.{}f}{}", x, u ? 1 : 0, units[u]);
 }
 
-nlohmann::json cost_json(const Cost& c) {
+std::string in_thousands(double x) {
+  return x < 1e6 ? fmt::format("{:g} k", x / 1e3) : fmt::format("{:g} M", x / 1e6);
+}
+
+nlohmann::json cost_json(const Cost& c, const Rates& rates) {
   return {{"flops", c.flops},
           {"bytes", c.bytes},
           {"memory_bytes", c.memory},
           {"operations", c.operations},
-          {"time", c.time()}};
+          {"time", c.time(rates)}};
 }
 
 struct LivExplain {
@@ -34,20 +38,21 @@ struct LivExplain {
     s.seq = length;
     check_sizes(s);
     Operator op(liv, s);
-    ContractionPlan plan = op.plan(batch, length);
-    std::string why = reason(plan);
-    if (common.json) return print_plan_json(op, plan, why);
+    const Rates& rates = common.device == "cuda" ? cuda_rates() : cpu_rates();
+    ContractionPlan plan = op.plan(batch, length, rates);
+    std::string why = reason(plan, rates);
+    if (common.json) return print_plan_json(op, plan, rates, why);
     fmt::print("{} ({}), {} of {} tokens, width {}, {} heads{}\n\n", liv.name,
                digits_text(liv.op.digits),
                batch == 1 ? "a sequence" : fmt::format("{} sequences", batch), length, s.width,
                s.heads, liv.differential ? "; T = T0 - λ T1, each contracted so" : "");
-    fmt::print("network  {}\n\n  {:16} {:>11} {:>11} {:>11} {:>11}\n", op.network(), "order",
-               "FLOPs", "bytes moved", "bytes kept", "est. time");
+    fmt::print("network  {}\n\n  {:22} {:>11} {:>11} {:>11} {:>11}\n", op.mixing().network().text(),
+               "order", "FLOPs", "bytes moved", "bytes kept", "est. time");
     for (size_t n = 0; n < plan.orders.size(); ++n) {
       const ContractionOrder& order = plan.orders[n];
-      fmt::print("{} {:16} {:>11} {:>11} {:>11} {:>11}\n", n == plan.chosen ? "*" : " ", order.name,
+      fmt::print("{} {:22} {:>11} {:>11} {:>11} {:>11}\n", n == plan.chosen ? "*" : " ", order.name,
                  in_units(order.cost.flops), in_units(order.cost.bytes),
-                 in_units(order.cost.memory), in_units(order.cost.time()));
+                 in_units(order.cost.memory), in_units(order.cost.time(rates)));
     }
     fmt::print("\n{}\n\nsteps of {}\n", why, plan.orders[plan.chosen].name);
     for (auto& step : plan.orders[plan.chosen].steps)
@@ -55,26 +60,28 @@ struct LivExplain {
                  in_units(step.cost.bytes));
   }
 
-  static std::string reason(const ContractionPlan& plan) {
+  static std::string reason(const ContractionPlan& plan, const Rates& rates) {
     const ContractionOrder& best = plan.orders[plan.chosen];
     if (plan.orders.size() == 1)
       return "Scores are the only order: a function of the entries of T needs the entries.";
     const ContractionOrder* next = nullptr;
     for (auto& order : plan.orders)
-      if (&order != &best && (!next || order.cost.time() < next->cost.time())) next = &order;
+      if (&order != &best && (!next || order.cost.time(rates) < next->cost.time(rates)))
+        next = &order;
     return fmt::format(
-        "{} is taken: by the estimate (FLOPs + 8 a byte + 50 k an operation) {} takes {:.3g} times "
-        "as long.",
-        best.name, next->name, next->cost.time() / best.cost.time());
+        "{} is taken: by the estimate (FLOPs + {:g} a byte + {} an operation) {} takes {:.3g} "
+        "times as long.",
+        best.name, rates.byte, in_thousands(rates.operation), next->name,
+        next->cost.time(rates) / best.cost.time(rates));
   }
 
-  void print_plan_json(const Operator& op, const ContractionPlan& plan,
+  void print_plan_json(const Operator& op, const ContractionPlan& plan, const Rates& rates,
                        const std::string& why) const {
     nlohmann::json orders = nlohmann::json::array();
     for (auto& order : plan.orders) {
-      nlohmann::json entry = cost_json(order.cost), steps = nlohmann::json::array();
+      nlohmann::json entry = cost_json(order.cost, rates), steps = nlohmann::json::array();
       for (auto& step : order.steps) {
-        steps.push_back(cost_json(step.cost));
+        steps.push_back(cost_json(step.cost, rates));
         steps.back()["what"] = step.what;
       }
       entry["name"] = order.name;
@@ -83,7 +90,7 @@ struct LivExplain {
     }
     print_json({{"class", std::string(1, op.liv().id)},
                 {"name", op.liv().name},
-                {"network", op.network()},
+                {"network", op.mixing().network().text()},
                 {"parts", op.layout().parts()},
                 {"orders", orders},
                 {"chosen", plan.orders[plan.chosen].name},

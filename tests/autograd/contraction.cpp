@@ -7,6 +7,8 @@
 #include <set>
 
 #include "autograd/gradient_check.h"
+#include "autograd/linear.h"
+#include "autograd/network.h"
 #include "core/rng.h"
 #include "tests/difference.h"
 
@@ -134,7 +136,7 @@ double cheapest(const Problem& p, const std::vector<std::string>& operands) {
       for (char c : operands[a] + operands[b])
         if (others.find(c) != std::string::npos && merged.find(c) == std::string::npos) merged += c;
       rest.push_back(merged);
-      double cost = pair_cost(operands[a], operands[b], merged, p.sizes).time();
+      double cost = pair_cost(operands[a], operands[b], merged, p.sizes).time(cpu_rates());
       best = std::min(best, cost + cheapest(p, rest));
     }
   return best;
@@ -169,7 +171,7 @@ TEST_CASE("contraction: random networks against one loop over all letters") {
     std::vector<Var> vars;
     for (auto& t : inputs) vars.push_back(tape.constant(t));
     Naive expected = naive(p, inputs);
-    Tensor y = contract(p.text(), vars).value();
+    Tensor y = Contraction(p.text())(vars).value();
     REQUIRE(y.rank() == int(p.network.result.size()));
     for (int i = 0; i < y.rank(); ++i) CHECK(y.size(i) == p.sizes[p.network.result[size_t(i)]]);
     CHECK(largest_difference(y.to_doubles(), expected.values) <=
@@ -186,7 +188,7 @@ TEST_CASE("contraction: gradients of random networks") {
     std::vector<Tensor> inputs;
     for (auto& t : random_inputs(exec, rng, p, DType::f64))
       inputs.push_back(exec.from(t.shape(), t.to_doubles(), DType::f64));
-    auto f = [&](Tape&, const std::vector<Var>& x) { return contract(p.text(), x); };
+    auto f = [&](Tape&, const std::vector<Var>& x) { return Contraction(p.text())(x); };
     CHECK(gradient_error(exec, f, inputs) < 1e-7);
   }
 }
@@ -197,7 +199,7 @@ TEST_CASE("contraction: the gradient of a broadcast or flipped input has the inp
   Tensor base = exec.from({1, 3}, std::vector<double>{1, 2, 3}, DType::f64);
   Var x = tape.leaf(base.expand({2, 3}).flip(1));
   Var w = tape.leaf(exec.from({3, 1}, std::vector<double>{1, 10, 100}, DType::f64));
-  Var y = contract("ab,bc->", {x, w});
+  Var y = Contraction("ab,bc->")({x, w});
   CHECK(y.value().item() == 2 * (3 + 20 + 100));
   tape.backward(y);
   CHECK(tape.grad(x).to_doubles() == std::vector<double>{1, 10, 100, 1, 10, 100});
@@ -210,8 +212,8 @@ TEST_CASE("contraction: the planner finds the cheapest of all orders") {
     Problem p = random_problem(rng, 2 + int(rng.below(4)), 3 + int(rng.below(4)), 20);
     INFO(p.text());
     std::vector<std::string> operands = open_factors(p);
-    PairOrder order = cheapest_pairs(operands, p.network.result, p.sizes);
-    CHECK(order.cost.time() == doctest::Approx(cheapest(p, operands)).epsilon(1e-12));
+    PairOrder order = cheapest_pairs(operands, p.network.result, p.sizes, cpu_rates());
+    CHECK(order.cost.time(cpu_rates()) == doctest::Approx(cheapest(p, operands)).epsilon(1e-12));
     REQUIRE(order.steps.size() == operands.size() - 1);
     // Every operand is used once, and each step costs what it says.
     Cost total;
@@ -222,11 +224,11 @@ TEST_CASE("contraction: the planner finds the cheapest of all orders") {
       CHECK(used.insert(step.second).second);
       Cost cost = pair_cost(operands[size_t(step.first)], operands[size_t(step.second)],
                             step.letters, p.sizes);
-      CHECK(step.cost.time() == cost.time());
+      CHECK(step.cost.time(cpu_rates()) == cost.time(cpu_rates()));
       total += cost;
       operands.push_back(step.letters);
     }
-    CHECK(total.time() == doctest::Approx(order.cost.time()).epsilon(1e-12));
+    CHECK(total.time(cpu_rates()) == doctest::Approx(order.cost.time(cpu_rates())).epsilon(1e-12));
     CHECK(order.steps.back().letters == p.network.result);
   }
 }
@@ -243,7 +245,7 @@ TEST_CASE("contraction: the order of a product of three follows the length") {
   // (q kᵀ) v against q (kᵀ v): quadratic in a short sequence, linear in a long one.
   auto first_step = [&](int64_t length) {
     return cheapest_pairs({"in", "jn", "jv"}, "iv",
-                          {{'i', length}, {'j', length}, {'n', 16}, {'v', 16}})
+                          {{'i', length}, {'j', length}, {'n', 16}, {'v', 16}}, cpu_rates())
         .steps[0];
   };
   CHECK((first_step(4).first == 0 && first_step(4).second == 1));
@@ -267,6 +269,15 @@ TEST_CASE("contraction: what is read, and errors that name the place") {
   CHECK(network.nodes[1].axes == "b.h");
   CHECK(network.nodes[2].kind == Node::Kind::toeplitz);
   CHECK(parse_network("ij,[i=j]->i").nodes[1].window == 1);
+  network = parse_network("[i..t..j]exp(dt:btc,nc),dt:bjc,[i-j<5]c,bjn->bic");
+  CHECK(network.tensors == 4);
+  CHECK((network.nodes[0].kind == Node::Kind::decay && network.nodes[0].along == 't'));
+  CHECK(network.nodes[0].inside[0].inside[0].tensor == 0);
+  CHECK((network.nodes[1].tensor == 0 && network.nodes[3].tensor == 3));
+  CHECK(network.nodes[2].window == 5);
+  network = parse_network("in,[i..t..j]delta(k:tn,w:t,t)m,k:jm,jv->iv");
+  CHECK((network.nodes[1].kind == Node::Kind::delta && network.nodes[1].axes == "nm"));
+  CHECK((network.nodes[2].tensor == 1 && network.nodes[3].tensor == 4));
   auto message = [](const std::string& text) -> std::string {
     try {
       parse_network(text);
@@ -275,29 +286,40 @@ TEST_CASE("contraction: what is read, and errors that name the place") {
     }
     return "";
   };
-  const std::pair<const char*, const char*> faults[] = {{"ab,bc", "->"},
-                                                        {"a1,bc->ac", "->"},
-                                                        {"a b->a", "->"},
-                                                        {"aa->a", "'a'"},
-                                                        {"ab->aa", "'a'"},
-                                                        {"ab->ac", "'c'"},
-                                                        {"ab->a,b", "letter"},
-                                                        {"", "->"},
-                                                        {"->a", "'a'"},
-                                                        {"ab->a->b", "letter"},
-                                                        {"\xC3\xA4->a", "->"},
-                                                        {"i,j,[i>=j->i", "place 10"},
-                                                        {"i,j,[i>j]->i", ">="},
-                                                        {"i,j,[i>=i]->i", "different"},
-                                                        {"i,j,[i>=j>i-0]->i", "window"},
-                                                        {"i,j,[i>=j>j-4]->i", "window"},
-                                                        {"i,jk,[i>=j],[i..k]->i", "pair"},
-                                                        {"i,j,[i..j][i-j]->i", "second"},
-                                                        {"i,j,[i>=j]b->i", "band"},
-                                                        {"softmax(in,jn->ij", ")"},
-                                                        {"softmax(in,jn)->ij", "structure"},
-                                                        {"i,j,[i>=j],-x->i", "number"},
-                                                        {"2->", "tensor"}};
+  const std::pair<const char*, const char*> faults[] = {
+      {"ab,bc", "->"},
+      {"a1,bc->ac", "->"},
+      {"a b->a", "->"},
+      {"aa->a", "'a'"},
+      {"ab->aa", "'a'"},
+      {"ab->ac", "'c'"},
+      {"ab->a,b", "letter"},
+      {"", "->"},
+      {"->a", "'a'"},
+      {"ab->a->b", "letter"},
+      {"\xC3\xA4->a", "->"},
+      {"i,j,[i>=j->i", "place 10"},
+      {"i,j,[i>j]->i", ">="},
+      {"i,j,[i>=i]->i", "different"},
+      {"i,j,[i>=j>i-0]->i", "window"},
+      {"i,j,[i>=j>j-4]->i", "window"},
+      {"i,jk,[i>=j],[i..k]->i", "pair"},
+      {"i,j,[i..j][i-j]->i", "second"},
+      {"i,j,[i>=j]b->i", "band"},
+      {"softmax(in,jn->ij", ")"},
+      {"softmax(in,jn)->ij", "structure"},
+      {"i,j,[i>=j],-x->i", "number"},
+      {"a:ij,[i-j<0],b:jv->iv", "lags"},
+      {"i,j,[i..t..j]->i", "delta expected"},
+      {"i,j,[i..i..j]exp(t)->i", "different"},
+      {"i,j,[i..t..j]softmax(t)->i", "delta"},
+      {"i,j,b[i..t..j]exp(t)->i", "of its own"},
+      {"it,j,[i..t..j]exp(t)->i", "outside"},
+      {"i,j,[i..t..j]exp(t)->it", "'t'"},
+      {"in,[i..t..j]delta(tn,t)m,jm->i", "takes"},
+      {"in,[i..t..j]delta(tn,tn,t)m,jm->i", "one letter"},
+      {"in,[i..t..j]delta(tn,t,t)n,jn->i", "twice"},
+      {"2->", "tensor"}};
   for (auto [text, words] : faults) {
     INFO(std::string(text));
     CHECK(message(text).find(words) != std::string::npos);
@@ -306,17 +328,18 @@ TEST_CASE("contraction: what is read, and errors that name the place") {
   Tape tape(exec, false);
   Var x = tape.constant(exec.zeros({2, 3}, DType::f64)),
       y = tape.constant(exec.zeros({4, 2}, DType::f64));
-  CHECK_THROWS_WITH_AS(contract("ab,bc->ac", {x, y}), doctest::Contains("'b' is 3 and 4"),
+  CHECK_THROWS_WITH_AS(Contraction("ab,bc->ac")({x, y}), doctest::Contains("'b' is 3 and 4"),
                        Error);  // b is 3 and 4
-  CHECK_THROWS_WITH_AS(contract("ab,bc->ac", {x}),
+  CHECK_THROWS_WITH_AS(Contraction("ab,bc->ac")({x}),
                        doctest::Contains("1 tensors given, more expected"), Error);  // one factor
-  CHECK_THROWS_WITH_AS(contract("abc->a", {x}), doctest::Contains("tensor 1 has shape [2, 3]"),
+  CHECK_THROWS_WITH_AS(Contraction("abc->a")({x}), doctest::Contains("tensor 1 has shape [2, 3]"),
                        Error);  // rank
   CHECK_THROWS_WITH_AS(linear(x, y), doctest::Contains("linear: input [2, 3] and weight [4, 2]"),
                        Error);
-  CHECK_THROWS_WITH_AS(cheapest_pairs(std::vector<std::string>(13, "a"), "a", {{'a', 2}}),
-                       doctest::Contains("13 factors"), Error);
-  CHECK_THROWS_WITH_AS(contract("2->", {}), doctest::Contains("no tensor given"), Error);
+  CHECK_THROWS_WITH_AS(
+      cheapest_pairs(std::vector<std::string>(13, "a"), "a", {{'a', 2}}, cpu_rates()),
+      doctest::Contains("13 factors"), Error);
+  CHECK_THROWS_WITH_AS(Contraction("ab->a")({}), doctest::Contains("no tensor given"), Error);
 }
 
 TEST_CASE("contraction: linear maps over any leading axes") {

@@ -8,6 +8,7 @@
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
 #include "autograd/gradient_check.h"
+#include "autograd/linear.h"
 #include "autograd/matrix_state.h"
 #include "autograd/rows.h"
 #include "autograd/sequence.h"
@@ -84,22 +85,22 @@ const std::multimap<Primitive, Case>& cases() {
       {P::contract,
        {{{3, 4}, {4, 5}},
         [](Tape&, const V& x) {
-          return contract("ab,bc->ac", {x[0], x[1]});
+          return Contraction("ab,bc->ac")({x[0], x[1]});
         }}},
       {P::contract,
        {{{2, 3, 2, 4}, {2, 5, 2, 4}, {2, 5, 2, 3}},
         [](Tape&, const V& x) {
-          return contract("bihn,bjhn,bjhv->bihv", {x[0], x[1], x[2]});
+          return Contraction("bihn,bjhn,bjhv->bihv")({x[0], x[1], x[2]});
         }}},
       {P::contract,
        {{{3, 2}, {3, 2, 4}},
         [](Tape&, const V& x) {
-          return contract("ih,ihv->ihv", {x[0], x[1]});
+          return Contraction("ih,ihv->ihv")({x[0], x[1]});
         }}},
       {P::contract,
        {{{2, 3}, {4, 3}},
         [](Tape&, const V& x) {
-          return contract("ab,cd->a", {x[0], x[1]});
+          return Contraction("ab,cd->a")({x[0], x[1]});
         }}},
       {P::linear,
        {{{2, 3, 4}, {5, 4}}, [](Tape&, const V& x) { return square(linear(x[0], x[1])); }}},
@@ -288,7 +289,7 @@ TEST_CASE("backward releases the activations it has passed") {
   for (int step = 0; step < 3; ++step) {
     Tape tape(exec);
     Var x = tape.leaf(start), y = x;
-    for (int i = 0; i < 4; ++i) y = contract("ab,bc->ac", {silu(y), x});
+    for (int i = 0; i < 4; ++i) y = Contraction("ab,bc->ac")({silu(y), x});
     tape.backward(sum(y));
     if (step == 1) allocations = exec.arena().system_allocations();
   }

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "autograd/attention.h"
-#include "autograd/contraction.h"
 #include "autograd/elementwise.h"
+#include "autograd/linear.h"
 #include "autograd/matrix_state.h"
 #include "autograd/rows.h"
 #include "autograd/sequence.h"

@@ -107,7 +107,7 @@ TEST_CASE("compiler: blocks hold the class in force, its sources and whether it 
   Genome genome = parse("21112-91111-211122|2:22223|%2:21111,23121,23121", pool);
   std::vector<Block> blocks = compile(genome, pool);
   REQUIRE(blocks.size() == 3);
-  CHECK(blocks[0].liv.op.sparsity() == 2);
+  CHECK(blocks[0].liv.op.sparsity() == Sparsity::banded);
   CHECK(blocks[2].liv.groups[1].digits == Digits{2, 3, 1, 2, 1});
   CHECK(blocks[2].sources[1] == FeatureSource{0, -1});
   CHECK(blocks[2].sources[0] == FeatureSource{2, 2});

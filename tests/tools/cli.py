@@ -270,6 +270,11 @@ def check_operators(tmp):
     near, far = (doc("liv", "explain", "LA-1", "--seq", n)["chosen"] for n in ("32", "4096"))
     assert near == "scores" and far.startswith("state in chunks of "), (near, far)
     assert "scores" in star("liv", "explain", "11111|1:12133")
+    # What a backend has no kernel for is no order there; to say so takes no device.
+    on = {d: doc("liv", "explain", "LA-1", "--seq", "4096", "--device", d)["chosen"] for d in ("cpu", "cuda")}
+    assert on == {"cpu": "state in chunks of 48", "cuda": "state in chunks of 32"}, on
+    assert "transform" in star("liv", "explain", "GConv-2") and "15 a byte" in star("liv", "explain", "9", "--device", "cuda")
+    assert "transform" not in star("liv", "explain", "GConv-2", "--device", "cuda")
     star("liv", "explain", "nothing", status=2)
 
 
@@ -281,7 +286,7 @@ def check_bench(tmp):
                 "--batch", "2", "--threads", "1")
     rows = timed["rows"]
     assert {row["name"] for row in rows if row["what"] == "kernel"} == listed, rows
-    assert [row["what"] for row in rows if row["what"] != "kernel"] == ["train", "prefill", "decode"], rows
+    assert [row["what"] for row in rows if row["what"] != "kernel"] == ["plan", "plan", "train", "prefill", "decode"], rows
     assert all(row["median_ms"] >= row["ms"] > 0 and row["gemm_share"] >= 0 for row in rows), rows
     assert rows[-3]["allocations_a_step"] == 0, rows[-3]
     assert timed["gemm_gflops"] > 0 and timed["memory_gb_s"] > 0, timed

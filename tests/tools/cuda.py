@@ -96,7 +96,7 @@ def check_bench(tmp):
     assert {"gemm", "attention_grad", "adamw"} <= {r["name"] for r in rows["rows"] if r["what"] == "kernel"}
     assert all("gemm_share" in r for r in rows["rows"])
     assert all("memory_share" in r for r in rows["rows"] if r["what"] == "kernel")
-    assert [r["what"] for r in rows["rows"] if r["what"] != "kernel"] == ["train", "prefill", "decode"]
+    assert [r["what"] for r in rows["rows"] if r["what"] != "kernel"] == ["plan", "plan", "train", "prefill", "decode"]
     assert [r["allocations_a_step"] for r in rows["rows"] if r["what"] == "train"] == [0]
 
 

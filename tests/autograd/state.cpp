@@ -1,4 +1,4 @@
-#include "liv/state.h"
+#include "autograd/state.h"
 
 #include <doctest/doctest.h>
 

@@ -1,0 +1,108 @@
+#include "autograd/linear.h"
+
+#include <algorithm>
+
+#include "autograd/values.h"
+
+namespace star {
+namespace {
+
+void give(const Var& v, const std::string& lv, const Tensor& dy, const std::string& lo,
+          const Tensor& other, const std::string& lother) {
+  if (!v.needs_grad()) return;
+  Exec& exec = v.exec();
+  // What is there already is added to by the GEMM itself.
+  if (Tensor home = v.tape().target(v); home.defined())
+    values::contract_add(exec, dy, lo, other, lother, lv, home);
+  else
+    v.tape().add(v, values::contract(exec, dy, lo, other, lother, lv));
+}
+
+}  // namespace
+
+Var contract_pair(const Var& x, const std::string& lx, const Var& w, const std::string& lw,
+                  const std::string& lo) {
+  Tensor y = values::contract(x.exec(), x.value(), lx, w.value(), lw, lo);
+  return x.tape().record(Primitive::contract, y, {x, w}, [=](const Tensor& dy) {
+    give(x, lx, dy, lo, w.value(), lw);
+    give(w, lw, dy, lo, x.value(), lx);
+  });
+}
+
+namespace {
+
+// y = x Wᵀ, or base + x Wᵀ, over the rows of x.
+struct Linear {
+  Var x, weight;
+  Tensor u, W;  // [rows, in], [out, in]
+  int64_t rows, in, out;
+
+  Linear(const Var& input, const Var& w) : x(input), weight(w) {
+    require(w.value().rank() == 2 && x.value().rank() >= 1 && x.shape().back() == w.size(1),
+            "linear: input {} and weight {}", x.shape(), w.shape());
+    in = w.size(1);
+    out = w.size(0);
+    rows = x.value().numel() / std::max<int64_t>(in, 1);
+    u = x.exec().contiguous(x.value()).reshape({rows, in});
+    W = x.exec().contiguous(w.value());
+  }
+  Shape shape() const { return x.shape().with(x.value().rank() - 1, out); }
+
+  // `base` is of the shape of the result, or one row of it.
+  Tensor value(const Tensor* base) const {
+    Tensor y = x.exec().empty(shape(), x.dtype());
+    dispatch(y.dtype(), [&]<class T>() {
+      x.exec().kernels<T>().gemm(x.exec(), {rows,
+                                            out,
+                                            in,
+                                            u.data<T>(),
+                                            in,
+                                            1,
+                                            W.data<T>(),
+                                            1,
+                                            in,
+                                            y.data<T>(),
+                                            out,
+                                            {},
+                                            {},
+                                            {},
+                                            {},
+                                            T(1),
+                                            T(base ? 1 : 0),
+                                            base ? base->data<T>() : nullptr,
+                                            base && base->rank() > 1 ? out : 0});
+    });
+    return y;
+  }
+  void gradient(const Tensor& dy) const {
+    Tensor g = x.exec().contiguous(dy).reshape({rows, out});
+    give(weight, "oc", g, "to", u, "tc");
+    if (!x.needs_grad()) return;
+    if (Tensor home = x.tape().target(x); home.defined())
+      values::contract_add(x.exec(), g, "to", W, "oc", "tc", home.reshape({rows, in}));
+    else
+      x.tape().add(x, values::contract(x.exec(), g, "to", W, "oc", "tc").reshape(x.shape()));
+  }
+};
+
+}  // namespace
+
+Var linear(const Var& x, const Var& weight) {
+  Linear map(x, weight);
+  return x.tape().record(Primitive::linear, map.value(nullptr), {x, weight},
+                         [map](const Tensor& dy) { map.gradient(dy); });
+}
+
+Var linear_onto(const Var& base, const Var& x, const Var& weight) {
+  Linear map(x, weight);
+  require(base.shape() == map.shape() || base.shape() == Shape{map.out}, "linear: {} onto {}",
+          map.shape(), base.shape());
+  Tensor from = x.exec().contiguous(base.value());
+  return x.tape().record(Primitive::linear, map.value(&from), {base, x, weight},
+                         [map, base](const Tensor& dy) {
+                           map.gradient(dy);
+                           base.tape().add(base, values::sum_to(base.exec(), dy, base.shape()));
+                         });
+}
+
+}  // namespace star
