@@ -40,7 +40,7 @@ Fitness early_fitness(const SearchSettings& settings, const Metrics& metrics, do
   Metrics known = metrics;
   known["quality"] = loss;
   std::vector<std::string> objectives = settings.objectives;
-  if (settings.algorithm == "genetic") objectives.resize(1);
+  if (settings.algorithm->by_first_objective) objectives.resize(1);
   std::erase_if(objectives, [](auto& name) { return !known_at_rung(name); });
   std::map<std::string, double> bounds = settings.bounds;
   std::erase_if(bounds, [](auto& b) { return b.first == "quality" || !known_at_rung(b.first); });

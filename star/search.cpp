@@ -57,7 +57,7 @@ std::vector<Genome> random_genomes(const SearchSettings& settings, int count) {
   if (config.variation.backbone) config.seeds.clear();  // else random genomes are mutants of them
   const int seeds = int(config.seeds.size());
   std::vector<Genome> genomes;
-  for (auto& drawn : make_algorithm("random", std::move(config))->ask(seeds + count))
+  for (auto& drawn : Evolution("random", std::move(config)).ask(seeds + count))
     if (drawn.origin != "seed") genomes.push_back(std::move(drawn.genome));
   return genomes;
 }
@@ -76,7 +76,7 @@ Search::Search(const SearchSettings& settings, const Dataset& data)
     const Operator op(liv, settings.sizes);
     counted_product("cache", op.cache_floats(settings.cache_context, {}), 4 * settings.max_depth);
   }
-  algorithm_ = make_algorithm(settings.algorithm, evolution_of(settings, pool_));
+  algorithm_ = std::make_unique<Evolution>(settings.algorithm, evolution_of(settings, pool_));
   if (settings.screen > 0) screening_.emplace(settings);
 }
 

@@ -110,7 +110,7 @@ class Search {
   const SearchSettings& settings_;
   const Dataset& data_;
   Pool pool_;
-  std::unique_ptr<Algorithm> algorithm_;
+  std::unique_ptr<Evolution> algorithm_;
   std::function<void(const SearchProgress&)> progress_;
   Interrupt interrupted_;
   std::unique_ptr<RunRecorder> recorder_;

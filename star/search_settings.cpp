@@ -9,7 +9,6 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "star/evolution.h"
 #include "star/objectives.h"
 #include "star/promotion.h"
 
@@ -77,6 +76,8 @@ void read_setting(const nlohmann::json& json, const char* name, T& field) {
     if (fits) json.get_to(field);
   } catch (const nlohmann::json::exception&) {
     fits = false;
+  } catch (const Error& e) {
+    fail("run file: {}", e.what());
   }
   require(fits, "run file: the setting `{}` is {}", name, json.dump());
 }
@@ -108,7 +109,7 @@ void add_evolution(Options& o, const SearchSettings& s) {
   o.add("--task", s.task);
   o.add("--pool", s.pool);
   o.add("--seed", s.seed);
-  o.add("--algorithm", s.algorithm);
+  o.add("--algorithm", s.algorithm.name());
   o.add("--population", s.population);
   o.add("--generations", s.generations);
   o.add("--lag", s.lag == kByGenerations ? "" : fmt::format("{}", s.lag));
@@ -156,9 +157,6 @@ void check_range(const char* name, const T& value, const T& least, const T& most
 }
 
 void check_evolution(const SearchSettings& s) {
-  auto names = algorithm_names();
-  require(std::find(names.begin(), names.end(), s.algorithm) != names.end(),
-          "search: the algorithm {} is not one of {}", s.algorithm, fmt::join(names, " "));
   require(s.population > 1, "search: a population of {} cannot breed", s.population);
   check_range("population", s.population, 2, 1 << 16);
   check_range("generations", s.generations, 1, 1 << 20);
@@ -190,12 +188,12 @@ void check_rungs(const SearchSettings& s) {
           s.keep);
   // What else is minimised is known before any training, or at its end.
   const auto& all = s.objectives;
-  const bool judged = s.algorithm == "genetic"
+  const bool judged = s.algorithm->by_first_objective
                           ? all[0] == "quality"
                           : std::find(all.begin(), all.end(), "quality") != all.end();
   require((s.rungs.empty() && s.screen == 0) || judged,
           "search: rungs and screening judge by the quality, which is no objective{}",
-          s.algorithm == "genetic" ? " that comes first" : "");
+          s.algorithm->by_first_objective ? " that comes first" : "");
   check_range("candidates of a generation", cohort_sizes(s).front(), int64_t(1), int64_t(1) << 20);
 }
 

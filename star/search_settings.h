@@ -8,13 +8,12 @@
 
 #include "liv/layout.h"
 #include "star/data.h"
+#include "star/evolution.h"
 #include "star/executor.h"
 #include "star/trainer.h"
 
 namespace star {
 
-inline constexpr int kByGenerations = -1;
-inline constexpr int kSteadyLag = 8;             // of regularized evolution, unless it is said
 inline constexpr const char* kNoStart = "none";  // an initial population of random genomes alone
 // Validation tokens of a run file from before they were a setting: it can be read, not gone on
 // with.
@@ -24,7 +23,7 @@ struct SearchSettings {
   // What is searched, and how. The defaults are sizes at which a search ends within ten minutes on
   // two cores and candidates differ by more than their noise over seeds.
   uint64_t seed = 0;
-  std::string algorithm = "nsga2";
+  SearchAlgorithm algorithm = "nsga2";
   int population = 16;
   int generations = 5;
   // Steady breeding: offspring i from the results 0 … i − 1 − lag, in the order in which they were

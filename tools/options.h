@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "star/named.h"
+
 namespace star {
 
 // A whole number from `least` to `most`; T is int, int64_t or uint64_t.
@@ -44,6 +46,19 @@ CLI::Option* add_memory_limit(CLI::App& app, const std::string& what,
 // Words separated by commas, in one or several values; empty `choices`: any.
 CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& list,
                       const std::string& what, const std::vector<std::string>& choices = {});
+
+// A row of a table, by its name.
+template <class Row>
+CLI::Option* add_named(CLI::App& app, const std::string& name, Named<Row>& value,
+                       const std::string& what) {
+  auto read = [&value](const CLI::results_t& given) {
+    value = Named<Row>(given.at(0));
+    return true;
+  };
+  return app.add_option(name, read, what, false, [&value] { return std::string(value.name()); })
+      ->type_name("TEXT")
+      ->check(CLI::IsMember(Named<Row>::names()));
+}
 
 // Once all is declared: of every option of the program and its commands, an empty value and a flag
 // that is neither true nor false are refused.

@@ -84,8 +84,7 @@ struct SearchCommand {
       if (!given("--depth")) depth = "24";
     }
     fill_depth();
-    // Ageing is by single deaths, not by generations.
-    if (settings.algorithm == "regularized") settings.lag = kSteadyLag;
+    settings.lag = settings.algorithm->usual_lag;
     if (given("--lag")) settings.lag = lag;
     for (auto& step : rungs)
       settings.rungs.push_back(whole_number<int64_t>(step, 1, kMostSteps, "--rungs"));
@@ -280,6 +279,15 @@ struct SearchCommand {
   }
 };
 
+// "regularized: 8".
+std::string steady_lags() {
+  std::vector<std::string> lags;
+  for (auto& row : SearchAlgorithm::rows())
+    if (row.usual_lag != kByGenerations)
+      lags.push_back(fmt::format("{}: {}", row.name, row.usual_lag));
+  return fmt::format("{}", fmt::join(lags, ", "));
+}
+
 }  // namespace
 
 void declare_search(CLI::App& app) {
@@ -313,9 +321,8 @@ void declare_search(CLI::App& app) {
   add_whole(
       *sub, "--lag", c->lag, 0, 1 << 20,
       fmt::format("Breed steadily, from all results but this many latest ones, rather than by "
-                  "generations; several times the workers keeps them busy (default for "
-                  "regularized: {})",
-                  kSteadyLag));
+                  "generations; several times the workers keeps them busy (default for {})",
+                  steady_lags()));
   add_list(*sub, "--rungs", c->rungs,
            "Steps at which a training stops, to go on only if it is among the best: 30 or 15,30; "
            "a generation is then bred larger, so that --population of it come to the end");
@@ -330,9 +337,7 @@ void declare_search(CLI::App& app) {
             "Seeds that what enters the front is trained from besides before it may stay, two more "
             "at the end; its objectives are then means")
       ->capture_default_str();
-  sub->add_option("--algorithm", s.algorithm, "How to evolve")
-      ->check(CLI::IsMember(algorithm_names()))
-      ->capture_default_str();
+  add_named(*sub, "--algorithm", s.algorithm, "How to evolve")->capture_default_str();
   add_whole(*sub, "--crossover-points", s.crossover_points, 1, 1000, "Where two parents are cut")
       ->capture_default_str();
   add_real(*sub, "--mutation-rate", s.mutation_rate, reals_within(0, 1),

@@ -653,7 +653,7 @@ TEST_CASE("search: a run of a program that breeds otherwise is not gone on with"
 
 TEST_CASE("search: the front is of all that was evaluated, and its hypervolume never falls") {
   TemporaryFolder folder;
-  for (auto& algorithm : algorithm_names())
+  for (auto& algorithm : SearchAlgorithm::names())
     for (int lag : {kByGenerations, 3}) {
       CAPTURE(algorithm);
       SearchSettings settings = small_settings();
@@ -755,7 +755,7 @@ TEST_CASE("search: the initial population begins with the named designs, or as i
   const Texts named = {"11111-91111-11111-91111", "51111-91111-51111-91111",
                        "71111-91111-71111-91111"};
   CHECK(initial("named") == named);
-  for (const std::string& algorithm : algorithm_names()) {
+  for (const std::string& algorithm : SearchAlgorithm::names()) {
     settings.algorithm = algorithm;
     CHECK(initial(algorithm) == named);
   }
