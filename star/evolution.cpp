@@ -29,8 +29,7 @@ Offspring drawn(Rng& rng, const Evolution& e) { return {e.random(rng), {}, "rand
 
 }  // namespace
 
-template <>
-const std::vector<AlgorithmRow>& SearchAlgorithm::rows() {
+const std::vector<AlgorithmRow>& AlgorithmRow::rows() {
   static const std::vector<AlgorithmRow> kRows = {
       // Binary tournament on rank and crowding, crossover, mutation, elitist (μ+λ) survival.
       {"nsga2", cross, false, false, kByGenerations},
@@ -43,9 +42,8 @@ const std::vector<AlgorithmRow>& SearchAlgorithm::rows() {
   return kRows;
 }
 
-template <>
-void SearchAlgorithm::refuse(std::string_view name) {
-  fail("search: the algorithm {} is not one of {}", name, fmt::join(names(), " "));
+void AlgorithmRow::refuse(std::string_view name) {
+  fail("search: the algorithm {} is not one of {}", name, fmt::join(SearchAlgorithm::names(), " "));
 }
 
 Evolution::Evolution(const SearchAlgorithm& algorithm, EvolutionConfig config)

@@ -54,9 +54,11 @@ struct AlgorithmRow {
   bool by_age;              // the oldest die, rather than the least fit
   bool by_first_objective;  // alone: what selection, and whoever stops a training early, looks at
   int usual_lag;            // unless it is said (SearchSettings)
+
+  static const std::vector<AlgorithmRow>& rows();
+  [[noreturn]] static void refuse(std::string_view name);
 };
 
-// Throws Error for a name that is not in the table.
 using SearchAlgorithm = Named<AlgorithmRow>;
 
 class Evolution {

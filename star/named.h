@@ -1,8 +1,8 @@
 // A choice by name, of the rows of a table: what the command line, the run file and the code call
 // by the same word.
 //
-// The table is a specialisation of `rows` beside what the rows are made of; help, completion, the
-// refusal of other names and the tests follow from it.
+// A row has a `name`; the whole table is Row::rows(), and Row::refuse throws Error for a name that
+// it lacks. Help, completion, the refusal of other names and the tests follow from these.
 #pragma once
 
 #include <fmt/format.h>
@@ -26,7 +26,7 @@ class Named {
   const Row& operator*() const { return *row_; }
   bool operator==(const Named&) const = default;
 
-  static const std::vector<Row>& rows();
+  static const std::vector<Row>& rows() { return Row::rows(); }
   static std::vector<Named> all() {
     std::vector<Named> all;
     for (auto& row : rows()) all.push_back(Named(row.name));
@@ -39,11 +39,10 @@ class Named {
   }
 
  private:
-  [[noreturn]] static void refuse(std::string_view name);
   static const Row* find(std::string_view name) {
     for (auto& row : rows())
       if (name == row.name) return &row;
-    refuse(name);
+    Row::refuse(name);
   }
 
   const Row* row_;

@@ -115,7 +115,10 @@ json curve_json(const std::vector<CurvePoint>& curve) {
 // Of several trainings of a genome the one that says most: a baseline may have been trained outside
 // the search, a candidate until a rung, and then to the end. 0: not of the search.
 int weight_of(const Evaluation& e) {
-  return e.recipe == kWhole ? 3 : stops_at_rung(e.recipe) ? 2 : e.recipe == "baseline" ? 1 : 0;
+  return e.recipe.is_whole()              ? 3
+         : e.recipe.stops_at_rung()       ? 2
+         : e.recipe == Recipe::baseline() ? 1
+                                          : 0;
 }
 
 void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
@@ -128,12 +131,12 @@ void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
     if (!genomes.has(e.genome) || weight_of(e) == 0) continue;
     json& genome = genomes.at(e.genome);
     // After a failure was tried again, one may stop that had come to the end.
-    if (stopped.count(e.genome) && e.recipe == kWhole) continue;
+    if (stopped.count(e.genome) && e.recipe.is_whole()) continue;
     if (weight_of(e) < weights[e.genome]) continue;
     weights[e.genome] = weight_of(e);
-    const SeedMean judged = e.recipe == kWhole ? results.at(e.genome) : SeedMean{e, 1, {}};
+    const SeedMean judged = e.recipe.is_whole() ? results.at(e.genome) : SeedMean{e, 1, {}};
     const bool ok = judged.mean.ok();
-    genome["status"] = !ok ? "failed" : stops_at_rung(e.recipe) ? "stopped" : "ok";
+    genome["status"] = !ok ? "failed" : e.recipe.stops_at_rung() ? "stopped" : "ok";
     genome["failure"] = judged.mean.failure;
     genome["seconds"] = e.seconds;
     genome["seeds"] = judged.seeds;
@@ -285,7 +288,7 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
             theirs.value(key, json()).dump(), report["run"].get<std::string>(), value.dump());
   std::vector<double> reference;
   for (auto& objective : settings.objectives) {
-    const json& value = report["reference"].value(objective, json());
+    const json& value = report["reference"].value(objective.name(), json());
     require(value.is_number(), "{}: it has no reference point yet",
             report["run"].get<std::string>());
     reference.push_back(value.get<double>());

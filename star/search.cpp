@@ -83,9 +83,9 @@ Search::Search(const SearchSettings& settings, const Dataset& data)
 Search::~Search() = default;
 
 std::unique_ptr<Workers> Search::local_workers(int count) const {
-  return std::make_unique<LocalWorkers>(
-      count, settings_.limits,
-      [this](const std::string& request) { return answer(settings_, data_, request); });
+  return std::make_unique<LocalWorkers>(count, settings_.limits, [this](const Request& request) {
+    return answer(settings_, data_, request);
+  });
 }
 
 SearchResult Search::run(RunFile& file, Workers& workers,
@@ -140,9 +140,9 @@ bool Search::set_reference(RunFile& file, Workers& workers) {
     known = *point;
     file.record_reference(known);
   }
-  for (auto& name : settings_.objectives) {
-    require(known.count(name), "run file: the reference point lacks {}", name);
-    reference_.push_back(known[name]);
+  for (auto& objective : settings_.objectives) {
+    require(known.count(objective.name()), "run file: the reference point lacks {}", objective);
+    reference_.push_back(known[objective.name()]);
   }
   return true;
 }
@@ -211,7 +211,7 @@ bool Search::settle(size_t count) {
 bool Search::step() {
   const auto [individual, evaluation] = evaluations_->step();
   if (!evaluation) return false;
-  if (!is_of_another_seed(evaluation->recipe)) {
+  if (!evaluation->recipe.is_of_another_seed()) {
     take(individual, *evaluation);
     promote();
   }
@@ -268,7 +268,7 @@ bool Search::confirm_front(int seeds) {
     if (lacking.empty()) return true;
     for (int i : lacking)
       for (int seed = int(trainings(genome(i)).size()); seed < seeds; ++seed)
-        evaluations_->ask({i, genome(i), seed_recipe(seed), asked_[size_t(i)].cost});
+        evaluations_->ask({i, genome(i), Recipe::of_seed(seed), asked_[size_t(i)].cost});
     evaluations_->order_queue(by_generations());
     for (int i : lacking) {
       while (int(trainings(genome(i)).size()) < seeds)
@@ -292,7 +292,7 @@ std::vector<const Evaluation*> Search::trainings(const std::string& genome) cons
   const Evaluation* next = evaluations_->find(genome);
   for (int seed = 1; next; ++seed) {
     all.push_back(next);
-    next = evaluations_->find(genome, seed_recipe(seed));
+    next = evaluations_->find(genome, Recipe::of_seed(seed));
   }
   return all;
 }

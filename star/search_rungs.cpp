@@ -10,9 +10,9 @@ namespace star {
 // For the training of an individual to the rung that is next for it, or to the end.
 void Search::ask(int individual) {
   const Individual& asked = asked_[size_t(individual)];
-  const std::string recipe = promotion_.last_stage(individual)
-                                 ? kWhole
-                                 : rung_recipe(settings_.rungs[promotion_.stage(individual)]);
+  const Recipe recipe = promotion_.last_stage(individual)
+                            ? Recipe()
+                            : Recipe::at_rung(settings_.rungs[promotion_.stage(individual)]);
   if (auto* known = evaluations_->ask({individual, asked.genome, recipe, asked.cost}))
     take(individual, *known);
 }
@@ -58,13 +58,14 @@ std::vector<Fitness> Search::population_at(size_t rung) const {
 }
 
 double Search::early_loss(const Evaluation& e, size_t rung) const {
-  return e.metrics.at(settings_.rungs.empty() ? "quality" : rung_metric(settings_.rungs[rung]));
+  return e.metrics.at(settings_.rungs.empty() ? Objective::quality().name()
+                                              : rung_metric(settings_.rungs[rung]));
 }
 
 // What an individual came to first, which the model learns; null: it failed before.
 const Evaluation* Search::first_result(int individual) const {
-  const std::string recipe =
-      settings_.rungs.empty() ? kWhole : rung_recipe(settings_.rungs.front());
+  const Recipe recipe =
+      settings_.rungs.empty() ? Recipe() : Recipe::at_rung(settings_.rungs.front());
   const Evaluation* e = evaluations_->find(genome(individual), recipe);
   return e && e->ok() ? e : nullptr;
 }
@@ -80,7 +81,7 @@ void Search::count_rungs(Generation& g) const {
     const Evaluation* e = result(int(i));
     if (!e) continue;
     at_rung.push_back(e->metrics.at(rung_metric(settings_.rungs.back())));
-    at_end.push_back(e->metrics.at("quality"));
+    at_end.push_back(e->metrics.at(Objective::quality().name()));
   }
   g.rung_tau = kendall_tau(at_rung, at_end).tau;
 }

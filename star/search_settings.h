@@ -10,6 +10,7 @@
 #include "star/data.h"
 #include "star/evolution.h"
 #include "star/executor.h"
+#include "star/objectives.h"
 #include "star/trainer.h"
 
 namespace star {
@@ -44,9 +45,9 @@ struct SearchSettings {
   std::vector<std::string> evolve = {"backbone"};  // operator, featurizer
   // Genomes or names that come first: where it is empty, the named designs; or kNoStart alone.
   std::vector<std::string> start;
-  std::vector<std::string> objectives = {"quality", "params"};
-  std::map<std::string, double> bounds;        // largest values
-  std::map<std::string, double> hv_reference;  // where the reference point is not the usual one
+  std::vector<Objective> objectives = {"quality", "params"};
+  Bounds bounds;        // largest values
+  Bounds hv_reference;  // where the reference point is not the usual one
   int64_t cache_context = 4096;
   // The candidates.
   Sizes sizes;

@@ -160,7 +160,7 @@ class RunFile::Database : public Connection {
                      "VALUES (?, ?, ?, ?, ?) ON CONFLICT (genome, recipe) DO UPDATE SET "
                      "status = excluded.status, failure = excluded.failure, "
                      "seconds = excluded.seconds RETURNING id");
-    upsert.bind(genome, evaluation.recipe, std::string(evaluation.ok() ? "ok" : "failed"),
+    upsert.bind(genome, evaluation.recipe.text(), std::string(evaluation.ok() ? "ok" : "failed"),
                 evaluation.failure, evaluation.seconds);
     require(upsert.next(), "{}: the evaluation was not stored", path());
     int64_t id = upsert.integer();
@@ -399,12 +399,12 @@ void RunFile::record(const Generation& generation) {
 }
 
 std::optional<Evaluation> RunFile::evaluation(const std::string& genome,
-                                              const std::string& recipe) const {
+                                              const Recipe& recipe) const {
   Transaction reading(*database_, false);
   Statement row(*database_,
                 "SELECT e.id, g.genome, recipe, status, failure, seconds FROM evaluations e "
                 "JOIN genomes g ON g.id = e.genome WHERE g.genome = ? AND recipe = ?");
-  if (!row.bind(genome, recipe).next()) return std::nullopt;
+  if (!row.bind(genome, recipe.text()).next()) return std::nullopt;
   return database_->read_evaluation(row);
 }
 

@@ -36,8 +36,6 @@ void add_judgement(Evaluation& e, Exec& exec, const Backbone& model, const Datas
   e.metrics[prefix + "macro_accuracy"] = j.macro_accuracy;
 }
 
-constexpr std::string_view kRung = "search:rung=", kSeed = "search:seed=";
-
 // All that the bits of a training depend on, up to its stop.
 std::string training_of(const Trial& t, const Dataset& data, int64_t steps) {
   const TrainOptions& o = t.training;
@@ -87,27 +85,17 @@ TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const T
 
 }  // namespace
 
-std::string rung_recipe(int64_t step) { return fmt::format("{}{}", kRung, step); }
-
-std::string seed_recipe(int number) { return fmt::format("{}{}", kSeed, number); }
-
-bool is_of_search(const std::string& recipe) {
-  return recipe == kWhole || stops_at_rung(recipe) || is_of_another_seed(recipe);
-}
-
-bool stops_at_rung(const std::string& recipe) { return recipe.starts_with(kRung); }
-
-bool is_of_another_seed(const std::string& recipe) { return recipe.starts_with(kSeed); }
-
 std::string rung_metric(int64_t step) { return fmt::format("rung:{}", step); }
 
 std::string state_file(const std::string& states, const std::string& genome, int64_t rung) {
-  const uint64_t name = hash_text(rung_recipe(rung) + " " + genome);
+  const uint64_t name = hash_text(Recipe::at_rung(rung).text() + " " + genome);
   return fmt::format("{}/{:0{}x}{}", states, name, kStateName, kStateSuffix);
 }
 
-Trial candidate_trial(const SearchSettings& s, const std::string& genome, const std::string& recipe,
+Trial candidate_trial(const SearchSettings& s, const std::string& genome, const Recipe& recipe,
                       const std::string& states) {
+  require(recipe.is_whole() || recipe.number(), "search: the recipe `{}` is none of its own",
+          recipe);
   Trial trial = {.genome = genome,
                  .recipe = recipe,
                  .pool = s.pool,
@@ -117,31 +105,29 @@ Trial candidate_trial(const SearchSettings& s, const std::string& genome, const 
                  .validation_tokens = s.validation_tokens,
                  .cache_context = s.cache_context,
                  .device = s.device};
-  const auto number = [&](std::string_view prefix) {
-    const bool fits = recipe.starts_with(prefix);
-    const auto n = read_number<int64_t>(fits ? recipe.substr(prefix.size()) : "");
-    require(n && *n >= 1, "search: the recipe `{}` is none of its own", recipe);
-    return *n;
-  };
-  if (recipe.starts_with(kSeed)) {
-    const uint64_t further = uint64_t(number(kSeed));
+  if (recipe.is_of_another_seed()) {
+    const uint64_t further = uint64_t(*recipe.number());
     trial.seed += further;
     trial.training.seed += further;
     return trial;
   }
   trial.rungs = s.rungs;
-  if (recipe != kWhole) trial.until = number(kRung);
+  if (recipe.stops_at_rung()) trial.until = *recipe.number();
   if (states.empty()) return trial;
   if (int64_t before = rung_before(trial)) trial.from = state_file(states, genome, before);
   if (trial.until > 0) trial.to = state_file(states, genome, trial.until);
   return trial;
 }
 
-std::string recipe_of(const Trial& t) {
+Recipe recipe_of(const Trial& t) {
   const char* repetition = t.stretch && t.repeat > 1 ? "stretch" : "repeat";
   return fmt::format("width={},heads={},{}={},steps={},batch={},lr={},seed={}", t.sizes.width,
                      t.sizes.heads, repetition, t.repeat, t.training.steps, t.training.batch,
                      t.training.learning_rate, t.seed);
+}
+
+Recipe recipe_of(const std::vector<Objective>& measured, int64_t context) {
+  return fmt::format("measured={},context={}", fmt::join(measured, "+"), context);
 }
 
 Backbone model_of(const Trial& trial, Exec* exec) {
@@ -205,7 +191,7 @@ void prepare_blas() { reserve_blas_memory(1); }
 std::optional<std::vector<Evaluation>> run_trials(
     RunFile& file, const std::vector<Trial>& trials,
     const std::function<Evaluation(const Trial&)>& work, const TrialOptions& options) {
-  using Key = std::pair<std::string, std::string>;  // genome and recipe: one may be asked for twice
+  using Key = std::pair<std::string, Recipe>;  // one may be asked for twice
   std::map<Key, std::optional<Evaluation>> known;
   std::vector<const Trial*> jobs;
   std::vector<double> costs;

@@ -308,7 +308,7 @@ void declare_bench(CLI::App& app) {
   c->model.declare(*sub);
   add_whole(*sub, "--batch", c->batch, 1, 1 << 16, "Sequences a training step")
       ->capture_default_str();
-  auto* seconds = add_real(*sub, "--seconds", c->seconds, reals_within(0, 3600),
+  auto* seconds = add_real(*sub, "--seconds", c->seconds, within(0, 3600),
                            "Least time that a row is repeated; a training, four of it")
                       ->capture_default_str();
   auto* only = add_list(*sub, "--only", c->only, "Of a genome's rows: train, prefill, decode",

@@ -5,6 +5,7 @@
 #include "star/checkpoint.h"
 #include "star/compiler.h"
 #include "star/front.h"
+#include "star/settings_table.h"
 #include "star/training_record.h"
 #include "tools/command.h"
 #include "tools/output.h"
@@ -107,19 +108,15 @@ struct Train {
       if (!given(option)) field = value;
     };
     take("--pool", model.pool, s.pool);
-    take("--width", model.sizes.width, s.sizes.width);
-    take("--heads", model.sizes.heads, s.sizes.heads);
-    take("--window", model.sizes.window, s.sizes.window);
+    for_each_size([&](const Setting& row, const auto& field) {
+      if (*row.help) take(row.option, field(model.sizes), field(s.sizes));
+    });
     take("--device", common.device, s.device);
     take("--seed", common.seed, s.seed);
-    take("--batch", training.batch, s.training.batch);
-    take("--lr", training.learning_rate, s.training.learning_rate);
-    take("--warmup", training.warmup, s.training.warmup);
-    take("--weight-decay", training.optimizer.weight_decay, s.training.optimizer.weight_decay);
-    take("--beta1", training.optimizer.beta1, s.training.optimizer.beta1);
-    take("--beta2", training.optimizer.beta2, s.training.optimizer.beta2);
-    take("--epsilon", training.optimizer.epsilon, s.training.optimizer.epsilon);
-    take("--clip", training.optimizer.clip, s.training.optimizer.clip);
+    for_each_training_setting([&](const Setting& row, const auto& field) {
+      if (*row.help && std::string(row.option) != "--steps")
+        take(row.option, field(training), field(s.training));
+    });
     if (s.validation_tokens != kUnknownSample)
       take("--validation-tokens", validation_tokens, s.validation_tokens);
     run_length = s.sizes.seq;

@@ -42,9 +42,9 @@ class InstantWorkers : public Workers {
   int count() const override { return count_; }
   int running() const override { return int(jobs_.size()); }
 
-  void start(int job, const std::string& request) override {
+  void start(int job, const Request& request) override {
     REQUIRE(running() < count_);
-    CHECK(asked.insert(request).second);
+    CHECK(asked.insert(to_text(request)).second);
     jobs_.push_back({job, request});
     most_ahead = std::max(most_ahead, job - last_in_order_);
   }
@@ -60,9 +60,9 @@ class InstantWorkers : public Workers {
     return {job, answer_to(request)};
   }
 
-  std::optional<Outcome> alone(const std::string& request, const Interrupt&) override {
+  std::optional<Outcome> alone(const Request& request, const Interrupt&) override {
     ++measured;
-    const double x = double(request_of(request).genome.size()) + ++noise;
+    const double x = double(request.genome.size()) + ++noise;
     Evaluation e;
     e.metrics = {{"latency", x}, {"memory", x}, {"latency:spread", 1}};
     return Outcome{to_text(e), "", 1};
@@ -76,8 +76,7 @@ class InstantWorkers : public Workers {
  private:
   // A loss that depends on the genome, and at a rung foretells the end; some fail, half of them at
   // a rung.
-  Outcome answer_to(const std::string& text) const {
-    const Request request = request_of(text);
+  Outcome answer_to(const Request& request) const {
     const Trial trial = candidate_trial(small_settings(), request.genome, request.recipe);
     const uint64_t hash = hash_text("train " + request.genome);
     const bool fails = hash % 5 == 0 && (trial.until == 0 || hash / 7 % 2 == 0);
@@ -90,8 +89,8 @@ class InstantWorkers : public Workers {
         e.metrics[rung_metric(rung)] = quality + double(hash / 7 % 1000) / double(100 * rung);
     if (trial.until == 0) e.metrics["quality"] = quality;
     // From another seed some fail and most are worse: who has entered a front has been lucky.
-    const uint64_t luck = hash_text(request.genome + request.recipe);
-    if (is_of_another_seed(request.recipe)) {
+    const uint64_t luck = hash_text(request.genome + request.recipe.text());
+    if (request.recipe.is_of_another_seed()) {
       if (luck % 11 == 0 && !forgiving) return {"", "diverged at step 3", 1};
       e.metrics["quality"] += double(luck % 500) / 1000;
     }
@@ -102,7 +101,7 @@ class InstantWorkers : public Workers {
   int count_, left_;
   bool tired_ = false;
   Rng rng_;
-  std::vector<std::pair<int, std::string>> jobs_;
+  std::vector<std::pair<int, Request>> jobs_;
   std::set<int> done_;
   int last_in_order_ = 0;  // the first individual that is not done
 };
@@ -125,7 +124,7 @@ std::string contents(const RunFile& file) {
   std::string text = story(file);
   std::map<std::string, std::string> evaluations;
   for (auto& e : file.evaluations()) {
-    std::string& line = evaluations[e.genome + " " + e.recipe];
+    std::string& line = evaluations[e.genome + " " + e.recipe.text()];
     line = e.failure;
     for (auto& [name, value] : e.metrics) line += fmt::format(" {}={}", name, value);
   }
@@ -311,7 +310,7 @@ TEST_CASE("search: at a rung the best newcomers go on, judged with the populatio
   const RunContents contents = open_run_file(path).contents;
   std::map<std::string, Evaluation> at10, at30, whole;
   for (auto& e : contents.evaluations)
-    (e.recipe == kWhole ? whole : e.recipe == rung_recipe(10) ? at10 : at30)[e.genome] = e;
+    (e.recipe.is_whole() ? whole : e.recipe == Recipe::at_rung(10) ? at10 : at30)[e.genome] = e;
   const std::vector<int64_t> sizes = cohort_sizes(settings);
   for (auto& g : contents.generations) {
     std::vector<std::string> here;
@@ -418,7 +417,7 @@ TEST_CASE("search: with second seeds the front is of means, whatever the workers
         std::set<std::string> failed;
         for (auto& e : contents.evaluations) {
           if (!e.ok()) failed.insert(e.genome);
-          if (!e.ok() || stops_at_rung(e.recipe)) continue;
+          if (!e.ok() || e.recipe.stops_at_rung()) continue;
           qualities[e.genome].push_back(e.metrics.at("quality"));
           params[e.genome] = e.metrics.at("params");
         }
@@ -535,9 +534,12 @@ TEST_CASE("search: a model screens, whatever the workers and wherever it was sto
 
 TEST_CASE("search: rungs that cannot judge are refused") {
   auto refused = [](const char* words, auto change) {
-    SearchSettings settings = with_rungs(kByGenerations);
-    change(settings);
-    CHECK_THROWS_WITH_AS(Search(settings, small_data()), doctest::Contains(words), Error);
+    const auto begin = [&] {
+      SearchSettings settings = with_rungs(kByGenerations);
+      change(settings);
+      Search(settings, small_data());
+    };
+    CHECK_THROWS_WITH_AS(begin(), doctest::Contains(words), Error);
   };
   refused("rungs 30,10", [](SearchSettings& s) { s.rungs = {30, 10}; });
   refused("rungs 150", [](SearchSettings& s) { s.rungs = {150}; });
@@ -626,7 +628,7 @@ TEST_CASE("search: the reference point can be given") {
   InstantWorkers workers(2, 4);
   const Run now = run(settings, workers, folder.file("a.run"));
   const std::map<std::string, double> reference = RunFile::open(folder.file("a.run")).reference();
-  CHECK(reference == settings.hv_reference);
+  CHECK(reference == std::map<std::string, double>{{"quality", 1.5}, {"latency", 70}});
   std::vector<std::vector<double>> points;
   for (auto& m : now.result.front)
     points.push_back({m.objectives.at("quality"), m.objectives.at("latency")});
@@ -694,9 +696,12 @@ TEST_CASE("search: the front is of all that was evaluated, and its hypervolume n
 
 TEST_CASE("search: settings out of range are refused") {
   auto refused = [](const char* words, auto change) {
-    SearchSettings settings = small_settings();
-    change(settings);
-    CHECK_THROWS_WITH_AS(Search(settings, small_data()), doctest::Contains(words), Error);
+    const auto begin = [&] {
+      SearchSettings settings = small_settings();
+      change(settings);
+      Search(settings, small_data());
+    };
+    CHECK_THROWS_WITH_AS(begin(), doctest::Contains(words), Error);
   };
   refused("`lag` is -2", [](SearchSettings& s) { s.lag = -2; });
   refused("`crossover_points` is 0", [](SearchSettings& s) { s.crossover_points = 0; });

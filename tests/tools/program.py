@@ -11,11 +11,6 @@ import time
 
 STAR = os.path.abspath(sys.argv[1])
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-AFTER = ("baseline", "final", "transfer", "consensus", "motifs", "fidelity")
-COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench", "report", "runs",
-                                 "completion") + AFTER] + \
-    [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \
-    [["liv", c] for c in ("list", "explain", "verify", "matrix")]
 
 
 def star(*args, status=0, cwd=None):
@@ -46,6 +41,14 @@ def begun(running, path, evaluations):
         except sqlite3.OperationalError:  # not there yet, or being written
             pass
         time.sleep(0.002)
+
+
+def commands(above=()):
+    """Every command that has none below it, as its words, in the order of --help."""
+    listed = re.search(r"^Subcommands:\n(.*?)(?:\n\n|\Z)", star(*above, "--help"), re.M | re.S)
+    if not listed:
+        return [list(above)]
+    return [c for name in re.findall(r"^  ([a-z]+) ", listed[1], re.M) for c in commands((*above, name))]
 
 
 def options_of(command):
@@ -99,3 +102,8 @@ def run_checks(checks):
             failed += 1
             print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
     return 1 if failed else 0
+
+
+COMMANDS = commands()
+# Those that go on from a search.
+AFTER = [c[0] for c in COMMANDS if "(default: the search's)" in star(*c, "--help")]

@@ -50,6 +50,22 @@ def working(tmp):
     return [(c, [*c, *words[" ".join(c)]]) for c in COMMANDS]
 
 
+def check_commands(_):
+    """The README tells of every command, and of no other."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        rows = re.findall(r"^\| (`star .*?) \|", f.read(), re.M)
+    told = set()
+    for row in rows:
+        words = [w for w in re.findall(r"`([^`]+)`", row)]
+        above = words[0].split()[1:2] if words[0].split()[1] in ("genome", "liv") else []
+        for word in words:
+            names = [w for w in word.removeprefix("star ").split() if w.islower()]
+            names = names[len(above):] if names[:len(above)] == above else names
+            told.add(" ".join(above + names[:1]) if word.startswith("star ") or above else None)
+    told -= {None, "completion"}
+    assert told | {"completion"} == {" ".join(c) for c in COMMANDS}, told ^ {" ".join(c) for c in COMMANDS}
+
+
 def run_with(args, before=None, **streams):
     """Status, standard output and standard error, where `before` changes the streams of the new process."""
     done = subprocess.run([STAR, *args], text=True, errors="replace", preexec_fn=before, timeout=600,
@@ -435,7 +451,7 @@ def check_pool(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         prepare(tmp)
-        checks = (check_numbers, check_config, check_empty, check_suggestions, check_resume, check_explicit, check_pool, check_fit,
+        checks = (check_commands, check_numbers, check_config, check_empty, check_suggestions, check_resume, check_explicit, check_pool, check_fit,
                   check_standard_error, check_standard_output, check_signals)
         return run_checks(named(checks, tmp))
 
