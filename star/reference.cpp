@@ -34,4 +34,22 @@ std::optional<std::map<std::string, double>> reference_point(const SearchSetting
   return point;
 }
 
+std::optional<std::vector<double>> reference_of_run(const SearchSettings& settings, RunFile& file,
+                                                    Workers& workers,
+                                                    const Interrupt& interrupted) {
+  std::map<std::string, double> known = file.reference();
+  if (known.empty()) {
+    auto point = reference_point(settings, workers, interrupted);
+    if (!point) return {};
+    known = *point;
+    file.record_reference(known);
+  }
+  std::vector<double> reference;
+  for (auto& objective : settings.objectives) {
+    require(known.count(objective.name()), "run file: the reference point lacks {}", objective);
+    reference.push_back(known[objective.name()]);
+  }
+  return reference;
+}
+
 }  // namespace star

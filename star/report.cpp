@@ -224,6 +224,30 @@ json found_by(const RunFile& run, const SearchSettings& settings,
   return all;
 }
 
+// Of the objectives, by what their names begin with.
+json quantities() {
+  json all = json::object();
+  const auto text_of = [](Figure figure) {
+    switch (figure) {
+      case Figure::real:
+        return "real";
+      case Figure::count:
+        return "count";
+      case Figure::bytes:
+        return "bytes";
+      case Figure::milliseconds:
+        return "milliseconds";
+    }
+    fail("report: a figure of no kind");
+  };
+  for (auto& row : Objective::rows()) {
+    const std::string name = row.name;
+    all[name.substr(0, name.find(':'))] = {
+        {"title", row.title}, {"unit", row.unit}, {"figure", text_of(row.figure)}};
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& curve, size_t most) {
@@ -254,6 +278,7 @@ json report_data(const RunFile& run, const std::string& name,
   const std::vector<Evaluation> evaluations = run.evaluations();
   Genomes genomes(settings, interrupted);
   json report = {{"run", name}, {"settings", json::parse(settings_text)}, {"random", nullptr}};
+  report["quantities"] = quantities();
   report["reference"] = json::object();
   for (auto& [objective, value] : run.reference()) report["reference"][objective] = value;
   report["candidates"] = candidates_of(genomes, candidates);

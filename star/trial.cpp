@@ -17,11 +17,8 @@ double number(const nlohmann::json& json) {
   return json.is_null() ? std::nan("") : json.get<double>();
 }
 
-// Judges on a split; a loss that is not finite is a failure.
-void add_judgement(Evaluation& e, Exec& exec, const Backbone& model, const Dataset& data,
-                   Split split, int64_t tokens) {
-  const bool test = split == Split::test;
-  Judgement j = judge(exec, model, data, split, {.tokens = tokens});
+// A loss that is not finite is a failure.
+void add_judgement(Evaluation& e, const Judgement& j, const Dataset& data, bool test) {
   if (!std::isfinite(j.loss)) {
     e.failure = test ? "test loss is not finite" : "validation loss is not finite";
     return;
@@ -64,13 +61,14 @@ int64_t rung_before(const Trial& trial) {
 }
 
 // Trains until the trial's stop, from where an earlier part stopped if that was kept.
-TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial) {
+TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial,
+                       const StepCallback& after_step) {
   std::optional<TrainingState> before;
   if (!trial.from.empty())
     before = load_training_state(trial.from, training_of(trial, data, rung_before(trial)));
   TrainingState state;
   const bool keep = trial.until > 0 && !trial.to.empty();
-  TrainResult trained = train(exec, model, data, trial.training, {},
+  TrainResult trained = train(exec, model, data, trial.training, after_step,
                               {.until = trial.until,
                                .from = before ? &*before : nullptr,
                                .state = keep ? &state : nullptr});
@@ -137,6 +135,15 @@ Backbone model_of(const Trial& trial, Exec* exec) {
   return Backbone(exec, std::move(blocks), trial.sizes, DType::f32, trial.seed);
 }
 
+Trained train_and_judge(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial,
+                        const StepCallback& after_step) {
+  Trained trained{train_part(exec, model, data, trial, after_step), {}};
+  if (trained.training.failure.empty() && trial.until == 0)
+    trained.validation =
+        judge(exec, model, data, Split::validation, {.tokens = trial.validation_tokens});
+  return trained;
+}
+
 Evaluation evaluate(const Trial& trial, const Dataset& data) {
   Evaluation e;
   e.genome = trial.genome;
@@ -144,18 +151,18 @@ Evaluation evaluate(const Trial& trial, const Dataset& data) {
   Exec exec(backend_named(trial.device), 1);
   Backbone model = model_of(trial, &exec);
   e.metrics = static_metrics(model, trial.cache_context);
-  TrainResult trained = train_part(exec, model, data, trial);
+  const auto [trained, validation] = train_and_judge(exec, model, data, trial);
   e.curve = trained.curve;
   e.failure = trained.failure;
   if (!e.ok()) return e;
   for (int64_t rung : trial.rungs)
     if (rung <= trained.steps) e.metrics[rung_metric(rung)] = loss_at(trained, rung);
-  if (trial.until > 0) return e;
+  if (!validation) return e;
   e.metrics["train_loss"] = trained.train_loss;
   e.metrics["train_targets"] = double(trained.train_targets);
   e.metrics["train_standard_error"] = trained.train_standard_error;
-  add_judgement(e, exec, model, data, Split::validation, trial.validation_tokens);
-  if (e.ok() && trial.test) add_judgement(e, exec, model, data, Split::test, 0);
+  add_judgement(e, *validation, data, false);
+  if (e.ok() && trial.test) add_judgement(e, judge(exec, model, data, Split::test), data, true);
   return e;
 }
 

@@ -23,7 +23,7 @@ struct Trial {
   int repeat = 1;                 // how often the backbone stands in the model
   bool stretch = false;           // or rather each of its LIVs, in place (star/compiler.h)
   uint64_t seed = 0;              // draws the starting weights
-  TrainOptions training;          // its seed draws the batches
+  TrainOptions training = {};     // its seed draws the batches
   int64_t validation_tokens = 0;  // judged of the validation part; 0: all of it
   int64_t cache_context = 4096;
   std::string device = "cpu";
@@ -59,6 +59,16 @@ Recipe recipe_of(const std::vector<Objective>& measured, int64_t context);
 // The model, not trained; without `exec` its sizes alone. Throws `Error` where the genome does not
 // fit the sizes.
 Backbone model_of(const Trial& trial, Exec* exec);
+
+// What `star train`, `star bench` and a trial do with a model: it is trained up to the trial's stop
+// and, if that is its end and nothing failed, judged on the validation part. `after_step` may end
+// it.
+struct Trained {
+  TrainResult training;
+  std::optional<Judgement> validation;
+};
+Trained train_and_judge(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial,
+                        const StepCallback& after_step = {});
 
 // Trains and judges, or says why that failed. One thread. Of a training that stops on its way there
 // are the losses at its rungs, as "rung:30", and the static metrics; of a whole one besides:

@@ -59,14 +59,14 @@ struct Motifs : RunCommand {
       for (auto& objective : settings().objectives)
         head.insert(head.end(), {objective.name(), "q"});
       head.push_back(kind);
-      Table table(head);
+      Table text(head);
       bool any = false;
       for (auto& f : table.findings) {
         if (f.motif.kind != kind) continue;
         any = true;
-        table.add(cells_of(f, table));
+        text.add(cells_of(f, table));
       }
-      if (any) fmt::print("\n{}", table.text());
+      if (any) fmt::print("\n{}", text.text());
     }
     if (table.findings.empty()) fmt::print("\nNone stands in {} of them or more.\n", options.least);
   }

@@ -80,6 +80,7 @@ struct SearchCommand {
       if (!given("--population")) settings.population = 16;
       if (!given("--generations")) settings.generations = 18;
       if (!given("--depth")) depth = "24";
+      if (!given("--start")) settings.start = {kNoStart};
     }
     fill_depth();
     settings.lag = settings.algorithm->usual_lag;
@@ -130,7 +131,8 @@ struct SearchCommand {
   void require_same(const SearchSettings& run) const {
     static const std::set<std::string> kFree = {"--help",    "--resume", "--retry", "--workers",
                                                 "--threads", "--quiet",  "--json",  "--no-check"};
-    static const std::set<std::string> kPreset = {"--population", "--generations", "--depth"};
+    static const std::set<std::string> kPreset = {"--population", "--generations", "--depth",
+                                                  "--start"};
     const std::vector<FixedOption> asked = fixed_options(settings), kept = fixed_options(run);
     for (const CLI::Option* option : command->get_options()) {
       const std::string name = option->get_name();
@@ -331,8 +333,9 @@ void declare_search(CLI::App& app) {
                   "--depth unless they say another; none: it is random (default: the named genomes "
                   "whose classes the pool has, as many as find place)")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  sub->add_option("--preset", c->preset,
-                  "paper: population 16, 18 generations, depth 24, where they are not given")
+  sub->add_option(
+         "--preset", c->preset,
+         "paper: population 16, 18 generations, depth 24, --start none, where they are not given")
       ->check(CLI::IsMember({"paper"}));
   add_memory_limit(
       *sub, "MiB a candidate may take; 0: any",

@@ -3,10 +3,10 @@
 #include <filesystem>
 
 #include "star/checkpoint.h"
-#include "star/compiler.h"
 #include "star/front.h"
 #include "star/settings_table.h"
 #include "star/training_record.h"
+#include "star/trial.h"
 #include "tools/command.h"
 #include "tools/output.h"
 
@@ -45,12 +45,17 @@ struct Train {
     Sizes sizes = model.for_data(*dataset);
     if (!out.empty()) check_output(out, inputs(*dataset));
     auto exec = common.make_exec();
-    Backbone backbone(exec.get(), compile(g, pool), sizes, DType::f32, common.seed);
     training.seed = common.seed;
-
-    TrainResult result = train_model(*exec, backbone, *dataset);
-    Judgement val =
-        judge(*exec, backbone, *dataset, Split::validation, {.tokens = validation_tokens});
+    const Trial trial = {.genome = to_text(g),
+                         .pool = model.pool,
+                         .sizes = sizes,
+                         .seed = common.seed,
+                         .training = training,
+                         .validation_tokens = validation_tokens};
+    Backbone backbone = model_of(trial, exec.get());
+    const Trained trained = train_model(*exec, backbone, *dataset, trial);
+    const TrainResult& result = trained.training;
+    const Judgement& val = *trained.validation;
     if (!std::isfinite(val.loss)) throw Failure("training diverged: the validation loss is none");
     record.identity = dataset->identity();
     record.options = training;
@@ -126,17 +131,20 @@ struct Train {
     if (!given("--seq")) of_run = s.data_identity;
   }
 
-  TrainResult train_model(Exec& exec, Backbone& backbone, const Dataset& dataset) const {
+  Trained train_model(Exec& exec, Backbone& backbone, const Dataset& dataset,
+                      const Trial& trial) const {
     Progress progress(common.quiet, "step", training.steps);
-    TrainResult result = train(exec, backbone, dataset, training, [&](int64_t step, double loss) {
-      progress.update(step, fmt::format("loss {:.4f}", loss));
-      return !interrupted();
-    });
+    Trained trained =
+        train_and_judge(exec, backbone, dataset, trial, [&](int64_t step, double loss) {
+          progress.update(step, fmt::format("loss {:.4f}", loss));
+          return !interrupted();
+        });
     progress.finish();
+    const TrainResult& result = trained.training;
     if (result.failure == "interrupted")
       throw Interrupted(fmt::format("interrupted at step {}; nothing was written", result.steps));
     if (!result.failure.empty()) throw Failure("training " + result.failure);
-    return result;
+    return trained;
   }
 
   static double rate_of(const TrainResult& result) {

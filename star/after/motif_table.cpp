@@ -1,6 +1,6 @@
 #include "star/after/motif_table.h"
 
-#include "star/search.h"
+#include "star/breeding.h"
 #include "star/seeds.h"
 
 namespace star {

@@ -95,3 +95,30 @@ TEST_CASE("every setting has its option, but those that follow from others or fr
             reproducing_command(SearchSettings(), "x.run"));
   }
 }
+
+TEST_CASE("the command that makes a run again") {
+  SearchSettings settings;
+  settings.task = "source";
+  CHECK(reproducing_command(settings, "a.run") == "star search --seq 128");
+  settings.task = "mqar:D=8,L=64";
+  settings.seed = settings.training.seed = 3;
+  settings.lag = 0;
+  settings.min_depth = 4;
+  settings.start = {"11111-91111|1:12133"};
+  settings.objectives = {"latency:decode@64", "quality"};
+  settings.bounds = {{"params", 1e6}};
+  settings.hv_reference = {{"quality", 2.5}};
+  settings.training.learning_rate = 0.003;
+  settings.pool = "class …";
+  CHECK(reproducing_command(settings, "it's a.run", "./star") ==
+        "./star search --task mqar:D=8,L=64 --pool 'it'\\''s a.run' --seed 3 --lag 0 --depth 4-8 "
+        "--start '11111-91111|1:12133' --objectives latency:decode@64,quality --max params=1000000 "
+        "--hv-ref quality=2.5 --seq 128 --lr 0.003");
+  settings = {};
+  settings.task = "source";
+  settings.start = {kNoStart};
+  CHECK(reproducing_command(settings, "a.run") == "star search --start none --seq 128");
+  CHECK(shell_path("-x.run") == "./-x.run");
+  CHECK(shell_path("--a b.run") == "'./--a b.run'");
+  CHECK(shell_path("a/-x.run") == "a/-x.run");
+}

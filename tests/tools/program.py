@@ -67,6 +67,24 @@ def positionals_of(command):
     return re.findall(r"^  (\w+) TEXT", listed[1], re.M) if listed else []
 
 
+def setting_of(option):
+    """The setting of a run file that an option of search sets."""
+    return {"--timeout": "cpu_seconds", "--memory-limit": "memory_bytes"}.get(option, option[2:].replace("-", "_"))
+
+
+def another(option, kind, kept):
+    """A value of an option of search that the run does not have."""
+    if kind.startswith(("INT", "UINT")):
+        return str(kept + 1)
+    if kind.startswith("FLOAT"):
+        return "0.5"
+    choices = re.search(r"\{([^}]*)\}", kind)
+    if choices:
+        return [c for c in choices[1].split(",") if c != kept and [c] != kept][0]
+    return {"--data": ".", "--task": "copy", "--pool": "extended", "--depth": "7", "--objectives": "quality,cache",
+            "--max": "params=7", "--hv-ref": "quality=9", "--start": "91111", "--rungs": "1"}[option]
+
+
 def changed_copy(source, path, *statements):
     """A copy of a run, changed by SQL with SQLite's defaults: foreign keys are not looked at."""
     shutil.copy(source, path)
