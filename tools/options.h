@@ -76,6 +76,8 @@ void add_setting(CLI::App& app, const Setting& row, T& value) {
     option = add_named(app, row.option, value, row.help);
   else
     fail("the option {} does not follow from its row", row.option);
+  if constexpr (requires { value.empty(); })
+    if (value.empty()) return;  // there is no default to show
   option->capture_default_str();
 }
 
