@@ -2,42 +2,36 @@
 
 #include <algorithm>
 
-#include "core/json.h"
 #include "star/compiler.h"
 #include "star/device.h"
 #include "star/measurement.h"
 
 namespace star {
-std::vector<std::string> measured_names(const SearchSettings& settings) {
-  std::vector<std::string> names;
-  auto add = [&](const std::string& name, const char* option) {
-    bool again = std::find(names.begin(), names.end(), name) != names.end();
-    if (parse_objective(name, option).measured() && !again) names.push_back(name);
+
+std::vector<Objective> measured_objectives(const SearchSettings& settings) {
+  std::vector<Objective> all;
+  auto add = [&](const Objective& objective) {
+    const bool again = std::find(all.begin(), all.end(), objective) != all.end();
+    if (objective.measured() && !again) all.push_back(objective);
   };
-  for (auto& name : settings.objectives) add(name, "--objectives");
-  for (auto& [name, bound] : settings.bounds) add(name, "--max");
-  return names;
+  for (auto& objective : settings.objectives) add(objective);
+  for (auto& [objective, bound] : settings.bounds) add(objective);
+  return all;
 }
 
 Metrics measure_candidate(const SearchSettings& settings, const std::string& genome) {
   pin_to_core();
   Exec exec(backend_named(settings.device), 1);
-  int64_t before = resident_bytes();
-  Backbone model = model_of(candidate_trial(settings, genome), &exec);
+  const int64_t before = resident_bytes();
+  const Backbone model = model_of(candidate_trial(settings, genome), &exec);
+  std::vector<Objective> all = measured_objectives(settings);
+  std::stable_partition(all.begin(), all.end(), [](auto& o) { return o->before_others; });
   Metrics metrics;
-  std::vector<std::string> names = measured_names(settings);
-  // The peak first: what a prefill takes is not given back.
-  for (auto& name : names)
-    if (parse_objective(name, "objective").what == Objective::memory)
-      metrics[name] = double(measure_peak(exec, model, settings.cache_context) - before);
-  for (auto& name : names) {
-    Objective objective = parse_objective(name, "objective");
-    if (objective.what == Objective::memory) continue;
-    int64_t context = objective.context > 0 ? objective.context : settings.cache_context;
-    Latency latency = objective.what == Objective::prefill ? measure_prefill(exec, model, context)
-                                                           : measure_decode(exec, model, context);
-    metrics[name] = latency.median_ms;
-    metrics[name + ":spread"] = latency.spread_ms;
+  for (auto& objective : all) {
+    const int64_t context = objective.context() > 0 ? objective.context() : settings.cache_context;
+    const Measured measured = objective->measure({exec, model, context, before});
+    metrics[objective.name()] = measured.value;
+    if (measured.spread) metrics[objective.spread_name()] = *measured.spread;
   }
   return metrics;
 }
@@ -50,19 +44,7 @@ double cost_of(const SearchSettings& settings, const Pool& pool, const Genome& g
   }
 }
 
-std::string to_text(const Request& r) {
-  return nlohmann::json({r.measure, r.genome, r.recipe, r.states})
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-Request request_of(const std::string& text) {
-  const nlohmann::json json = parse_json(text, "search: what a worker is asked");
-  return {json.at(0).get<bool>(), json.at(1).get<std::string>(), json.at(2).get<std::string>(),
-          json.at(3).get<std::string>()};
-}
-
-std::string answer(const SearchSettings& settings, const Dataset& data, const std::string& text) {
-  const Request r = request_of(text);
+std::string answer(const SearchSettings& settings, const Dataset& data, const Request& r) {
   if (!r.measure)
     return to_text(evaluate(candidate_trial(settings, r.genome, r.recipe, r.states), data));
   Evaluation e;

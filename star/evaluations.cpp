@@ -14,7 +14,7 @@ Evaluations::Evaluations(const SearchSettings& settings, const RunFile& file, Wo
       interrupted_(std::move(interrupted)),
       retry_(retry) {}
 
-const Evaluation* Evaluations::find(const std::string& genome, const std::string& recipe) const {
+const Evaluation* Evaluations::find(const std::string& genome, const Recipe& recipe) const {
   const auto known = known_.find({genome, recipe});
   return known == known_.end() ? nullptr : &known->second;
 }
@@ -39,8 +39,7 @@ Evaluations::Ended Evaluations::step() {
     queue_.pop_front();
     running_[job.number] = job.asked;
     workers_.start(job.number,
-                   to_text(Request{
-                       .genome = job.asked.genome, .recipe = job.asked.recipe, .states = states_}));
+                   {.genome = job.asked.genome, .recipe = job.asked.recipe, .states = states_});
   }
   const WorkerPool::Finished finished = workers_.wait(interrupted_);
   if (finished.job < 0) return {-1, nullptr};
@@ -57,9 +56,8 @@ Evaluations::Ended Evaluations::step() {
 
 // Adds what is measured, if anything is. False: interrupted.
 bool Evaluations::measure(Evaluation& evaluation) {
-  if (measured_names(settings_).empty()) return true;
-  auto outcome =
-      workers_.alone(to_text(Request{.measure = true, .genome = evaluation.genome}), interrupted_);
+  if (measured_objectives(settings_).empty()) return true;
+  auto outcome = workers_.alone({.measure = true, .genome = evaluation.genome}, interrupted_);
   if (!outcome) return false;
   Evaluation measured = evaluation_of(*outcome);
   evaluation.seconds += measured.seconds;

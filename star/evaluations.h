@@ -20,11 +20,12 @@ class Evaluations {
               std::function<void(const Evaluation&)> record, Interrupt interrupted, bool retry);
 
   // What is known; null: nothing.
-  const Evaluation* find(const std::string& genome, const std::string& recipe = kWhole) const;
+  const Evaluation* find(const std::string& genome, const Recipe& recipe = {}) const;
 
   struct Asked {
     int individual;
-    std::string genome, recipe;
+    std::string genome;
+    Recipe recipe;
     double cost;
   };
   // What the run file knows of it; null: it is queued, to be trained.
@@ -47,7 +48,7 @@ class Evaluations {
   double busy_seconds() const { return busy_seconds_; }
 
  private:
-  using Key = std::pair<std::string, std::string>;  // genome and recipe
+  using Key = std::pair<std::string, Recipe>;  // of a genome
   struct Job {
     int number;
     Asked asked;

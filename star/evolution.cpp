@@ -11,78 +11,43 @@ namespace {
 constexpr int kBreedAttempts = 50;
 constexpr int kAttempts = 200;
 
-class Nsga2 : public Algorithm {
- public:
-  using Algorithm::Algorithm;
-
- protected:
-  Offspring breed(Rng& rng) const override {
-    const int a = tournament(rng, 2), b = tournament(rng, 2);
-    const Pool& pool = config().pool;
-    const VariationConfig& variation = config().variation;
-    Genome child = crossover(rng, genome(a), genome(b), pool, variation);
-    return {mutate(rng, child, pool, variation), {a, b}, "crossover"};
-  }
-
-  void survive(std::vector<int>& population, int size) const override {
-    std::vector<size_t> order = best_first(standings_of(population));
-    order.resize(std::min(order.size(), size_t(size)));
-    std::sort(order.begin(), order.end());
-    std::vector<int> survivors;
-    for (size_t i : order) survivors.push_back(population[i]);
-    population = survivors;
-  }
-};
-
-class Genetic : public Nsga2 {
- public:
-  using Nsga2::Nsga2;
-
- protected:
-  Fitness judged(const Fitness& f) const override {
-    Fitness first = f;
-    first.objectives.resize(std::min<size_t>(f.objectives.size(), 1));
-    first.failed = has_failed(f);
-    return first;
-  }
-};
-
-void keep_youngest(std::vector<int>& population, int size) {
-  if (population.size() > size_t(size))
-    population.erase(population.begin(), population.end() - size);
+Offspring cross(Rng& rng, const Evolution& e) {
+  const int a = e.tournament(rng, 2), b = e.tournament(rng, 2);
+  const EvolutionConfig& c = e.config();
+  Genome child = crossover(rng, e.genome(a), e.genome(b), c.pool, c.variation);
+  return {mutate(rng, child, c.pool, c.variation), {a, b}, "crossover"};
 }
 
-class Regularized : public Algorithm {
- public:
-  using Algorithm::Algorithm;
+Offspring mutant(Rng& rng, const Evolution& e) {
+  const EvolutionConfig& c = e.config();
+  // Real et al. sample 25 of 100.
+  const int parent = e.tournament(rng, std::max(2, c.population / 4));
+  return {mutate(rng, e.genome(parent), c.pool, c.variation), {parent}, "mutation"};
+}
 
- protected:
-  Offspring breed(Rng& rng) const override {
-    // Real et al. sample 25 of 100.
-    const int parent = tournament(rng, std::max(2, config().population / 4));
-    return {mutate(rng, genome(parent), config().pool, config().variation), {parent}, "mutation"};
-  }
-
-  void survive(std::vector<int>& population, int size) const override {
-    keep_youngest(population, size);
-  }
-};
-
-class Random : public Algorithm {
- public:
-  using Algorithm::Algorithm;
-
- protected:
-  Offspring breed(Rng& rng) const override { return {random(rng), {}, "random"}; }
-
-  void survive(std::vector<int>& population, int size) const override {
-    keep_youngest(population, size);
-  }
-};
+Offspring drawn(Rng& rng, const Evolution& e) { return {e.random(rng), {}, "random"}; }
 
 }  // namespace
 
-Algorithm::Algorithm(EvolutionConfig config) : config_(std::move(config)) {
+const std::vector<AlgorithmRow>& AlgorithmRow::rows() {
+  static const std::vector<AlgorithmRow> kRows = {
+      // Binary tournament on rank and crowding, crossover, mutation, elitist (μ+λ) survival.
+      {"nsga2", cross, false, false, kByGenerations},
+      {"genetic", cross, false, true, kByGenerations},
+      // The best of a sample mutates, single deaths: to be told steadily (Real et al., "Regularized
+      // evolution for image classifier architecture search", 2019).
+      {"regularized", mutant, true, false, kSteadyLag},
+      {"random", drawn, true, false, kByGenerations},
+  };
+  return kRows;
+}
+
+void AlgorithmRow::refuse(std::string_view name) {
+  fail("search: the algorithm {} is not one of {}", name, fmt::join(SearchAlgorithm::names(), " "));
+}
+
+Evolution::Evolution(const SearchAlgorithm& algorithm, EvolutionConfig config)
+    : algorithm_(algorithm), config_(std::move(config)) {
   const VariationConfig& v = config_.variation;
   require(config_.population >= 2, "search: population {}, must be at least 2", config_.population);
   require(!config_.pool.classes.empty(), "search: the pool has no classes");
@@ -102,14 +67,14 @@ Algorithm::Algorithm(EvolutionConfig config) : config_(std::move(config)) {
   }
 }
 
-Genome Algorithm::random(Rng& rng) const {
+Genome Evolution::random(Rng& rng) const {
   const VariationConfig& v = config_.variation;
   if (v.backbone || config_.seeds.empty()) return random_genome(rng, config_.pool, v);
   const Genome& seed = config_.seeds[rng.below(uint32_t(config_.seeds.size()))];
   return mutate(rng, seed, config_.pool, v);
 }
 
-Offspring Algorithm::make(Rng& rng, int attempt) const {
+Offspring Evolution::make(Rng& rng, int attempt) const {
   const bool initial = requests_ < uint64_t(config_.population);
   if (initial && attempt == 0 && requests_ < config_.seeds.size()) {
     return {config_.seeds[requests_], {}, "seed"};
@@ -117,10 +82,10 @@ Offspring Algorithm::make(Rng& rng, int attempt) const {
   if (initial || population_.empty() || attempt >= kBreedAttempts) {
     return {random(rng), {}, initial ? "initial" : "random"};
   }
-  return breed(rng);
+  return algorithm_->breed(rng, *this);
 }
 
-std::vector<Offspring> Algorithm::ask(int count, const std::function<bool()>& interrupted) {
+std::vector<Offspring> Evolution::ask(int count, const std::function<bool()>& interrupted) {
   std::vector<Offspring> asked;
   latest_ = genomes_.size();
   for (int i = 0; i < count; ++i, ++requests_) {
@@ -138,7 +103,7 @@ std::vector<Offspring> Algorithm::ask(int count, const std::function<bool()>& in
   return asked;
 }
 
-void Algorithm::keep(std::span<const size_t> places) {
+void Evolution::keep(std::span<const size_t> places) {
   std::vector<Genome> proposed(genomes_.begin() + long(latest_), genomes_.end());
   genomes_.resize(latest_);
   for (const Genome& genome : proposed) seen_.erase(to_text(genome));
@@ -150,7 +115,7 @@ void Algorithm::keep(std::span<const size_t> places) {
   }
 }
 
-void Algorithm::tell(std::span<const Fitness> results) {
+void Evolution::tell(std::span<const Fitness> results) {
   require(fitness_.size() + results.size() <= genomes_.size(),
           "search: {} results told, {} individuals asked for", fitness_.size() + results.size(),
           genomes_.size());
@@ -159,7 +124,7 @@ void Algorithm::tell(std::span<const Fitness> results) {
   tell(numbered);
 }
 
-void Algorithm::tell(std::span<const Result> results) {
+void Evolution::tell(std::span<const Result> results) {
   for (const Result& r : results) {
     require(r.individual >= 0 && r.individual < int(genomes_.size()),
             "search: individual {} told, {} asked for", r.individual, genomes_.size());
@@ -169,17 +134,42 @@ void Algorithm::tell(std::span<const Result> results) {
     known = judged(r.fitness);
   }
   std::sort(population_.begin(), population_.end());
-  survive(population_, config_.population);
+  survive();
   standings_ = standings_of(population_);
 }
 
-std::vector<Standing> Algorithm::standings_of(const std::vector<int>& individuals) const {
+// What selection looks at.
+Fitness Evolution::judged(const Fitness& fitness) const {
+  if (!algorithm_->by_first_objective) return fitness;
+  Fitness first = fitness;
+  first.objectives.resize(std::min<size_t>(fitness.objectives.size(), 1));
+  first.failed = has_failed(fitness);
+  return first;
+}
+
+// Reduces the population, to which newcomers were added, to its size.
+void Evolution::survive() {
+  const size_t size = size_t(config_.population);
+  if (population_.size() <= size) return;
+  if (algorithm_->by_age) {
+    population_.erase(population_.begin(), population_.end() - long(size));
+    return;
+  }
+  std::vector<size_t> order = best_first(standings_of(population_));
+  order.resize(size);
+  std::sort(order.begin(), order.end());
+  std::vector<int> survivors;
+  for (size_t i : order) survivors.push_back(population_[i]);
+  population_ = std::move(survivors);
+}
+
+std::vector<Standing> Evolution::standings_of(const std::vector<int>& individuals) const {
   std::vector<Fitness> fitness;
   for (int i : individuals) fitness.push_back(*fitness_[size_t(i)]);
   return standings(fitness);
 }
 
-int Algorithm::tournament(Rng& rng, int rounds) const {
+int Evolution::tournament(Rng& rng, int rounds) const {
   const auto draw = [&] { return rng.below(uint32_t(population_.size())); };
   size_t best = draw();
   for (int i = 1; i < rounds; ++i) {
@@ -188,15 +178,5 @@ int Algorithm::tournament(Rng& rng, int rounds) const {
   }
   return population_[best];
 }
-
-std::unique_ptr<Algorithm> make_algorithm(std::string_view name, EvolutionConfig config) {
-  if (name == "nsga2") return std::make_unique<Nsga2>(std::move(config));
-  if (name == "genetic") return std::make_unique<Genetic>(std::move(config));
-  if (name == "regularized") return std::make_unique<Regularized>(std::move(config));
-  if (name == "random") return std::make_unique<Random>(std::move(config));
-  fail("search: the algorithm {} is not one of {}", name, fmt::join(algorithm_names(), " "));
-}
-
-std::vector<std::string> algorithm_names() { return {"nsga2", "genetic", "regularized", "random"}; }
 
 }  // namespace star

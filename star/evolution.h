@@ -9,7 +9,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -17,10 +16,14 @@
 #include <unordered_set>
 #include <vector>
 
+#include "star/named.h"
 #include "star/pareto.h"
 #include "star/variation.h"
 
 namespace star {
+
+inline constexpr int kByGenerations = -1;
+inline constexpr int kSteadyLag = 8;  // of what breeds steadily, unless it is said
 
 struct EvolutionConfig {
   uint64_t seed = 0;
@@ -41,11 +44,27 @@ struct Result {
   Fitness fitness;
 };
 
-class Algorithm {
+class Evolution;
+
+// What a search breeds by, a row of the table in evolution.cpp.
+struct AlgorithmRow {
+  const char* name;
+  // One child of the population, which is not empty.
+  Offspring (*breed)(Rng& rng, const Evolution& evolution);
+  bool by_age;              // the oldest die, rather than the least fit
+  bool by_first_objective;  // alone: what selection, and whoever stops a training early, looks at
+  int usual_lag;            // unless it is said (SearchSettings)
+
+  static const std::vector<AlgorithmRow>& rows();
+  [[noreturn]] static void refuse(std::string_view name);
+};
+
+using SearchAlgorithm = Named<AlgorithmRow>;
+
+class Evolution {
  public:
   // Throws Error for a configuration out of range or a seed that the search could not breed.
-  explicit Algorithm(EvolutionConfig config);
-  virtual ~Algorithm() = default;
+  Evolution(const SearchAlgorithm& algorithm, EvolutionConfig config);
 
   // The next individuals: the initial population first, the same for every algorithm, then bred
   // from what was told. Duplicates are drawn again a bounded number of times: fewer than `count`,
@@ -68,30 +87,22 @@ class Algorithm {
   // The numbers of the individuals that may become parents, ascending.
   const std::vector<int>& population() const { return population_; }
 
- protected:
-  // One child of the population, which is not empty.
-  virtual Offspring breed(Rng& rng) const = 0;
-
-  // Reduces the population, to which newcomers were added, to at most `size` individuals.
-  virtual void survive(std::vector<int>& population, int size) const = 0;
-
+  // What the rows breed from.
+  const EvolutionConfig& config() const { return config_; }
+  const Genome& genome(int individual) const { return genomes_[size_t(individual)]; }
+  // The number of the best of `rounds` individuals drawn from the population.
+  int tournament(Rng& rng, int rounds) const;
   // A random genome. Where the backbone does not evolve and seeds are given, theirs are all there
   // are, with operators and featurizers mutated.
   Genome random(Rng& rng) const;
 
-  // What selection looks at.
-  virtual Fitness judged(const Fitness& f) const { return f; }
-
-  const EvolutionConfig& config() const { return config_; }
-  const Genome& genome(int individual) const { return genomes_[size_t(individual)]; }
-  std::vector<Standing> standings_of(const std::vector<int>& individuals) const;
-
-  // The number of the best of `rounds` individuals drawn from the population.
-  int tournament(Rng& rng, int rounds) const;
-
  private:
   Offspring make(Rng& rng, int attempt) const;
+  Fitness judged(const Fitness& fitness) const;
+  std::vector<Standing> standings_of(const std::vector<int>& individuals) const;
+  void survive();
 
+  SearchAlgorithm algorithm_;
   EvolutionConfig config_;
   uint64_t requests_ = 0;
   std::vector<Genome> genomes_;                  // of all individuals
@@ -101,13 +112,5 @@ class Algorithm {
   std::vector<int> population_;
   std::vector<Standing> standings_;  // of the population
 };
-
-// "nsga2": binary tournament on rank and crowding, crossover, mutation, elitist (μ+λ) survival.
-// "genetic": the same on the first objective alone.
-// "regularized": the best of a sample mutates, the oldest die: to be told steadily (Real et al.,
-// "Regularized evolution for image classifier architecture search", 2019). "random": random
-// genomes. Throws Error for another name.
-std::unique_ptr<Algorithm> make_algorithm(std::string_view name, EvolutionConfig config);
-std::vector<std::string> algorithm_names();
 
 }  // namespace star

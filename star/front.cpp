@@ -11,7 +11,7 @@ FrontMember front_member(const SearchSettings& settings, const SeedMean& judged)
   const Fitness fitness = fitness_of(metrics, settings.objectives, settings.bounds);
   FrontMember member{judged.mean.genome, {}, metrics, fitness.violation, judged.seeds, {}};
   for (size_t i = 0; i < settings.objectives.size(); ++i) {
-    const std::string& name = settings.objectives[i];
+    const std::string& name = settings.objectives[i].name();
     member.objectives[name] = fitness.objectives[i];
     if (judged.deviation.count(name)) member.deviation[name] = judged.deviation.at(name);
   }
@@ -19,7 +19,7 @@ FrontMember front_member(const SearchSettings& settings, const SeedMean& judged)
 }
 
 void sort_front(const SearchSettings& settings, std::vector<FrontMember>& front) {
-  const std::string& first = settings.objectives.at(0);
+  const std::string& first = settings.objectives.at(0).name();
   std::stable_sort(front.begin(), front.end(), [&](auto& a, auto& b) {
     return a.objectives.at(first) < b.objectives.at(first);
   });
@@ -46,11 +46,11 @@ std::string broken_bounds(const SearchSettings& settings, const std::vector<Fron
   const FrontMember* nearest = nearest_to_bounds(front);
   if (!nearest) return "";
   std::vector<std::string> broken;
-  for (auto& [name, bound] : settings.bounds) {
-    const double value = nearest->metrics.at(name);
+  for (auto& [objective, bound] : settings.bounds) {
+    const double value = nearest->metrics.at(objective.name());
     if (value > bound)
       broken.push_back(
-          fmt::format("{} is {:.6g}, at most {:.6g} was asked for", name, value, bound));
+          fmt::format("{} is {:.6g}, at most {:.6g} was asked for", objective, value, bound));
   }
   return fmt::format("no candidate keeps the bounds; {} comes nearest: {}", nearest->genome,
                      fmt::join(broken, ", "));

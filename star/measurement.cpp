@@ -32,7 +32,7 @@ void feed(Tape& tape, Exec& exec, const Backbone& model, std::span<const int32_t
 
 // Milliseconds of `count` calls of f, after `warm_up` that do not count.
 template <class F>
-Latency latency_of(int warm_up, int count, const F& f) {
+Measured latency_of(int warm_up, int count, const F& f) {
   std::vector<double> ms;
   for (int i = -warm_up; i < count; ++i) {
     double start = seconds_now();
@@ -72,7 +72,8 @@ void pin_to_core() {
           std::strerror(errno));
 }
 
-Latency measure_prefill(Exec& exec, const Backbone& model, int64_t context) {
+Measured measure_prefill(const MeasuringPlace& place) {
+  const auto& [exec, model, context, before] = place;
   Tape tape(exec, false);
   std::vector<int32_t> tokens = some_tokens(model, context);
   return latency_of(1, kPrefills, [&] {
@@ -81,7 +82,8 @@ Latency measure_prefill(Exec& exec, const Backbone& model, int64_t context) {
   });
 }
 
-Latency measure_decode(Exec& exec, const Backbone& model, int64_t context) {
+Measured measure_decode(const MeasuringPlace& place) {
+  const auto& [exec, model, context, before] = place;
   Tape tape(exec, false);
   std::vector<int32_t> tokens = some_tokens(model, context + 1);
   auto all = std::span<const int32_t>(tokens);
@@ -96,14 +98,15 @@ int64_t resident_bytes() {
   return memory_status("VmRSS:");
 }
 
-int64_t measure_peak(Exec& exec, const Backbone& model, int64_t context) {
+Measured measure_peak(const MeasuringPlace& place) {
+  const auto& [exec, model, context, before] = place;
   Tape tape(exec, false);
   std::vector<int32_t> tokens = some_tokens(model, context);
   reset_peak();
   DecodingState state;
   for (const int32_t& token : tokens) feed(tape, exec, model, {&token, 1}, state);
   int64_t device = exec.backend().memory ? int64_t(exec.arena().reserved_bytes()) : 0;
-  return memory_status("VmHWM:") + device;
+  return {double(memory_status("VmHWM:") + device - before)};
 }
 
 }  // namespace star

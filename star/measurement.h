@@ -2,6 +2,9 @@
 // To be called in a process that has the machine to itself.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "core/exec.h"
 #include "liv/backbone.h"
 
@@ -10,23 +13,33 @@ namespace star {
 // Keeps this thread on the core that it runs on.
 void pin_to_core();
 
-struct Latency {
-  double median_ms = 0;
-  double spread_ms = 0;  // from the lower to the upper quartile
+// What is measured, and where.
+struct MeasuringPlace {
+  Exec& exec;
+  const Backbone& model;
+  int64_t context;          // tokens
+  int64_t resident_before;  // bytes of this process before it had the model
 };
 
-// Milliseconds from a prompt of `context` tokens to the logits of the first token after it.
-Latency measure_prefill(Exec& exec, const Backbone& model, int64_t context);
+struct Measured {
+  double value = 0;
+  std::optional<double> spread = {};  // from the lower to the upper quartile
+};
 
-// Milliseconds a token, one token at a time through the decoding state, after `context` tokens.
-Latency measure_decode(Exec& exec, const Backbone& model, int64_t context);
+// Milliseconds from a prompt of `context` tokens to the logits of the first token after it; the
+// median of several.
+Measured measure_prefill(const MeasuringPlace& place);
+
+// Milliseconds a token, one token at a time through the decoding state, after `context` tokens; the
+// median of many.
+Measured measure_decode(const MeasuringPlace& place);
 
 // Resident bytes of this process, program and inherited memory included, once what malloc keeps but
 // does not use is given back.
 int64_t resident_bytes();
 
-// The most bytes that are resident at a time, those of a device included, while `context` tokens
-// are decoded one by one. Throws `Error` where the system does not say.
-int64_t measure_peak(Exec& exec, const Backbone& model, int64_t context);
+// The most bytes that are resident at a time beyond those before, those of a device included, while
+// `context` tokens are decoded one by one. Throws `Error` where the system does not say.
+Measured measure_peak(const MeasuringPlace& place);
 
 }  // namespace star

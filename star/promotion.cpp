@@ -15,8 +15,6 @@ int64_t share_above(double part, double share) {
   return int64_t(std::min(std::ceil(part / share - kRounding), 0x1p40));
 }
 
-bool known_at_rung(const std::string& name) { return !parse_objective(name, "rung").measured(); }
-
 }  // namespace
 
 std::vector<int64_t> cohort_sizes(const SearchSettings& settings) {
@@ -38,12 +36,13 @@ Fitness rung_fitness(const SearchSettings& settings, const Metrics& metrics, int
 
 Fitness early_fitness(const SearchSettings& settings, const Metrics& metrics, double loss) {
   Metrics known = metrics;
-  known["quality"] = loss;
-  std::vector<std::string> objectives = settings.objectives;
-  if (settings.algorithm == "genetic") objectives.resize(1);
-  std::erase_if(objectives, [](auto& name) { return !known_at_rung(name); });
-  std::map<std::string, double> bounds = settings.bounds;
-  std::erase_if(bounds, [](auto& b) { return b.first == "quality" || !known_at_rung(b.first); });
+  known[Objective::quality().name()] = loss;
+  std::vector<Objective> objectives = settings.objectives;
+  if (settings.algorithm->by_first_objective)
+    objectives.erase(objectives.begin() + 1, objectives.end());
+  std::erase_if(objectives, [](auto& o) { return o != Objective::quality() && !o.counted(); });
+  Bounds bounds = settings.bounds;
+  std::erase_if(bounds, [](auto& b) { return !b.first.counted(); });
   return fitness_of(known, objectives, bounds);
 }
 

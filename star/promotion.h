@@ -6,7 +6,7 @@
 // At a rung a candidate is judged by its loss there (star/trainer.h, loss_at) in place of the
 // quality, and by the objectives and bounds that are known of a genome without training; what is
 // measured is not known yet. The ranking is that of survival: fronts and crowding, for every
-// algorithm but "genetic", which looks at the first objective alone.
+// algorithm but those that look at the first objective alone.
 #pragma once
 
 #include <functional>

@@ -14,11 +14,10 @@ std::optional<std::map<std::string, double>> reference_point(const SearchSetting
   const Genome transformer = named_genome(fmt::format("@transformer:{}", settings.max_depth));
   const Backbone model(nullptr, compile(transformer, extended_pool()), settings.sizes);
   std::map<std::string, double> point = static_metrics(model, settings.cache_context);
-  const auto given = [&](auto& name) { return settings.hv_reference.count(name) > 0; };
-  const std::vector<std::string> measured = measured_names(settings);
+  const auto given = [&](auto& objective) { return settings.hv_reference.count(objective) > 0; };
+  const std::vector<Objective> measured = measured_objectives(settings);
   if (!std::all_of(measured.begin(), measured.end(), given)) {
-    auto outcome = workers.alone(to_text(Request{.measure = true, .genome = to_text(transformer)}),
-                                 interrupted);
+    auto outcome = workers.alone({.measure = true, .genome = to_text(transformer)}, interrupted);
     if (!outcome) return std::nullopt;
     Evaluation e = evaluation_of(*outcome);
     require(e.ok(), "search: the reference point, a Transformer, cannot be measured: {}",
@@ -26,13 +25,31 @@ std::optional<std::map<std::string, double>> reference_point(const SearchSetting
     point.merge(e.metrics);
   }
   for (auto& [name, value] : point) value *= 2;
-  point["quality"] = std::log(double(settings.sizes.vocab));
-  for (auto& [name, value] : settings.hv_reference) point[name] = value;
+  point[Objective::quality().name()] = std::log(double(settings.sizes.vocab));
+  for (auto& [objective, value] : settings.hv_reference) point[objective.name()] = value;
   std::erase_if(point, [&](auto& entry) {
-    auto& all = settings.objectives;
-    return std::find(all.begin(), all.end(), entry.first) == all.end();
+    return std::none_of(settings.objectives.begin(), settings.objectives.end(),
+                        [&](auto& objective) { return objective.name() == entry.first; });
   });
   return point;
+}
+
+std::optional<std::vector<double>> reference_of_run(const SearchSettings& settings, RunFile& file,
+                                                    Workers& workers,
+                                                    const Interrupt& interrupted) {
+  std::map<std::string, double> known = file.reference();
+  if (known.empty()) {
+    auto point = reference_point(settings, workers, interrupted);
+    if (!point) return {};
+    known = *point;
+    file.record_reference(known);
+  }
+  std::vector<double> reference;
+  for (auto& objective : settings.objectives) {
+    require(known.count(objective.name()), "run file: the reference point lacks {}", objective);
+    reference.push_back(known[objective.name()]);
+  }
+  return reference;
 }
 
 }  // namespace star

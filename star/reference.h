@@ -4,8 +4,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "star/search_settings.h"
+#include "star/store.h"
 #include "star/workers.h"
 
 namespace star {
@@ -16,5 +18,9 @@ namespace star {
 std::optional<std::map<std::string, double>> reference_point(const SearchSettings& settings,
                                                              Workers& workers,
                                                              const Interrupt& interrupted);
+
+// The same in the order of the objectives: the run file's, where it has it, or else recorded there.
+std::optional<std::vector<double>> reference_of_run(const SearchSettings& settings, RunFile& file,
+                                                    Workers& workers, const Interrupt& interrupted);
 
 }  // namespace star

@@ -115,7 +115,10 @@ json curve_json(const std::vector<CurvePoint>& curve) {
 // Of several trainings of a genome the one that says most: a baseline may have been trained outside
 // the search, a candidate until a rung, and then to the end. 0: not of the search.
 int weight_of(const Evaluation& e) {
-  return e.recipe == kWhole ? 3 : stops_at_rung(e.recipe) ? 2 : e.recipe == "baseline" ? 1 : 0;
+  return e.recipe.is_whole()              ? 3
+         : e.recipe.stops_at_rung()       ? 2
+         : e.recipe == Recipe::baseline() ? 1
+                                          : 0;
 }
 
 void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
@@ -128,12 +131,12 @@ void add_results(Genomes& genomes, const std::vector<Evaluation>& evaluations,
     if (!genomes.has(e.genome) || weight_of(e) == 0) continue;
     json& genome = genomes.at(e.genome);
     // After a failure was tried again, one may stop that had come to the end.
-    if (stopped.count(e.genome) && e.recipe == kWhole) continue;
+    if (stopped.count(e.genome) && e.recipe.is_whole()) continue;
     if (weight_of(e) < weights[e.genome]) continue;
     weights[e.genome] = weight_of(e);
-    const SeedMean judged = e.recipe == kWhole ? results.at(e.genome) : SeedMean{e, 1, {}};
+    const SeedMean judged = e.recipe.is_whole() ? results.at(e.genome) : SeedMean{e, 1, {}};
     const bool ok = judged.mean.ok();
-    genome["status"] = !ok ? "failed" : stops_at_rung(e.recipe) ? "stopped" : "ok";
+    genome["status"] = !ok ? "failed" : e.recipe.stops_at_rung() ? "stopped" : "ok";
     genome["failure"] = judged.mean.failure;
     genome["seconds"] = e.seconds;
     genome["seeds"] = judged.seeds;
@@ -221,6 +224,30 @@ json found_by(const RunFile& run, const SearchSettings& settings,
   return all;
 }
 
+// Of the objectives, by what their names begin with.
+json quantities() {
+  json all = json::object();
+  const auto text_of = [](Figure figure) {
+    switch (figure) {
+      case Figure::real:
+        return "real";
+      case Figure::count:
+        return "count";
+      case Figure::bytes:
+        return "bytes";
+      case Figure::milliseconds:
+        return "milliseconds";
+    }
+    fail("report: a figure of no kind");
+  };
+  for (auto& row : Objective::rows()) {
+    const std::string name = row.name;
+    all[name.substr(0, name.find(':'))] = {
+        {"title", row.title}, {"unit", row.unit}, {"figure", text_of(row.figure)}};
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& curve, size_t most) {
@@ -251,6 +278,7 @@ json report_data(const RunFile& run, const std::string& name,
   const std::vector<Evaluation> evaluations = run.evaluations();
   Genomes genomes(settings, interrupted);
   json report = {{"run", name}, {"settings", json::parse(settings_text)}, {"random", nullptr}};
+  report["quantities"] = quantities();
   report["reference"] = json::object();
   for (auto& [objective, value] : run.reference()) report["reference"][objective] = value;
   report["candidates"] = candidates_of(genomes, candidates);
@@ -285,7 +313,7 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
             theirs.value(key, json()).dump(), report["run"].get<std::string>(), value.dump());
   std::vector<double> reference;
   for (auto& objective : settings.objectives) {
-    const json& value = report["reference"].value(objective, json());
+    const json& value = report["reference"].value(objective.name(), json());
     require(value.is_number(), "{}: it has no reference point yet",
             report["run"].get<std::string>());
     reference.push_back(value.get<double>());

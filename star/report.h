@@ -4,6 +4,8 @@
 //
 //   run          the name of the run file
 //   settings     as the run file keeps them (star/search_settings.h)
+//   quantities   what can be minimised, by what its name begins with: {title, unit, figure}; the
+//                last is real, count, bytes or milliseconds
 //   reference    the reference point of the hypervolume by objective; empty before it is known
 //   kinds        the classes that occur: [{id, name, mixing, differential}]; `mixing` is attention,
 //                linear attention, convolution, recurrence or memoryless

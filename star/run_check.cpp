@@ -44,7 +44,7 @@ class RunCheck {
   }
 
   void reference() const {
-    const auto& names = settings_.objectives;
+    const auto names = names_of(settings_.objectives);
     if (run_.reference.empty())
       return need(run_.generations.empty(), "it has generations and no reference point");
     for (auto& name : names) need(run_.reference.count(name), "the reference point lacks {}", name);
@@ -69,10 +69,10 @@ class RunCheck {
 
   void evaluations() {
     for (auto& e : run_.evaluations) {
-      const bool searched = is_of_search(e.recipe);
+      const bool searched = e.recipe.is_of_search();
       genome(e.genome, searched);
-      if (e.recipe == kWhole || (is_rung(e.recipe) && !e.ok())) results_[e.genome] = &e;
-      if (is_of_another_seed(e.recipe))
+      if (e.recipe.is_whole() || (is_rung(e.recipe) && !e.ok())) results_[e.genome] = &e;
+      if (e.recipe.is_of_another_seed())
         e.ok() ? void(reseeded_.insert({e.genome, e.recipe})) : void(broken_.insert(e.genome));
       if (is_rung(e.recipe) && e.ok()) at_rung_.insert(e.genome);
       if (!e.ok()) continue;
@@ -85,23 +85,23 @@ class RunCheck {
   }
 
   // The metrics of a success.
-  std::vector<std::string> needed(const std::string& recipe) const {
+  std::vector<std::string> needed(const Recipe& recipe) const {
     std::vector<std::string> names;
-    if (!is_of_search(recipe)) return names;
-    if (recipe == kWhole || is_rung(recipe))
+    if (!recipe.is_of_search()) return names;
+    if (recipe.is_whole() || is_rung(recipe))
       for (int64_t rung : settings_.rungs) {
         names.push_back(rung_metric(rung));
-        if (recipe == rung_recipe(rung)) return names;
+        if (recipe == Recipe::at_rung(rung)) return names;
       }
-    names.insert(names.end(), settings_.objectives.begin(), settings_.objectives.end());
-    names.push_back("quality");
-    for (auto& [bounded, most] : settings_.bounds) names.push_back(bounded);
+    for (auto& objective : settings_.objectives) names.push_back(objective.name());
+    names.push_back(Objective::quality().name());
+    for (auto& [bounded, most] : settings_.bounds) names.push_back(bounded.name());
     return names;
   }
 
-  bool is_rung(const std::string& recipe) const {
+  bool is_rung(const Recipe& recipe) const {
     return std::any_of(settings_.rungs.begin(), settings_.rungs.end(),
-                       [&](int64_t rung) { return recipe == rung_recipe(rung); });
+                       [&](int64_t rung) { return recipe == Recipe::at_rung(rung); });
   }
 
   // A generation has no candidates only where the genomes of the pool and depth are used up.
@@ -175,7 +175,7 @@ class RunCheck {
       need(results_.at(text)->ok(), "{} stands in the front of generation {}, and has failed", text,
            g.generation);
       for (int seed = 1; seed < seeds_wanted(settings_, g.generation); ++seed)
-        need(reseeded_.count({text, seed_recipe(seed)}),
+        need(reseeded_.count({text, Recipe::of_seed(seed)}),
              "{} stands in the front of generation {}, and was not trained from seed {}", text,
              g.generation, seed);
     }
@@ -194,9 +194,9 @@ class RunCheck {
   const Pool own_, extended_;
   std::set<std::string> genomes_, others_;  // found to be genomes
   std::map<std::string, const Evaluation*> results_;
-  std::set<std::string> at_rung_;                           // who came to a rung
-  std::set<std::pair<std::string, std::string>> reseeded_;  // and by which recipe
-  std::set<std::string> broken_;                            // who failed from another seed
+  std::set<std::string> at_rung_;                      // who came to a rung
+  std::set<std::pair<std::string, Recipe>> reseeded_;  // and by which recipe
+  std::set<std::string> broken_;                       // who failed from another seed
   std::set<std::string> complete_;  // candidates of the generations so far, but those that stopped
   size_t told_ = 0;                 // candidates of the generations so far
   int64_t stopped_ = 0;             // of these, at a rung

@@ -4,28 +4,22 @@
 // Everything follows from the settings: the result depends neither on the number of workers nor on
 // the order in which they finish. A search that was stopped anywhere is replayed from its run file
 // and goes on where it was; what the file holds is not evaluated again.
+//
+// It is put together of parts that know nothing of each other's work: Breeding says what is tried
+// next, RunRecorder compares with the run file and adds to it, Schedule trains, Ledger judges what
+// came of it, and star/reference.h says where the hypervolume ends.
 #pragma once
 
 #include <functional>
-#include <limits>
-#include <map>
 #include <optional>
-#include <set>
 
-#include "star/archive.h"
-#include "star/evaluations.h"
-#include "star/evolution.h"
+#include "star/breeding.h"
 #include "star/front.h"
-#include "star/promotion.h"
+#include "star/ledger.h"
 #include "star/run_recorder.h"
-#include "star/screening.h"
-#include "star/state_folder.h"
+#include "star/schedule.h"
 
 namespace star {
-
-// Random genomes as they follow in the initial population on those that it begins with, other
-// ones; fewer where the pool and depth have no more.
-std::vector<Genome> random_genomes(const SearchSettings& settings, int count);
 
 struct SearchProgress {
   int generation;       // running, from 0
@@ -69,67 +63,35 @@ class Search {
                    const Interrupt& interrupted = {}, bool retry = false);
 
  private:
-  struct Individual {
-    std::string genome;
-    double cost;  // by which the dearest starts first
-  };
-
   bool by_generations() const { return settings_.lag == kByGenerations; }
   bool stopped() const { return interrupted_ && interrupted_(); }
   bool search();
-  bool set_reference(RunFile& file, Workers& workers);
   bool breed(int count);
-  std::vector<Offspring> propose(int count);
   bool record(const std::vector<Offspring>& offspring);
   bool settle(size_t count);
   bool step();
-  void ask(int individual);
-  void take(int individual, const Evaluation& evaluation);
-  void promote();
-  bool at_end(int individual) const;
-  const Evaluation* result(int individual) const;
-  const std::string& genome(int individual) const { return asked_[size_t(individual)].genome; }
-  std::vector<const Evaluation*> trainings(const std::string& genome) const;
-  bool tell(size_t count);
+  bool judge(int individual);
+  void tell();
   bool confirm_front(int seeds);
-  void judge(int individual);
-  void tell_algorithm();
   void close_generations();
-  Generation summarise();
-  void count_rungs(Generation& generation) const;
-  void judge_screening(Generation& generation) const;
-  void learn(int generation);
-  std::vector<Fitness> population_at(size_t rung) const;
-  double early_loss(const Evaluation& evaluation, size_t rung) const;
-  const Evaluation* first_result(int individual) const;
-  // Of the individuals of a generation the first.
-  size_t begin_of(int generation) const { return generation ? ends_[size_t(generation) - 1] : 0; }
   void report() const;
   void finish();
 
   const SearchSettings& settings_;
   const Dataset& data_;
   Pool pool_;
-  std::unique_ptr<Algorithm> algorithm_;
   std::function<void(const SearchProgress&)> progress_;
   Interrupt interrupted_;
-  std::unique_ptr<RunRecorder> recorder_;
-  std::unique_ptr<Evaluations> evaluations_;
-  std::unique_ptr<StateFolder> states_;
 
-  std::vector<double> reference_;  // of the hypervolume
-  std::vector<Individual> asked_;
-  Promotion promotion_;
-  std::optional<Screening> screening_;
-  std::map<int, double> expected_;         // of individuals, by the screening
-  std::vector<size_t> ends_;               // individuals until the end of each generation
-  size_t told_ = 0;                        // individuals that were told, or stopped before
-  std::map<int, Fitness> fitness_;         // of those told
-  std::set<int> judged_;                   // of these, whose fitness the algorithm does not know
-  Archive archive_;                        // of those told
-  bool complete_ = false;                  // the last front is settled
-  std::optional<HypervolumeScale> scale_;  // from the first front that keeps the bounds
-  double best_ = std::numeric_limits<double>::quiet_NaN();
+  // Its parts: who is bred, what the file holds, who is trained how far, what was found.
+  Breeding breeding_;
+  std::optional<RunRecorder> recorder_;
+  std::optional<Schedule> schedule_;
+  std::optional<Ledger> ledger_;
+
+  size_t told_ = 0;        // individuals that were told, or stopped before
+  int64_t fallen_ = 0;     // those that failed from another seed
+  bool complete_ = false;  // the last front is settled
   SearchResult result_;
 };
 

@@ -8,13 +8,13 @@
 
 #include "liv/layout.h"
 #include "star/data.h"
+#include "star/evolution.h"
 #include "star/executor.h"
+#include "star/objectives.h"
 #include "star/trainer.h"
 
 namespace star {
 
-inline constexpr int kByGenerations = -1;
-inline constexpr int kSteadyLag = 8;             // of regularized evolution, unless it is said
 inline constexpr const char* kNoStart = "none";  // an initial population of random genomes alone
 // Validation tokens of a run file from before they were a setting: it can be read, not gone on
 // with.
@@ -24,7 +24,7 @@ struct SearchSettings {
   // What is searched, and how. The defaults are sizes at which a search ends within ten minutes on
   // two cores and candidates differ by more than their noise over seeds.
   uint64_t seed = 0;
-  std::string algorithm = "nsga2";
+  SearchAlgorithm algorithm = "nsga2";
   int population = 16;
   int generations = 5;
   // Steady breeding: offspring i from the results 0 … i − 1 − lag, in the order in which they were
@@ -45,9 +45,9 @@ struct SearchSettings {
   std::vector<std::string> evolve = {"backbone"};  // operator, featurizer
   // Genomes or names that come first: where it is empty, the named designs; or kNoStart alone.
   std::vector<std::string> start;
-  std::vector<std::string> objectives = {"quality", "params"};
-  std::map<std::string, double> bounds;        // largest values
-  std::map<std::string, double> hv_reference;  // where the reference point is not the usual one
+  std::vector<Objective> objectives = {"quality", "params"};
+  Bounds bounds;        // largest values
+  Bounds hv_reference;  // where the reference point is not the usual one
   int64_t cache_context = 4096;
   // The candidates.
   Sizes sizes;

@@ -32,15 +32,15 @@ SeedMean over_seeds(const std::vector<const Evaluation*>& trainings) {
 std::map<std::string, SeedMean> results_over_seeds(const SearchSettings& settings,
                                                    const std::vector<Evaluation>& evaluations,
                                                    int generations) {
-  std::map<std::string, std::map<std::string, const Evaluation*>> by_recipe;
+  std::map<std::string, std::map<Recipe, const Evaluation*>> by_recipe;
   for (auto& e : evaluations)
-    if (e.recipe == kWhole || is_of_another_seed(e.recipe)) by_recipe[e.genome][e.recipe] = &e;
+    if (e.recipe.is_whole() || e.recipe.is_of_another_seed()) by_recipe[e.genome][e.recipe] = &e;
   std::map<std::string, SeedMean> results;
   const int most = seeds_wanted(settings, std::max(0, generations - 1));
   for (auto& [genome, known] : by_recipe) {
     std::vector<const Evaluation*> trainings;
     for (int seed = 0; seed < most; ++seed) {
-      const auto training = known.find(seed ? seed_recipe(seed) : kWhole);
+      const auto training = known.find(Recipe::of_seed(seed));
       if (training == known.end()) break;
       trainings.push_back(training->second);
     }

@@ -45,13 +45,14 @@
 
 #include "core/error.h"
 #include "star/curve.h"
+#include "star/recipe.h"
 
 namespace star {
 
 struct Evaluation {
-  std::string genome;             // canonical
-  std::string recipe = "search";  // how it was trained, where a genome is trained in several ways
-  std::string failure;            // empty: it succeeded
+  std::string genome;   // canonical
+  Recipe recipe = {};   // how it was trained
+  std::string failure;  // empty: it succeeded
   double seconds = 0;
   std::map<std::string, double> metrics;  // objectives among them
   std::vector<CurvePoint> curve;          // by step
@@ -148,8 +149,7 @@ class RunFile {
   // `generations`. Evaluations stay.
   void record_anew(const Evaluation& evaluation, size_t candidates, size_t generations);
 
-  std::optional<Evaluation> evaluation(const std::string& genome,
-                                       const std::string& recipe = "search") const;
+  std::optional<Evaluation> evaluation(const std::string& genome, const Recipe& recipe = {}) const;
   std::vector<Evaluation> evaluations() const;  // in the order in which they were first recorded
   std::vector<Candidate> candidates() const;    // by generation and place
   std::vector<Generation> generations() const;  // by number

@@ -24,6 +24,23 @@ std::vector<int32_t> draw_distinct(int lo, int hi, int count, Rng& rng) {
   return drawn;
 }
 
+template <class Generator>
+std::unique_ptr<TaskGenerator> made(const TaskOptions& options, uint64_t) {
+  return std::make_unique<Generator>(options);
+}
+
+// recall: K = V/2 keys, then K values; L/2 pairs. Of noisy-recall the last `noise` tokens are
+// noise, which carries nothing, the rest as in recall.
+void check_recall(const TaskOptions& o) {
+  require(o.length % 2 == 0 && o.length >= 4, "{}: L={} must be even and at least 4", o.task,
+          o.length);
+  require(o.noise_tokens >= 0 && o.noise_tokens <= o.vocab - 2,
+          "{}: noise={} of V={} tokens leave no key and value", o.task, o.noise_tokens, o.vocab);
+  require(o.share >= 0 && o.share <= 1, "{}: share={} is not in [0, 1]", o.task, o.share);
+  require(o.noise_tokens > 0 || o.share == 0,
+          "{}: share={} of the pairs are noise, but noise=0 tokens", o.task, o.share);
+}
+
 class Recall : public TaskGenerator {
  public:
   using TaskGenerator::TaskGenerator;
@@ -31,14 +48,13 @@ class Recall : public TaskGenerator {
   void fill(bool training, Rng& rng, std::span<int32_t> tokens,
             std::span<int32_t> targets) const override {
     const int keys = (o.vocab - o.noise_tokens) / 2, slots = o.length / 2;
-    const double share = o.task == Task::noisy_recall ? o.share : 0;
     std::vector<int32_t> value_of(size_t(keys), -1), presented;
     // The protected slot: the last pair has something to repeat, whatever the share of noise.
     const int kept = int(rng.below(uint32_t(slots - 1)));
     for (int slot = 0; slot < slots; ++slot) {
       size_t place = size_t(2 * slot);
       bool last = slot == slots - 1;
-      if (!last && slot != kept && rng.chance(share)) {
+      if (!last && slot != kept && rng.chance(o.share)) {
         for (size_t i : {place, place + 1})
           tokens[i] = o.vocab - 1 - int32_t(rng.below(uint32_t(o.noise_tokens)));
         continue;
@@ -58,6 +74,15 @@ class Recall : public TaskGenerator {
     if (training) std::copy(tokens.begin() + 1, tokens.end(), targets.begin());
   }
 };
+
+// fuzzy-recall: K = (V−1)/2 key tokens, then value tokens, V−1 pads; motifs of up to m tokens.
+void check_fuzzy_recall(const TaskOptions& o) {
+  require(o.motif >= 1, "{}: m={} must be at least 1", o.task, o.motif);
+  require(o.motif <= (o.vocab - 1) / 2, "{}: V={} has no motif of m={} distinct tokens", o.task,
+          o.vocab, o.motif);
+  require(o.length >= 4 * int64_t(o.motif), "{}: L={} has no room for two pairs of motifs of m={}",
+          o.task, o.length, o.motif);
+}
 
 class FuzzyRecall : public TaskGenerator {
  public:
@@ -100,6 +125,14 @@ class FuzzyRecall : public TaskGenerator {
   }
 };
 
+// copy: content 0…V−3, V−2 blank, V−1 copy token.
+void check_copy(const TaskOptions& o) {
+  require(o.vocab >= 3, "{}: V={} must be at least 3", o.task, o.vocab);
+  require(o.content >= 1 && o.length >= 2 * int64_t(o.content) + 1,
+          "{}: L={} has no room for n={} tokens twice and the copy token", o.task, o.length,
+          o.content);
+}
+
 class Copy : public TaskGenerator {
  public:
   using TaskGenerator::TaskGenerator;
@@ -122,6 +155,12 @@ class Copy : public TaskGenerator {
   }
 };
 
+// memorize: K = (V−1)/2 keys, then values, V−1 the insert token; one map in all sequences.
+void check_memorize(const TaskOptions& o) {
+  require(o.vocab >= 3, "{}: V={} must be at least 3", o.task, o.vocab);
+  require(o.length % 2 == 0, "{}: L={} must be even", o.task, o.length);
+}
+
 class Memorize : public TaskGenerator {
  public:
   Memorize(const TaskOptions& options, uint64_t seed)
@@ -143,6 +182,16 @@ class Memorize : public TaskGenerator {
  private:
   std::vector<int32_t> value_of_;
 };
+
+// mqar: token 0, keys 1…V/2−1, values V/2…V−1; `noise` fills the other places with random tokens.
+void check_mqar(const TaskOptions& o) {
+  require(o.pairs >= 1 && o.pairs <= o.vocab / 2 - 1, "{}: V={} has {} keys, D={} are wanted",
+          o.task, o.vocab, std::max(o.vocab / 2 - 1, 0), o.pairs);
+  require(o.length >= 4 * int64_t(o.pairs),
+          "{}: L={} has no room for D={} pairs and their queries, which take {}", o.task, o.length,
+          o.pairs, 4 * int64_t(o.pairs));
+  require(std::isfinite(o.power), "{}: a={} is not finite", o.task, o.power);
+}
 
 class Mqar : public TaskGenerator {
  public:
@@ -188,25 +237,52 @@ class Mqar : public TaskGenerator {
   }
 };
 
+std::unique_ptr<TaskGenerator> make_memorize(const TaskOptions& options, uint64_t seed) {
+  return std::make_unique<Memorize>(options, seed);
+}
+
+const TaskOption kVocab = {"V", &TaskOptions::vocab}, kLength = {"L", &TaskOptions::length},
+                 kNoise = {"noise", &TaskOptions::noise_tokens},
+                 kShare = {"share", &TaskOptions::share}, kMotif = {"m", &TaskOptions::motif},
+                 kContent = {"n", &TaskOptions::content}, kPairs = {"D", &TaskOptions::pairs},
+                 kPower = {"a", &TaskOptions::power}, kFiller = {"noise", &TaskOptions::filler};
+
 }  // namespace
 
-std::unique_ptr<TaskGenerator> make_generator(const TaskOptions& options, uint64_t seed) {
-  switch (options.task) {
-    case Task::recall:
-    case Task::noisy_recall:
-      return std::make_unique<Recall>(options);
-    case Task::fuzzy_recall:
-      return std::make_unique<FuzzyRecall>(options);
-    case Task::copy:
-      return std::make_unique<Copy>(options);
-    case Task::memorize:
-      return std::make_unique<Memorize>(options, seed);
-    case Task::mqar:
-      return std::make_unique<Mqar>(options);
-    case Task::mix:
-      break;  // its parts have generators, it has none
-  }
-  fail("task: {} has no generator of its own", int(options.task));
+const std::vector<TaskRow>& TaskRow::rows() {
+  static const std::vector<TaskRow> kRows = {
+      {"recall", {kVocab, kLength}, nullptr, check_recall, made<Recall>},
+      {"noisy-recall",
+       {kVocab, kLength, kNoise, kShare},
+       [](TaskOptions& o) { o.vocab = 32, o.noise_tokens = 16, o.share = 0.2; },
+       check_recall,
+       made<Recall>},
+      {"fuzzy-recall", {kVocab, kLength, kMotif}, nullptr, check_fuzzy_recall, made<FuzzyRecall>},
+      {"copy",
+       {kVocab, kLength, kContent},
+       [](TaskOptions& o) { o.length = 256; },
+       check_copy,
+       made<Copy>},
+      {"memorize",
+       {kVocab, kLength},
+       [](TaskOptions& o) { o.vocab = 256, o.length = 32; },
+       check_memorize,
+       make_memorize},
+      {"mqar",
+       {kVocab, kLength, kPairs, kPower, kFiller},
+       [](TaskOptions& o) { o.vocab = 8192, o.length = 64; },
+       check_mqar,
+       made<Mqar>},
+      {.name = "mix",
+       .options = {kVocab, kLength, kNoise, kShare, kContent, kPairs, kPower},
+       .set_usual =
+           [](TaskOptions& o) {
+             o.vocab = o.length = 64;
+             o.noise_tokens = 16, o.share = 0.2, o.content = 8;
+           },
+       .parts = {"recall", "noisy-recall", "copy", "mqar"}},
+  };
+  return kRows;
 }
 
 }  // namespace star

@@ -1,4 +1,4 @@
-// How the sequences of each task come about.
+// How the sequences of a task come about: what a row of the table of tasks makes (star/tasks.h).
 #pragma once
 
 #include <memory>
@@ -22,9 +22,5 @@ class TaskGenerator {
  protected:
   const TaskOptions o;
 };
-
-// Of any task but `mix`, with options that parse_task would accept. The seed fixes what is common
-// to all sequences: the map of memorize.
-std::unique_ptr<TaskGenerator> make_generator(const TaskOptions& options, uint64_t seed);
 
 }  // namespace star

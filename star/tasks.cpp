@@ -21,48 +21,6 @@ constexpr int64_t kSplitSequences = 2048;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-struct TaskInfo {
-  Task task;
-  const char* name;
-  std::vector<std::string_view> options;
-};
-
-const TaskInfo kTasks[] = {
-    {Task::recall, "recall", {"V", "L"}},
-    {Task::noisy_recall, "noisy-recall", {"V", "L", "noise", "share"}},
-    {Task::fuzzy_recall, "fuzzy-recall", {"V", "L", "m"}},
-    {Task::copy, "copy", {"V", "L", "n"}},
-    {Task::memorize, "memorize", {"V", "L"}},
-    {Task::mqar, "mqar", {"V", "L", "D", "a", "noise"}},
-    {Task::mix, "mix", {"V", "L", "noise", "share", "n", "D", "a"}},
-};
-
-constexpr Task kMixture[] = {Task::recall, Task::noisy_recall, Task::copy, Task::mqar};
-
-const TaskInfo& info_of(Task task) { return kTasks[size_t(task)]; }
-
-const TaskInfo& info_of(std::string_view name) {
-  for (const auto& info : kTasks)
-    if (info.name == name) return info;
-  fail("unknown task '{}'; the tasks are {}", name, fmt::join(task_names(), ", "));
-}
-
-// What an option of a task sets.
-using Field = std::variant<int TaskOptions::*, double TaskOptions::*, bool TaskOptions::*>;
-
-Field field_of(Task task, std::string_view name) {
-  if (name == "V") return &TaskOptions::vocab;
-  if (name == "L") return &TaskOptions::length;
-  if (name == "D") return &TaskOptions::pairs;
-  if (name == "n") return &TaskOptions::content;
-  if (name == "m") return &TaskOptions::motif;
-  if (name == "share") return &TaskOptions::share;
-  if (name == "a") return &TaskOptions::power;
-  if (name == "noise" && task == Task::mqar) return &TaskOptions::filler;
-  if (name == "noise") return &TaskOptions::noise_tokens;
-  fail("tasks: no option is called {}", name);
-}
-
 void read(std::string_view text, const std::string& place, int& value) {
   using Limits = std::numeric_limits<int>;
   value = whole_number(text, Limits::min(), Limits::max(), place);
@@ -77,140 +35,78 @@ void read(std::string_view text, const std::string& place, bool& value) {
   value = text == "1";
 }
 
-void set_option(TaskOptions& options, std::string_view name, std::string_view value,
-                const std::string& place) {
-  std::visit([&](auto field) { read(value, place, options.*field); }, field_of(options.task, name));
-}
-
-std::string option_text(const TaskOptions& options, std::string_view name) {
+std::string option_text(const TaskOptions& options, const TaskOption& option) {
   // A flag is written as a number.
-  return std::visit([&](auto field) { return fmt::to_string(+(options.*field)); },
-                    field_of(options.task, name));
+  return std::visit([&](auto field) { return fmt::to_string(+(options.*field)); }, option.field);
 }
 
-// Options of a part of a mixture, or of the task itself.
-TaskOptions part_options(TaskOptions options, Task part) {
-  options.task = part;
-  if (part == Task::recall) options.noise_tokens = 0;
-  return options;
+// Of a part of a mixture: what the mixture says of the fields that both have, otherwise its own.
+TaskOptions part_options(const TaskOptions& mixture, const char* name) {
+  TaskOptions part = task_defaults(name);
+  for (auto& own : part.task->options)
+    for (auto& option : mixture.task->options)
+      if (own.field == option.field)
+        std::visit([&](auto field) { part.*field = mixture.*field; }, std::variant(own.field));
+  return part;
 }
 
 void check_options(const TaskOptions& o) {
-  const char* name = info_of(o.task).name;
-  require(o.vocab >= 2 && o.vocab <= kMaxVocab, "{}: V={} is not in 2…{}", name, o.vocab,
+  require(o.vocab >= 2 && o.vocab <= kMaxVocab, "{}: V={} is not in 2…{}", o.task, o.vocab,
           kMaxVocab);
-  require(o.length >= 1 && o.length <= kMaxLength, "{}: L={} is not in 1…{}", name, o.length,
+  require(o.length >= 1 && o.length <= kMaxLength, "{}: L={} is not in 1…{}", o.task, o.length,
           kMaxLength);
-  switch (o.task) {
-    case Task::recall:
-    case Task::noisy_recall:
-      require(o.length % 2 == 0 && o.length >= 4, "{}: L={} must be even and at least 4", name,
-              o.length);
-      require(o.noise_tokens >= 0 && o.noise_tokens <= o.vocab - 2,
-              "{}: noise={} of V={} tokens leave no key and value", name, o.noise_tokens, o.vocab);
-      require(o.share >= 0 && o.share <= 1, "{}: share={} is not in [0, 1]", name, o.share);
-      require(o.task == Task::recall || o.noise_tokens > 0 || o.share == 0,
-              "{}: share={} of the pairs are noise, but noise=0 tokens", name, o.share);
-      break;
-    case Task::fuzzy_recall:
-      require(o.motif >= 1, "{}: m={} must be at least 1", name, o.motif);
-      require(o.motif <= (o.vocab - 1) / 2, "{}: V={} has no motif of m={} distinct tokens", name,
-              o.vocab, o.motif);
-      require(o.length >= 4 * int64_t(o.motif),
-              "{}: L={} has no room for two pairs of motifs of m={}", name, o.length, o.motif);
-      break;
-    case Task::copy:
-      require(o.vocab >= 3, "{}: V={} must be at least 3", name, o.vocab);
-      require(o.content >= 1 && o.length >= 2 * int64_t(o.content) + 1,
-              "{}: L={} has no room for n={} tokens twice and the copy token", name, o.length,
-              o.content);
-      break;
-    case Task::memorize:
-      require(o.vocab >= 3, "{}: V={} must be at least 3", name, o.vocab);
-      require(o.length % 2 == 0, "{}: L={} must be even", name, o.length);
-      break;
-    case Task::mqar:
-      require(o.pairs >= 1 && o.pairs <= o.vocab / 2 - 1, "{}: V={} has {} keys, D={} are wanted",
-              name, o.vocab, std::max(o.vocab / 2 - 1, 0), o.pairs);
-      require(o.length >= 4 * int64_t(o.pairs),
-              "{}: L={} has no room for D={} pairs and their queries, which take {}", name,
-              o.length, o.pairs, 4 * int64_t(o.pairs));
-      require(std::isfinite(o.power), "{}: a={} is not finite", name, o.power);
-      break;
-    case Task::mix:
-      for (Task part : kMixture) check_options(part_options(o, part));
-  }
+  if (o.task->check) o.task->check(o);
+  for (const char* part : o.task->parts) check_options(part_options(o, part));
 }
 
 }  // namespace
 
-std::vector<std::string> task_names() {
-  std::vector<std::string> names;
-  for (const auto& info : kTasks) names.push_back(info.name);
-  return names;
+void TaskRow::refuse(std::string_view name) {
+  fail("unknown task '{}'; the tasks are {}", name, fmt::join(Task::names(), ", "));
 }
 
 TaskOptions task_defaults(std::string_view name) {
   TaskOptions options;
-  options.task = info_of(name).task;
-  auto size = [&](int vocab, int length) { options.vocab = vocab, options.length = length; };
-  switch (options.task) {
-    case Task::recall:
-    case Task::fuzzy_recall:
-      size(16, 128);
-      break;
-    case Task::noisy_recall:
-      size(32, 128);
-      break;
-    case Task::copy:
-      size(16, 256);
-      break;
-    case Task::memorize:
-      size(256, 32);
-      break;
-    case Task::mqar:
-      size(8192, 64);
-      break;
-    case Task::mix:
-      size(64, 64);
-      break;
-  }
-  if (options.task == Task::noisy_recall || options.task == Task::mix) options.noise_tokens = 16;
-  if (options.task == Task::mix) options.content = 8;
+  options.task = Task(name);
+  if (options.task->set_usual) options.task->set_usual(options);
   return options;
 }
 
 TaskOptions parse_task(std::string_view text) {
   auto colon = text.find(':');
   TaskOptions options = task_defaults(text.substr(0, colon));
-  const auto& info = info_of(options.task);
+  const Task task = options.task;
   std::set<std::string_view> seen;
   bool more = colon != text.npos;
   while (more) {
     text.remove_prefix(colon + 1);
     colon = text.find(',');
     more = colon != text.npos;
-    auto item = text.substr(0, colon), name = item.substr(0, item.find('='));
-    bool known = std::find(info.options.begin(), info.options.end(), name) != info.options.end();
-    require(known, "{}: unknown option '{}'; the options are {}", info.name, name,
-            fmt::join(info.options, ", "));
-    auto place = fmt::format("{}: option {}", info.name, name);
+    const auto item = text.substr(0, colon), name = item.substr(0, item.find('='));
+    const auto option = std::find_if(task->options.begin(), task->options.end(),
+                                     [&](auto& known) { return known.name == name; });
+    if (option == task->options.end()) {
+      std::vector<std::string_view> names;
+      for (auto& known : task->options) names.push_back(known.name);
+      fail("{}: unknown option '{}'; the options are {}", task, name, fmt::join(names, ", "));
+    }
+    const auto place = fmt::format("{}: option {}", task, name);
     require(seen.insert(name).second, "{} is given twice", place);
     options.sets_length = options.sets_length || name == "L";
-    bool flag = name == "noise" && options.task == Task::mqar && item == name;
+    const bool flag = std::holds_alternative<bool TaskOptions::*>(option->field) && item == name;
     require(flag || item != name, "{} has no value", place);
-    set_option(options, name, flag ? "1" : item.substr(name.size() + 1), place);
+    const auto value = flag ? "1" : item.substr(name.size() + 1);
+    std::visit([&](auto field) { read(value, place, options.*field); }, option->field);
   }
   check_options(options);
   return options;
 }
 
 std::string task_text(const TaskOptions& options) {
-  const auto& info = info_of(options.task);
-  std::string text = info.name;
+  std::string text = options.task.name();
   char separator = ':';
-  for (auto name : info.options) {
-    text += fmt::format("{}{}={}", separator, name, option_text(options, name));
+  for (auto& option : options.task->options) {
+    text += fmt::format("{}{}={}", separator, option.name, option_text(options, option));
     separator = ',';
   }
   return text;
@@ -218,12 +114,12 @@ std::string task_text(const TaskOptions& options) {
 
 TaskData::TaskData(const TaskOptions& options, uint64_t seed) : options_(options), seed_(seed) {
   check_options(options);
-  std::span<const Task> tasks(&options.task, 1);
-  if (options.task == Task::mix) tasks = kMixture;
-  for (Task task : tasks) {
-    auto part = part_options(options, task);
-    names_.push_back(info_of(task).name);
-    generators_.push_back(make_generator(part, seed));
+  std::vector<TaskOptions> parts;
+  for (const char* part : options.task->parts) parts.push_back(part_options(options, part));
+  if (parts.empty()) parts.push_back(options);
+  for (auto& part : parts) {
+    names_.push_back(part.task.name());
+    generators_.push_back(part.task->make(part, seed));
   }
 }
 
@@ -240,7 +136,7 @@ Batch TaskData::train_batch(uint64_t seed, int64_t step, int sequences) const {
 }
 
 std::vector<int64_t> TaskData::sample(Split, int64_t tokens) const {
-  require(tokens >= 0, "{}: a sample of {} tokens", info_of(options_.task).name, tokens);
+  require(tokens >= 0, "{}: a sample of {} tokens", options_.task, tokens);
   const int64_t parts = int64_t(generators_.size()), length = options_.length;
   int64_t count = kSplitSequences;
   // Of every part of a mixture as many.
@@ -256,7 +152,7 @@ Batch TaskData::evaluation(Split split, std::span<const int64_t> numbers) const 
 }
 
 Batch TaskData::draw(uint64_t seed, Split split, std::span<const int64_t> indices) const {
-  require(!indices.empty(), "{}: a batch of no sequences", info_of(options_.task).name);
+  require(!indices.empty(), "{}: a batch of no sequences", options_.task);
   const char* splits[] = {"train", "validation", "test"};
   const size_t length = size_t(options_.length);
   Batch batch{int(indices.size()), options_.length, {}, {}, {}};

@@ -3,36 +3,53 @@
 // Zoology (Arora et al., 2023), and a mixture.
 //
 // A task is written `name` or `name:option=value,…`. A sequence always has L tokens; where the
-// target is the next token, the last place has none and is ignored. Ranges below start at 0.
-//
-//   recall         V L              K = V/2 keys, then K values; L/2 pairs
-//   noisy-recall   V L noise share  the last `noise` tokens are noise, the rest as in recall
-//   fuzzy-recall   V L m            K = (V−1)/2 key tokens, then value tokens, V−1 pads; motifs of
-//                                   up to m tokens
-//   copy           V L n            content 0…V−3, V−2 blank, V−1 copy token
-//   memorize       V L              K = (V−1)/2 keys, then values, V−1 the insert token
-//   mqar           V L D a noise    token 0, keys 1…V/2−1, values V/2…V−1; `noise` alone, or
-//                                   noise=1, fills the other places with random tokens
-//   mix            V L noise share n D a      recall, noisy-recall, copy and mqar in turn
+// target is the next token, the last place has none and is ignored. What each task is stands beside
+// its row in task_generators.cpp.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "star/data.h"
+#include "star/named.h"
 
 namespace star {
 
-enum class Task { recall, noisy_recall, fuzzy_recall, copy, memorize, mqar, mix };
+struct TaskOptions;
+class TaskGenerator;
+
+// What an option of a task sets; a flag is 0 or 1, or stands without a value.
+struct TaskOption {
+  std::string_view name;
+  std::variant<int TaskOptions::*, double TaskOptions::*, bool TaskOptions::*> field;
+};
+
+// A row of the table in task_generators.cpp: of a task that is generated, or of a mixture of such.
+struct TaskRow {
+  const char* name;
+  std::vector<TaskOption> options;          // as they are written, in this order
+  void (*set_usual)(TaskOptions& options);  // where its defaults are not those of TaskOptions
+  // Throws Error for options that are impossible together; V and L are positive.
+  void (*check)(const TaskOptions& options) = nullptr;
+  // The seed fixes what is common to all sequences.
+  std::unique_ptr<TaskGenerator> (*make)(const TaskOptions& options, uint64_t seed) = nullptr;
+  std::vector<const char*> parts = {};  // of a mixture, of whose options each takes what it has
+
+  static const std::vector<TaskRow>& rows();
+  [[noreturn]] static void refuse(std::string_view name);
+};
+
+using Task = Named<TaskRow>;
 
 struct TaskOptions {
-  Task task = Task::recall;
+  Task task = "recall";
   int vocab = 16;            // V
   int length = 128;          // L
   int noise_tokens = 0;      // noise: tokens that carry nothing
-  double share = 0.2;        // share: probability that a pair of recall is noise
+  double share = 0;          // share: probability that a pair of recall is noise
   int motif = 3;             // m: longest motif of fuzzy recall
   int content = 16;          // n: tokens to copy
   int pairs = 4;             // D: key-value pairs of mqar
@@ -40,9 +57,6 @@ struct TaskOptions {
   bool filler = false;       // noise of mqar: random tokens rather than 0 at unlabelled places
   bool sets_length = false;  // L was written, and is not the default
 };
-
-// Names of the tasks, as written.
-std::vector<std::string> task_names();
 
 // The defaults of a task. Error: unknown name.
 TaskOptions task_defaults(std::string_view name);
@@ -54,11 +68,10 @@ TaskOptions parse_task(std::string_view text);
 // The text from which parse_task makes the same options, every one written out.
 std::string task_text(const TaskOptions& options);
 
-class TaskGenerator;
-
 // Validation and test sequences are labelled as the task says for tests, training sequences as for
-// training; sequence `index` of a split is the same whatever the batch it stands in. In `mix`,
-// sequence i is of part i mod 4: equal parts in every batch whose size is a multiple of four.
+// training; sequence `index` of a split is the same whatever the batch it stands in. Of a mixture,
+// sequence i is of part i mod the number of parts: equal parts in every batch whose size is a
+// multiple of that.
 // Sequences without end could be drawn: a split to judge by has 2048, and a sample, its first ones.
 class TaskData : public Dataset {
  public:

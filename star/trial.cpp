@@ -17,11 +17,8 @@ double number(const nlohmann::json& json) {
   return json.is_null() ? std::nan("") : json.get<double>();
 }
 
-// Judges on a split; a loss that is not finite is a failure.
-void add_judgement(Evaluation& e, Exec& exec, const Backbone& model, const Dataset& data,
-                   Split split, int64_t tokens) {
-  const bool test = split == Split::test;
-  Judgement j = judge(exec, model, data, split, {.tokens = tokens});
+// A loss that is not finite is a failure.
+void add_judgement(Evaluation& e, const Judgement& j, const Dataset& data, bool test) {
   if (!std::isfinite(j.loss)) {
     e.failure = test ? "test loss is not finite" : "validation loss is not finite";
     return;
@@ -35,8 +32,6 @@ void add_judgement(Evaluation& e, Exec& exec, const Backbone& model, const Datas
   e.metrics[prefix + "accuracy"] = j.accuracy;
   e.metrics[prefix + "macro_accuracy"] = j.macro_accuracy;
 }
-
-constexpr std::string_view kRung = "search:rung=", kSeed = "search:seed=";
 
 // All that the bits of a training depend on, up to its stop.
 std::string training_of(const Trial& t, const Dataset& data, int64_t steps) {
@@ -66,13 +61,14 @@ int64_t rung_before(const Trial& trial) {
 }
 
 // Trains until the trial's stop, from where an earlier part stopped if that was kept.
-TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial) {
+TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial,
+                       const StepCallback& after_step) {
   std::optional<TrainingState> before;
   if (!trial.from.empty())
     before = load_training_state(trial.from, training_of(trial, data, rung_before(trial)));
   TrainingState state;
   const bool keep = trial.until > 0 && !trial.to.empty();
-  TrainResult trained = train(exec, model, data, trial.training, {},
+  TrainResult trained = train(exec, model, data, trial.training, after_step,
                               {.until = trial.until,
                                .from = before ? &*before : nullptr,
                                .state = keep ? &state : nullptr});
@@ -87,27 +83,17 @@ TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const T
 
 }  // namespace
 
-std::string rung_recipe(int64_t step) { return fmt::format("{}{}", kRung, step); }
-
-std::string seed_recipe(int number) { return fmt::format("{}{}", kSeed, number); }
-
-bool is_of_search(const std::string& recipe) {
-  return recipe == kWhole || stops_at_rung(recipe) || is_of_another_seed(recipe);
-}
-
-bool stops_at_rung(const std::string& recipe) { return recipe.starts_with(kRung); }
-
-bool is_of_another_seed(const std::string& recipe) { return recipe.starts_with(kSeed); }
-
 std::string rung_metric(int64_t step) { return fmt::format("rung:{}", step); }
 
 std::string state_file(const std::string& states, const std::string& genome, int64_t rung) {
-  const uint64_t name = hash_text(rung_recipe(rung) + " " + genome);
+  const uint64_t name = hash_text(Recipe::at_rung(rung).text() + " " + genome);
   return fmt::format("{}/{:0{}x}{}", states, name, kStateName, kStateSuffix);
 }
 
-Trial candidate_trial(const SearchSettings& s, const std::string& genome, const std::string& recipe,
+Trial candidate_trial(const SearchSettings& s, const std::string& genome, const Recipe& recipe,
                       const std::string& states) {
+  require(recipe.is_whole() || recipe.number(), "search: the recipe `{}` is none of its own",
+          recipe);
   Trial trial = {.genome = genome,
                  .recipe = recipe,
                  .pool = s.pool,
@@ -117,31 +103,29 @@ Trial candidate_trial(const SearchSettings& s, const std::string& genome, const 
                  .validation_tokens = s.validation_tokens,
                  .cache_context = s.cache_context,
                  .device = s.device};
-  const auto number = [&](std::string_view prefix) {
-    const bool fits = recipe.starts_with(prefix);
-    const auto n = read_number<int64_t>(fits ? recipe.substr(prefix.size()) : "");
-    require(n && *n >= 1, "search: the recipe `{}` is none of its own", recipe);
-    return *n;
-  };
-  if (recipe.starts_with(kSeed)) {
-    const uint64_t further = uint64_t(number(kSeed));
+  if (recipe.is_of_another_seed()) {
+    const uint64_t further = uint64_t(*recipe.number());
     trial.seed += further;
     trial.training.seed += further;
     return trial;
   }
   trial.rungs = s.rungs;
-  if (recipe != kWhole) trial.until = number(kRung);
+  if (recipe.stops_at_rung()) trial.until = *recipe.number();
   if (states.empty()) return trial;
   if (int64_t before = rung_before(trial)) trial.from = state_file(states, genome, before);
   if (trial.until > 0) trial.to = state_file(states, genome, trial.until);
   return trial;
 }
 
-std::string recipe_of(const Trial& t) {
+Recipe recipe_of(const Trial& t) {
   const char* repetition = t.stretch && t.repeat > 1 ? "stretch" : "repeat";
   return fmt::format("width={},heads={},{}={},steps={},batch={},lr={},seed={}", t.sizes.width,
                      t.sizes.heads, repetition, t.repeat, t.training.steps, t.training.batch,
                      t.training.learning_rate, t.seed);
+}
+
+Recipe recipe_of(const std::vector<Objective>& measured, int64_t context) {
+  return fmt::format("measured={},context={}", fmt::join(measured, "+"), context);
 }
 
 Backbone model_of(const Trial& trial, Exec* exec) {
@@ -151,6 +135,15 @@ Backbone model_of(const Trial& trial, Exec* exec) {
   return Backbone(exec, std::move(blocks), trial.sizes, DType::f32, trial.seed);
 }
 
+Trained train_and_judge(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial,
+                        const StepCallback& after_step) {
+  Trained trained{train_part(exec, model, data, trial, after_step), {}};
+  if (trained.training.failure.empty() && trial.until == 0)
+    trained.validation =
+        judge(exec, model, data, Split::validation, {.tokens = trial.validation_tokens});
+  return trained;
+}
+
 Evaluation evaluate(const Trial& trial, const Dataset& data) {
   Evaluation e;
   e.genome = trial.genome;
@@ -158,18 +151,18 @@ Evaluation evaluate(const Trial& trial, const Dataset& data) {
   Exec exec(backend_named(trial.device), 1);
   Backbone model = model_of(trial, &exec);
   e.metrics = static_metrics(model, trial.cache_context);
-  TrainResult trained = train_part(exec, model, data, trial);
+  const auto [trained, validation] = train_and_judge(exec, model, data, trial);
   e.curve = trained.curve;
   e.failure = trained.failure;
   if (!e.ok()) return e;
   for (int64_t rung : trial.rungs)
     if (rung <= trained.steps) e.metrics[rung_metric(rung)] = loss_at(trained, rung);
-  if (trial.until > 0) return e;
+  if (!validation) return e;
   e.metrics["train_loss"] = trained.train_loss;
   e.metrics["train_targets"] = double(trained.train_targets);
   e.metrics["train_standard_error"] = trained.train_standard_error;
-  add_judgement(e, exec, model, data, Split::validation, trial.validation_tokens);
-  if (e.ok() && trial.test) add_judgement(e, exec, model, data, Split::test, 0);
+  add_judgement(e, *validation, data, false);
+  if (e.ok() && trial.test) add_judgement(e, judge(exec, model, data, Split::test), data, true);
   return e;
 }
 
@@ -205,7 +198,7 @@ void prepare_blas() { reserve_blas_memory(1); }
 std::optional<std::vector<Evaluation>> run_trials(
     RunFile& file, const std::vector<Trial>& trials,
     const std::function<Evaluation(const Trial&)>& work, const TrialOptions& options) {
-  using Key = std::pair<std::string, std::string>;  // genome and recipe: one may be asked for twice
+  using Key = std::pair<std::string, Recipe>;  // one may be asked for twice
   std::map<Key, std::optional<Evaluation>> known;
   std::vector<const Trial*> jobs;
   std::vector<double> costs;

@@ -17,13 +17,13 @@ namespace star {
 
 struct Trial {
   std::string genome;  // canonical in the pool
-  std::string recipe;  // under which the run file keeps the result
+  Recipe recipe = {};  // under which the run file keeps the result
   std::string pool = "paper";
   Sizes sizes;
   int repeat = 1;                 // how often the backbone stands in the model
   bool stretch = false;           // or rather each of its LIVs, in place (star/compiler.h)
   uint64_t seed = 0;              // draws the starting weights
-  TrainOptions training;          // its seed draws the batches
+  TrainOptions training = {};     // its seed draws the batches
   int64_t validation_tokens = 0;  // judged of the validation part; 0: all of it
   int64_t cache_context = 4096;
   std::string device = "cpu";
@@ -36,19 +36,10 @@ struct Trial {
   std::string from = "", to = "";
 };
 
-// How the search trains a candidate: "search" whole, "search:rung=30" until step 30 of that
-// training, "search:seed=1" whole, with other starting weights and batches.
-inline const std::string kWhole = "search";
-std::string rung_recipe(int64_t step);
-std::string seed_recipe(int number);
-bool is_of_search(const std::string& recipe);
-bool stops_at_rung(const std::string& recipe);
-bool is_of_another_seed(const std::string& recipe);
-
-// By such a recipe. In `states`, a folder, the state is kept at each rung; empty: nowhere. Throws
-// `Error` for another recipe.
+// As the search trains a candidate, by a recipe of its own. In `states`, a folder, the state is
+// kept at each rung; empty: nowhere. Throws `Error` for another recipe.
 Trial candidate_trial(const SearchSettings& settings, const std::string& genome,
-                      const std::string& recipe = kWhole, const std::string& states = "");
+                      const Recipe& recipe = {}, const std::string& states = "");
 
 // The file in `states` that keeps a candidate at a rung: sixteen hexadecimal digits and a suffix.
 inline constexpr size_t kStateName = 16;
@@ -61,11 +52,23 @@ std::string rung_metric(int64_t step);
 // All that tells one trial after the search from another, for its recipe:
 // "width=64,heads=4,repeat=1,steps=600,batch=8,lr=0.01,seed=3"; "stretch=2" in place of "repeat=2"
 // where LIVs are repeated in place.
-std::string recipe_of(const Trial& trial);
+Recipe recipe_of(const Trial& trial);
+// Of what was measured at so many tokens: "measured=memory+latency,context=4096".
+Recipe recipe_of(const std::vector<Objective>& measured, int64_t context);
 
 // The model, not trained; without `exec` its sizes alone. Throws `Error` where the genome does not
 // fit the sizes.
 Backbone model_of(const Trial& trial, Exec* exec);
+
+// What `star train`, `star bench` and a trial do with a model: it is trained up to the trial's stop
+// and, if that is its end and nothing failed, judged on the validation part. `after_step` may end
+// it.
+struct Trained {
+  TrainResult training;
+  std::optional<Judgement> validation;
+};
+Trained train_and_judge(Exec& exec, Backbone& model, const Dataset& data, const Trial& trial,
+                        const StepCallback& after_step = {});
 
 // Trains and judges, or says why that failed. One thread. Of a training that stops on its way there
 // are the losses at its rungs, as "rung:30", and the static metrics; of a whole one besides:

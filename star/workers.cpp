@@ -9,7 +9,7 @@ LocalWorkers::LocalWorkers(int count, const Limits& limits, Answer answer)
   require(count >= 1, "{} workers; at least 1 is needed", count);
 }
 
-void LocalWorkers::start(int job, const std::string& request) {
+void LocalWorkers::start(int job, const Request& request) {
   require(running() < count_, "all {} workers are busy", count_);
   pool_.start(job, [this, request] { return answer_(request); });
 }
@@ -18,8 +18,7 @@ WorkerPool::Finished LocalWorkers::wait(const Interrupt& interrupted) {
   return pool_.wait(interrupted);
 }
 
-std::optional<Outcome> LocalWorkers::alone(const std::string& request,
-                                           const Interrupt& interrupted) {
+std::optional<Outcome> LocalWorkers::alone(const Request& request, const Interrupt& interrupted) {
   WorkerPool single(limits_);
   pool_.pause();
   single.start(0, [&] { return answer_(request); });

@@ -6,11 +6,12 @@
 #include <optional>
 
 #include "star/executor.h"
+#include "star/request.h"
 
 namespace star {
 
 // What a worker process answers to a request. It is called in that process.
-using Answer = std::function<std::string(const std::string& request)>;
+using Answer = std::function<std::string(const Request& request)>;
 using Interrupt = std::function<bool()>;  // true: stop waiting
 
 // Not for several threads at once.
@@ -22,14 +23,13 @@ class Workers {
   virtual int running() const = 0;  // requests now
 
   // Starts on a request; one more than `count` is an Error.
-  virtual void start(int job, const std::string& request) = 0;
+  virtual void start(int job, const Request& request) = 0;
 
   // As WorkerPool::wait.
   virtual WorkerPool::Finished wait(const Interrupt& interrupted) = 0;
 
   // Answers one request on this machine while all others stand still. Nothing: interrupted.
-  virtual std::optional<Outcome> alone(const std::string& request,
-                                       const Interrupt& interrupted) = 0;
+  virtual std::optional<Outcome> alone(const Request& request, const Interrupt& interrupted) = 0;
 };
 
 class LocalWorkers : public Workers {
@@ -37,9 +37,9 @@ class LocalWorkers : public Workers {
   LocalWorkers(int count, const Limits& limits, Answer answer);
   int count() const override { return count_; }
   int running() const override { return pool_.running(); }
-  void start(int job, const std::string& request) override;
+  void start(int job, const Request& request) override;
   WorkerPool::Finished wait(const Interrupt& interrupted) override;
-  std::optional<Outcome> alone(const std::string& request, const Interrupt& interrupted) override;
+  std::optional<Outcome> alone(const Request& request, const Interrupt& interrupted) override;
 
  private:
   int count_;

@@ -15,10 +15,7 @@ struct Baseline : RunCommand {
     open();
     const bool as_searched = rates.empty() && common.seed == settings().seed;
     if (!as_searched) run->data->check(Split::test);
-    auto measured = [&](auto& subjects, auto& objectives) {
-      return measure(subjects, objectives, settings().cache_context);
-    };
-    const std::vector<BaselineRow> rows = compare_baselines(study(), names, rates, measured);
+    const std::vector<BaselineRow> rows = compare_baselines(study(), names, rates);
     // What the report draws is then in one place.
     for (auto& row : rows)
       if (row.measured) run->file.record(row.evaluation());
@@ -39,8 +36,8 @@ struct Baseline : RunCommand {
     if (!subject.name.empty()) j["name"] = subject.name;
     if (!e.ok()) j["failure"] = e.failure;
     j["objectives"] = nlohmann::json::object();
-    for (auto& name : settings().objectives)
-      if (e.ok()) j["objectives"][name] = metric_of(e, name);
+    for (auto& objective : settings().objectives)
+      if (e.ok()) j["objectives"][objective.name()] = metric_of(e, objective.name());
     if (!row.baseline) return j;
     j["dominated_by"] = nlohmann::json::array();
     for (auto& gain : row.dominated_by) {

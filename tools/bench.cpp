@@ -6,9 +6,9 @@
 
 #include "autograd/contraction.h"
 #include "core/clock.h"
-#include "star/compiler.h"
 #include "star/source_text.h"
 #include "star/text.h"
+#include "star/trial.h"
 #include "tools/bench_dump.h"
 #include "tools/bench_kernels.h"
 #include "tools/command.h"
@@ -162,10 +162,14 @@ struct Bench {
     return json;
   }
 
-  void check_genome(const std::string& text) const {
+  // A genome in the model.
+  Trial trial_of(const std::string& text, const Sizes& sizes) const {
     Pool pool;
-    Genome genome = model.genome(text, pool);
-    Backbone(nullptr, compile(genome, pool), model.sizes);
+    return {.genome = to_text(model.genome(text, pool)), .pool = model.pool, .sizes = sizes};
+  }
+
+  void check_genome(const std::string& text) const {
+    model_of(trial_of(text, model.sizes), nullptr);
   }
 
   template <class F>
@@ -229,13 +233,13 @@ struct Bench {
   // A genome as a model, and the text that it is timed on.
   struct Subject {
     TextData data;
-    Pool pool;
+    Trial trial;
     Backbone backbone;
 
     Subject(const Bench& bench, Exec& exec, const std::string& text)
         : data(source_text(), int(bench.model.length > 0 ? bench.model.length : 256), "source"),
-          backbone(&exec, compile(bench.model.genome(text, pool), pool),
-                   bench.model.for_data(data)) {}
+          trial(bench.trial_of(text, bench.model.for_data(data))),
+          backbone(model_of(trial, &exec)) {}
   };
 
   template <class F>
@@ -245,36 +249,35 @@ struct Bench {
     std::string name = text.size() > 26 ? text.substr(0, 23) + "..." : text;
     nlohmann::json about = {{"genome", text}, {"params", s.backbone.parameter_count()}};
 
-    if (wanted("train")) report(training_row(*exec, s.backbone, s.data, name, about));
+    if (wanted("train")) report(training_row(*exec, s, name, about));
     if (wanted("prefill") || wanted("decode"))
       decoding_rows(*exec, s.backbone, s.data, name, about, report);
   }
 
-  Row training_row(Exec& exec, Backbone& backbone, const Dataset& data, const std::string& name,
-                   nlohmann::json about) const {
-    TrainOptions options;
-    options.batch = batch;
-    options.steps = 1 << 20;
+  Row training_row(Exec& exec, Subject& s, const std::string& name, nlohmann::json about) const {
+    s.trial.training = {.steps = 1 << 20, .batch = batch};
     std::vector<double> steps;
     int64_t after_first = 0;
     double begin = seconds_now(), last = begin;
-    TrainResult result = train(exec, backbone, data, options, [&](int64_t step, double) {
+    const auto after_step = [&](int64_t step, double) {
       double now = seconds_now();
       if (step == 2) after_first = exec.arena().system_allocations();
       if (step > 2) steps.push_back(now - last);
       last = now;
       return steps.size() < 5 || now - begin < 4 * seconds;
-    });
+    };
+    const TrainResult result =
+        train_and_judge(exec, s.backbone, s.data, s.trial, after_step).training;
     if (result.failure != "interrupted") throw Failure(fmt::format("{}: {}", name, result.failure));
     std::sort(steps.begin(), steps.end());
-    double tokens = double(batch) * double(data.length());
+    double tokens = double(batch) * double(s.data.length());
     about["peak_bytes"] = result.peak_bytes;
     about["allocations_a_step"] =
         double(exec.arena().system_allocations() - after_first) / double(steps.size());
     return {"train",
             name,
             {steps.front(), steps[steps.size() / 2]},
-            backbone.training_flops() * tokens,
+            s.backbone.training_flops() * tokens,
             0,
             int64_t(tokens),
             about};
@@ -341,7 +344,7 @@ void declare_bench(CLI::App& app) {
   c->model.declare(*sub);
   add_whole(*sub, "--batch", c->batch, 1, 1 << 16, "Sequences a training step")
       ->capture_default_str();
-  auto* seconds = add_real(*sub, "--seconds", c->seconds, reals_within(0, 3600),
+  auto* seconds = add_real(*sub, "--seconds", c->seconds, within(0, 3600),
                            "Least time that a row is repeated; a training, four of it")
                       ->capture_default_str();
   auto* only = add_list(*sub, "--only", c->only, "Of a genome's rows: train, prefill, decode",

@@ -103,13 +103,11 @@ void declare_pool(CLI::App& app, std::string& pool, std::string* path) {
 }
 
 void ModelOptions::declare(CLI::App& app) {
-  constexpr int64_t kMost = int64_t(1) << 20;
-  add_whole(app, "--width", sizes.width, 1, kMost, "Width d of the model")->capture_default_str();
-  add_whole(app, "--heads", sizes.heads, 1, kMost, "Heads H; they divide the width")
-      ->capture_default_str();
-  declare_length(app, length, "128 for text, the task's otherwise");
-  add_whole(app, "--window", sizes.window, 1, kMost, "Positions that banded operators see")
-      ->capture_default_str();
+  for_each_size([&](const Setting& row, const auto& field) {
+    if (&field(sizes) == &sizes.seq)
+      return declare_length(app, length, "128 for text, the task's otherwise");
+    add_setting(app, row, field(sizes));
+  });
   declare_pool(app, pool, &pool_path);
 }
 
@@ -141,21 +139,8 @@ LivClass class_named(const std::string& text) {
 }
 
 void declare_training(CLI::App& app, TrainOptions& o) {
-  constexpr int64_t kMostSteps = int64_t(1) << 40;
-  auto add = [&](const char* name, double& value, const Reals& range, const char* what) {
-    add_real(app, name, value, range, what)->capture_default_str();
-  };
-  add_whole(app, "--batch", o.batch, 1, 1 << 20, "Sequences a step")->capture_default_str();
-  add_whole(app, "--steps", o.steps, 0, kMostSteps, "Training steps")->capture_default_str();
-  add("--lr", o.learning_rate, reals_above_zero(), "Peak learning rate");
-  add("--warmup", o.warmup, reals_within(0, 1), "Share of the steps in which the rate rises");
-  add("--weight-decay", o.optimizer.weight_decay, reals_from_zero(),
-      "Of linear maps and the embedding");
-  add("--beta1", o.optimizer.beta1, reals_within(0, 1), "Of AdamW: decay of the gradient's mean");
-  add("--beta2", o.optimizer.beta2, reals_within(0, 1), "Of AdamW: decay of its square's mean");
-  add("--epsilon", o.optimizer.epsilon, reals_above_zero(),
-      "Of AdamW: added to the root of that mean");
-  add("--clip", o.optimizer.clip, reals_from_zero(), "Largest norm of the gradient; 0: no limit");
+  for_each_training_setting(
+      [&](const Setting& row, const auto& field) { add_setting(app, row, field(o)); });
 }
 
 void end_on_signals() {

@@ -125,25 +125,11 @@ nlohmann::json judgement_json(const Judgement& j, const Dataset& data);
 std::string loss_text(double loss, double standard_error, const Dataset& data);
 std::string judged_text(const std::vector<const Metrics*>& judged);
 
-void declare_search(CLI::App& app);
-void declare_baseline(CLI::App& app);
-void declare_final(CLI::App& app);
-void declare_transfer(CLI::App& app);
-void declare_consensus(CLI::App& app);
-void declare_motifs(CLI::App& app);
-void declare_fidelity(CLI::App& app);
-void declare_train(CLI::App& app);
-void declare_eval(CLI::App& app);
-void declare_logits(CLI::App& app);
-void declare_generate(CLI::App& app);
-void declare_genome(CLI::App& app);
-void declare_liv(CLI::App& app);
-void declare_bench(CLI::App& app);
-void declare_report(CLI::App& app);
-void declare_runs(CLI::App& app);
-void declare_completion(CLI::App& app);
-void declare_liv_explain(CLI::App& liv);
-void declare_liv_verify(CLI::App& liv);
-void declare_liv_matrix(CLI::App& liv);
+// The declaration of each command. `app` is the program, or the command above.
+#define STAR_COMMAND(name) void declare_##name(CLI::App& app);
+#define STAR_COMMAND_OF(above, name) void declare_##above##_##name(CLI::App& app);
+#include "tools/commands.def"
+#undef STAR_COMMAND
+#undef STAR_COMMAND_OF
 
 }  // namespace star

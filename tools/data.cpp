@@ -17,7 +17,7 @@ void DataOptions::declare(CLI::App& app) {
   auto* by_path =
       app.add_option("--data", path, "A text file, or a folder of them: bytes are tokens");
   app.add_option("--task", task,
-                 "source, " + fmt::format("{}", fmt::join(task_names(), ", ")) +
+                 "source, " + fmt::format("{}", fmt::join(Task::names(), ", ")) +
                      "; options as in mqar:D=8,L=128")
       ->excludes(by_path);
 }

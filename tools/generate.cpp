@@ -132,7 +132,7 @@ void declare_generate(CLI::App& app) {
   sub->add_option("--prompt", c->prompt, "The text to go on from")->required();
   add_whole(*sub, "--tokens", c->options.tokens, 1, int64_t(1) << 40, "Bytes to generate")
       ->capture_default_str();
-  add_real(*sub, "--temperature", c->options.temperature, reals_from_zero(),
+  add_real(*sub, "--temperature", c->options.temperature, from_zero(),
            "0: always the likeliest byte")
       ->capture_default_str();
   add_whole(*sub, "--top-k", c->options.top_k, 0, 1 << 20, "Draw among the k likeliest; 0: all")

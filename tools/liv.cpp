@@ -41,19 +41,18 @@ struct LivList {
 }  // namespace
 
 void declare_liv(CLI::App& app) {
+  app.add_subcommand("liv", "The operators")->require_subcommand(1);
+}
+
+void declare_liv_list(CLI::App& liv) {
   auto c = std::make_shared<LivList>();
-  CLI::App* sub = app.add_subcommand("liv", "The operators");
-  sub->require_subcommand(1);
-  CLI::App* list = sub->add_subcommand("list", "The pool of LIV classes");
+  CLI::App* list = liv.add_subcommand("list", "The pool of LIV classes");
   declare_pool(*list, c->pool);
   list->add_option("--format", c->format, "table, or pool: the text of a pool file")
       ->check(CLI::IsMember({"table", "pool"}))
       ->capture_default_str();
   c->common.declare(*list);
   list->callback([c] { c->run(); });
-  declare_liv_explain(*sub);
-  declare_liv_verify(*sub);
-  declare_liv_matrix(*sub);
 }
 
 }  // namespace star

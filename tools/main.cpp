@@ -38,23 +38,11 @@ int run(int argc, char** argv) {
   app.set_config("--config", "", "Options from a TOML file, named as on the command line")
       ->check(CLI::Validator(check_regular, ""))
       ->type_name("TEXT");
-  declare_search(app);
-  declare_baseline(app);
-  declare_final(app);
-  declare_transfer(app);
-  declare_consensus(app);
-  declare_motifs(app);
-  declare_fidelity(app);
-  declare_train(app);
-  declare_eval(app);
-  declare_logits(app);
-  declare_generate(app);
-  declare_genome(app);
-  declare_liv(app);
-  declare_bench(app);
-  declare_report(app);
-  declare_runs(app);
-  declare_completion(app);
+#define STAR_COMMAND(name) declare_##name(app);
+#define STAR_COMMAND_OF(above, name) declare_##above##_##name(*app.get_subcommand(#above));
+#include "tools/commands.def"
+#undef STAR_COMMAND
+#undef STAR_COMMAND_OF
   app.config_formatter(std::make_shared<TomlConfig>(app));
   complete_options(app);
   check_words(app, argc, argv);

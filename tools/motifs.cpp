@@ -1,7 +1,6 @@
 // star motifs: what the genomes that a search has kept have in common.
-#include "star/motifs.h"
+#include "star/after/motif_table.h"
 
-#include "star/search.h"
 #include "tools/options.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
@@ -10,48 +9,18 @@ namespace star {
 namespace {
 
 struct Motifs : RunCommand {
-  std::string from = "front";
-  int random = 1000, least = 2;
+  MotifOptions options;
 
   void execute() {
     open();
-    const Pool pool = named_pool(settings().pool);
-    auto sets_of = [&](const std::vector<std::string>& genomes) {
-      MotifSets sets;
-      for (auto& text : genomes) sets.push_back(motifs_of(parse(text, pool), pool));
-      return sets;
-    };
-    std::vector<std::string> group, initial;
-    for (auto& subject : subjects_of(study(), from)) group.push_back(subject.genome);
-    for (auto& candidate : run->contents.candidates)
-      if (candidate.generation == 0) initial.push_back(candidate.genome);
-    MotifSets drawn;
-    SearchSettings draws = settings();
-    draws.seed = common.seed;
-    for (auto& genome : random_genomes(draws, random)) drawn.push_back(motifs_of(genome, pool));
-
-    const MotifSets kept = sets_of(group);
-    const std::map<std::string, MotifSets> others = {{"initial", sets_of(initial)},
-                                                     {"random", std::move(drawn)}};
-    std::vector<std::string> evaluated;
-    Judged judged;
-    for (auto& e : run->contents.evaluations) {
-      if (e.recipe != "search" || !e.ok()) continue;
-      evaluated.push_back(e.genome);
-      for (auto& name : settings().objectives)
-        judged.objectives[name].push_back(metric_of(e, name));
-    }
-    judged.motifs = sets_of(evaluated);
-    const auto findings = find_motifs(kept, others, judged, least);
-    common.json ? print_documents(findings, kept, others, judged)
-                : print_text(findings, kept, others, judged);
+    const MotifTable table = motif_table(study(), options);
+    common.json ? print_documents(table) : print_text(table);
   }
 
  private:
-  void print_documents(const std::vector<MotifFinding>& findings, const MotifSets& group,
-                       const std::map<std::string, MotifSets>& others, const Judged& judged) const {
+  void print_documents(const MotifTable& table) const {
     nlohmann::json motifs = nlohmann::json::array();
-    for (auto& f : findings) {
+    for (auto& f : table.findings) {
       nlohmann::json j = {{"kind", f.motif.kind},
                           {"motif", f.motif.text},
                           {"count", f.count},
@@ -69,55 +38,54 @@ struct Motifs : RunCommand {
       motifs.push_back(std::move(j));
     }
     print_json({{"run", path},
-                {"from", from},
-                {"genomes", group.size()},
-                {"initial", others.at("initial").size()},
-                {"random", others.at("random").size()},
-                {"evaluated", judged.motifs.size()},
+                {"from", options.from},
+                {"genomes", table.kept.size()},
+                {"initial", table.others.at("initial").size()},
+                {"random", table.others.at("random").size()},
+                {"evaluated", table.judged.motifs.size()},
                 {"motifs", motifs}});
   }
 
-  void print_text(const std::vector<MotifFinding>& findings, const MotifSets& group,
-                  const std::map<std::string, MotifSets>& others, const Judged& judged) const {
+  void print_text(const MotifTable& table) const {
     fmt::print(
         "Motifs of {} genomes of the {}, against {} of the initial population and {} random "
         "ones;\neffects among {} evaluated genomes: the mean with it less the mean without "
         "it.\nq: p of Fisher's exact and of the rank-sum test, adjusted for the number of "
         "motifs of the kind.\n",
-        group.size(), from, others.at("initial").size(), others.at("random").size(),
-        judged.motifs.size());
+        table.kept.size(), options.from, table.others.at("initial").size(),
+        table.others.at("random").size(), table.judged.motifs.size());
     for (auto& kind : motif_kinds()) {
-      std::vector<std::string> head = {from, "initial", "q", "random", "q"};
-      for (auto& name : settings().objectives) head.insert(head.end(), {name, "q"});
+      std::vector<std::string> head = {options.from, "initial", "q", "random", "q"};
+      for (auto& objective : settings().objectives)
+        head.insert(head.end(), {objective.name(), "q"});
       head.push_back(kind);
-      Table table(head);
+      Table text(head);
       bool any = false;
-      for (auto& f : findings) {
+      for (auto& f : table.findings) {
         if (f.motif.kind != kind) continue;
         any = true;
-        table.add(cells_of(f, group, others));
+        text.add(cells_of(f, table));
       }
-      if (any) fmt::print("\n{}", table.text());
+      if (any) fmt::print("\n{}", text.text());
     }
-    if (findings.empty()) fmt::print("\nNone stands in {} of them or more.\n", least);
+    if (table.findings.empty()) fmt::print("\nNone stands in {} of them or more.\n", options.least);
   }
 
-  std::vector<std::string> cells_of(const MotifFinding& f, const MotifSets& group,
-                                    const std::map<std::string, MotifSets>& others) const {
-    std::vector<std::string> cells = {fmt::format("{}/{}", f.count, group.size())};
+  std::vector<std::string> cells_of(const MotifFinding& f, const MotifTable& table) const {
+    std::vector<std::string> cells = {fmt::format("{}/{}", f.count, table.kept.size())};
     for (auto& [name, test] : f.among) {
-      cells.push_back(fmt::format("{}/{}", test.others, others.at(name).size()));
+      cells.push_back(fmt::format("{}/{}", test.others, table.others.at(name).size()));
       cells.push_back(probability(test.adjusted));
     }
-    for (auto& name : settings().objectives) {
-      auto effect = f.effects.find(name);
+    for (auto& objective : settings().objectives) {
+      auto effect = f.effects.find(objective.name());
       if (effect == f.effects.end()) {
         cells.insert(cells.end(), {"-", "-"});
         continue;
       }
       const Effect& e = effect->second;
       cells.push_back((e.mean_with > e.mean_without ? "+" : "") +
-                      metric_text(name, e.mean_with - e.mean_without));
+                      metric_text(objective.name(), e.mean_with - e.mean_without));
       cells.push_back(probability(e.adjusted));
     }
     cells.push_back(f.motif.text);
@@ -132,12 +100,13 @@ void declare_motifs(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "motifs", "What the genomes that a search has kept have in common beyond chance");
   c->declare(*sub);
-  sub->add_option("--from", c->from, "Whose motifs: of the front, or of the last population")
+  sub->add_option("--from", c->options.from,
+                  "Whose motifs: of the front, or of the last population")
       ->check(CLI::IsMember({"front", "population"}))
       ->capture_default_str();
-  add_whole(*sub, "--random", c->random, 1, 1 << 20, "Random genomes to compare with")
+  add_whole(*sub, "--random", c->options.random, 1, 1 << 20, "Random genomes to compare with")
       ->capture_default_str();
-  add_whole(*sub, "--least", c->least, 1, 1 << 20, "Motifs of at least so many genomes")
+  add_whole(*sub, "--least", c->options.least, 1, 1 << 20, "Motifs of at least so many genomes")
       ->capture_default_str();
   sub->callback([c] { c->execute(); });
 }

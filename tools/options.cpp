@@ -44,11 +44,11 @@ std::string truth(std::string& text) {
   return text == "true" || text == "false" ? "" : text.substr(0, 40) + " is not true or false";
 }
 
-std::string real_fault(const std::string& text, const Reals& range) {
+std::string real_fault(const std::string& text, const Range& range) {
   const std::optional<double> x = read_number<double>(text);
-  return x && std::isfinite(*x) && range.holds(*x)
+  return x && range.holds(*x)
              ? std::string()
-             : fmt::format("{} is not a number {}", text.substr(0, 40), range.words);
+             : fmt::format("{} is not a number {}", text.substr(0, 40), range.words());
 }
 
 }  // namespace
@@ -72,30 +72,17 @@ template CLI::Option* add_whole(CLI::App&, const std::string&, int64_t&, int64_t
 template CLI::Option* add_whole(CLI::App&, const std::string&, uint64_t&, uint64_t, uint64_t,
                                 const std::string&);
 
-Reals reals_within(double least, double most) {
-  return {[=](double x) { return x >= least && x <= most; },
-          fmt::format("in [{} - {}]", least, most), fmt::format("from {} to {}", least, most)};
-}
-
-Reals reals_from_zero() {
-  return {[](double x) { return x >= 0; }, "NONNEGATIVE", "of at least 0"};
-}
-
-Reals reals_above_zero() {
-  return {[](double x) { return x > 0; }, "POSITIVE", "above 0"};
-}
-
-CLI::Option* add_real(CLI::App& app, const std::string& name, double& value, const Reals& range,
+CLI::Option* add_real(CLI::App& app, const std::string& name, double& value, const Range& range,
                       const std::string& what) {
   return add_number(
-      app, name, "FLOAT", range.shown, what,
+      app, name, "FLOAT", range.shown(), what,
       [range](auto& text) { return real_fault(text, range); },
       [&value](auto& text) { value = *read_number<double>(text); },
       [&value] { return fmt::format("{}", value); });
 }
 
 CLI::Option* add_reals(CLI::App& app, const std::string& name, std::vector<double>& values,
-                       const Reals& range, const std::string& what) {
+                       const Range& range, const std::string& what) {
   auto read = [=, &values](const CLI::results_t& given) {
     std::vector<double> numbers;
     for (auto& text : given)
@@ -110,7 +97,7 @@ CLI::Option* add_reals(CLI::App& app, const std::string& name, std::vector<doubl
   return app
       .add_option(name, read, what, false,
                   [&values] { return fmt::format("{}", fmt::join(values, ",")); })
-      ->type_name(fmt::format("FLOAT,...:{}", range.shown))
+      ->type_name(fmt::format("FLOAT,...:{}", range.shown()))
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
@@ -150,6 +137,26 @@ CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::s
       name, read, what, false, [&list] { return fmt::format("[{}]", fmt::join(list, ",")); });
   option->type_name(choices.empty() ? "TEXT" : fmt::format("TEXT:{{{}}}", fmt::join(choices, ",")));
   return option->expected(CLI::detail::expected_max_vector_size)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+CLI::Option* add_whole_numbers(CLI::App& app, const std::string& name, std::vector<int64_t>& values,
+                               int64_t least, int64_t most, const std::string& what) {
+  auto read = [=, &values](const CLI::results_t& given) {
+    values.clear();
+    for (auto& text : given)
+      for (auto& item : split(text)) {
+        const std::string fault = whole_number_fault<int64_t>(item, least, most);
+        if (!fault.empty()) throw CLI::ValidationError(name, fault);
+        values.push_back(*read_number<int64_t>(item));
+      }
+    return true;
+  };
+  return app
+      .add_option(name, read, what, false,
+                  [&values] { return fmt::format("[{}]", fmt::join(values, ",")); })
+      ->type_name("TEXT")
+      ->expected(CLI::detail::expected_max_vector_size)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 

@@ -10,6 +10,11 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/error.h"
+#include "star/named.h"
+#include "star/range.h"
+#include "star/settings_table.h"
+
 namespace star {
 
 // A whole number from `least` to `most`; T is int, int64_t or uint64_t.
@@ -18,22 +23,17 @@ CLI::Option* add_whole(CLI::App& app, const std::string& name, T& value,
                        std::type_identity_t<T> least, std::type_identity_t<T> most,
                        const std::string& what);
 
-// Numbers that an option takes, as --help and the refusal of others show them.
-struct Reals {
-  std::function<bool(double)> holds;
-  std::string shown, words;
-};
-Reals reals_within(double least, double most);
-Reals reals_from_zero();
-Reals reals_above_zero();
-
 // A finite number.
-CLI::Option* add_real(CLI::App& app, const std::string& name, double& value, const Reals& range,
+CLI::Option* add_real(CLI::App& app, const std::string& name, double& value, const Range& range,
                       const std::string& what);
 
 // Finite numbers separated by commas.
 CLI::Option* add_reals(CLI::App& app, const std::string& name, std::vector<double>& values,
-                       const Reals& range, const std::string& what);
+                       const Range& range, const std::string& what);
+
+// Whole numbers separated by commas, in one or several values.
+CLI::Option* add_whole_numbers(CLI::App& app, const std::string& name, std::vector<int64_t>& values,
+                               int64_t least, int64_t most, const std::string& what);
 
 // --memory-limit, in MiB on the command line; 0 is no limit, and less than a byte is refused. Shows
 // `usual` bytes as the default, if any.
@@ -44,6 +44,42 @@ CLI::Option* add_memory_limit(CLI::App& app, const std::string& what,
 // Words separated by commas, in one or several values; empty `choices`: any.
 CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& list,
                       const std::string& what, const std::vector<std::string>& choices = {});
+
+// A row of a table, by its name.
+template <class Row>
+CLI::Option* add_named(CLI::App& app, const std::string& name, Named<Row>& value,
+                       const std::string& what) {
+  auto read = [&value](const CLI::results_t& given) {
+    value = Named<Row>(given.at(0));
+    return true;
+  };
+  return app.add_option(name, read, what, false, [&value] { return std::string(value.name()); })
+      ->type_name("TEXT")
+      ->check(CLI::IsMember(Named<Row>::names()));
+}
+
+// The option of a row of the table of settings that has a help text; of one without, none.
+template <class T>
+void add_setting(CLI::App& app, const Setting& row, T& value) {
+  if (!*row.help) return;
+  CLI::Option* option = nullptr;
+  if constexpr (std::is_integral_v<T>)
+    option = add_whole(app, row.option, value, T(row.range.least), T(row.range.most), row.help);
+  else if constexpr (std::is_floating_point_v<T>)
+    option = add_real(app, row.option, value, row.range, row.help);
+  else if constexpr (std::is_same_v<T, std::vector<int64_t>>)
+    option = add_whole_numbers(app, row.option, value, int64_t(row.range.least),
+                               int64_t(row.range.most), row.help);
+  else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    option = add_list(app, row.option, value, row.help, row.words);
+  else if constexpr (requires { value->name; })
+    option = add_named(app, row.option, value, row.help);
+  else
+    fail("the option {} does not follow from its row", row.option);
+  if constexpr (requires { value.empty(); })
+    if (value.empty()) return;  // there is no default to show
+  option->capture_default_str();
+}
 
 // Once all is declared: of every option of the program and its commands, an empty value and a flag
 // that is neither true nor false are refused.

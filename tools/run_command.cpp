@@ -68,13 +68,14 @@ nlohmann::json front_json(const std::vector<FrontMember>& front) {
 }
 
 std::string front_text(const SearchSettings& settings, const std::vector<FrontMember>& front) {
-  std::vector<std::string> head = settings.objectives;
+  std::vector<std::string> head = names_of(settings.objectives);
   head.push_back("genome");
   Table table(head);
   std::vector<const Metrics*> judged;
   for (auto& member : front) {
     std::vector<std::string> cells;
-    for (auto& name : settings.objectives) cells.push_back(objective_text(name, member));
+    for (auto& objective : settings.objectives)
+      cells.push_back(objective_text(objective.name(), member));
     cells.push_back(member.genome + (member.violation > 0 ? "  breaks the bounds" : ""));
     table.add(std::move(cells));
     judged.push_back(&member.metrics);
@@ -113,8 +114,15 @@ void RunCommand::open() {
 }
 
 Study RunCommand::study() {
-  return {path, settings(), run->contents, common.seed,
-          [this](const std::vector<Trial>& trials) { return train(trials); }};
+  return {path,
+          settings(),
+          run->contents,
+          common.seed,
+          [this](auto& trials) { return train(trials, *run->data); },
+          [this](auto& trials, auto& data) { return train(trials, data); },
+          [this](auto& subjects, auto& objectives, int64_t context) {
+            return measure(subjects, objectives, context);
+          }};
 }
 
 std::vector<Evaluation> RunCommand::train(const std::vector<Trial>& trials, const Dataset& data) {
@@ -123,14 +131,13 @@ std::vector<Evaluation> RunCommand::train(const std::vector<Trial>& trials, cons
 }
 
 std::vector<Evaluation> RunCommand::measure(const std::vector<Subject>& subjects,
-                                            const std::vector<std::string>& objectives,
+                                            const std::vector<Objective>& objectives,
                                             int64_t context) {
   std::vector<Trial> trials;
   for (auto& subject : subjects) {
     trials.push_back(candidate_trial(settings(), subject.genome));
     trials.back().pool = subject.pool;
-    trials.back().recipe =
-        fmt::format("measured={},context={}", fmt::join(objectives, "+"), context);
+    trials.back().recipe = recipe_of(objectives, context);
   }
   SearchSettings measured = settings();
   measured.objectives = objectives;
@@ -184,7 +191,7 @@ std::string group_text(const std::string& group) {
 }
 
 CLI::Option* add_rates(CLI::App& app, std::vector<double>& rates, const std::string& whose) {
-  return add_reals(app, "--lr", rates, reals_above_zero(),
+  return add_reals(app, "--lr", rates, above_zero(),
                    fmt::format("Peak learning rates of {}, as in 1e-2,3e-3,1e-3: each genome is "
                                "trained at every one and shown at that with the least mean "
                                "validation loss (default: the search's)",
@@ -239,8 +246,10 @@ std::string agreements_text(const std::vector<Agreement>& agreements) {
 }
 
 std::string metric_text(const std::string& name, double value) {
-  bool counted = name == "params" || name == "cache" || name == "flops" || name == "memory";
-  return fixed(value, counted ? 0 : 4);
+  const auto objective = Objective::of_metric(name);
+  const bool whole =
+      objective && ((*objective)->figure == Figure::count || (*objective)->figure == Figure::bytes);
+  return fixed(value, whole ? 0 : 4);
 }
 
 }  // namespace star

@@ -59,16 +59,12 @@ struct RunCommand {
     return star::metric_of(study(), evaluation, name);
   }
 
+ private:
   // What the run file does not hold yet is trained, in worker processes. Throws `Interrupted`.
-  std::vector<Evaluation> train(const std::vector<Trial>& trials) {
-    return train(trials, *run->data);
-  }
   std::vector<Evaluation> train(const std::vector<Trial>& trials, const Dataset& data);
   // Objectives that are measured, one genome at a time, at so many tokens. Throws `Interrupted`.
   std::vector<Evaluation> measure(const std::vector<Subject>& subjects,
-                                  const std::vector<std::string>& objectives, int64_t context);
-
- private:
+                                  const std::vector<Objective>& objectives, int64_t context);
   std::vector<Evaluation> work_on(const std::vector<Trial>& trials, const std::string& what,
                                   int count, const std::function<Evaluation(const Trial&)>& work);
   CLI::Option *seed_option_ = nullptr, *device_option_ = nullptr;

@@ -29,7 +29,7 @@ struct RunSummary {
 
   bool complete() const { return int(generations.size()) >= settings.generations; }
   double best() const {
-    return front.empty() ? std::nan("") : front[0].objectives.at(settings.objectives[0]);
+    return front.empty() ? std::nan("") : front[0].objectives.at(settings.objectives[0].name());
   }
   bool feasible() const { return !nearest_to_bounds(front); }
   double hypervolume() const {
@@ -51,9 +51,9 @@ RunSummary summary_of(const std::string& path) {
     for (auto& genome : g.stopped) run.stopped += int64_t(bred.erase(genome));
   std::set<std::string> ended, failed;
   for (auto& e : checked.contents.evaluations) {
-    if (!is_of_search(e.recipe) || !bred.count(e.genome)) continue;
+    if (!e.recipe.is_of_search() || !bred.count(e.genome)) continue;
     if (!e.ok()) failed.insert(e.genome);
-    if (!e.ok() || e.recipe == kWhole) ended.insert(e.genome);
+    if (!e.ok() || e.recipe.is_whole()) ended.insert(e.genome);
   }
   run.evaluated = int64_t(ended.size());
   run.failed = int64_t(failed.size());
@@ -153,7 +153,7 @@ struct RunsCommand {
       if (!run.failure.empty()) continue;
       any = true;
       const SearchSettings& s = run.settings;
-      const std::string& first = s.objectives.at(0);
+      const std::string& first = s.objectives.at(0).name();
       table.add({data_of(s), fmt::format("{} of {}", s.algorithm, s.population), depth_text(s),
                  fmt::format("{} of {}", run.generations.size(), s.generations),
                  fmt::to_string(run.evaluated), fmt::to_string(run.failed),

@@ -18,8 +18,6 @@
 namespace star {
 namespace {
 
-constexpr int64_t kMostSteps = int64_t(1) << 40;
-
 struct SearchCommand {
   Common common;
   DataOptions data;
@@ -27,7 +25,7 @@ struct SearchCommand {
   SearchSettings settings;
   std::string program;  // as it was called
   std::string out, resume, depth = "8", objectives = "quality,params", preset;
-  std::vector<std::string> bounds, hv_reference, rungs;
+  std::vector<std::string> bounds, hv_reference;
   int lag = 0, workers = 0;
   bool retry = false, no_check = false;
   CLI::App* command = nullptr;  // whose options these are
@@ -82,13 +80,11 @@ struct SearchCommand {
       if (!given("--population")) settings.population = 16;
       if (!given("--generations")) settings.generations = 18;
       if (!given("--depth")) depth = "24";
+      if (!given("--start")) settings.start = {kNoStart};
     }
     fill_depth();
-    // Ageing is by single deaths, not by generations.
-    if (settings.algorithm == "regularized") settings.lag = kSteadyLag;
+    settings.lag = settings.algorithm->usual_lag;
     if (given("--lag")) settings.lag = lag;
-    for (auto& step : rungs)
-      settings.rungs.push_back(whole_number<int64_t>(step, 1, kMostSteps, "--rungs"));
     settings.seed = settings.training.seed = common.seed;
     settings.pool = model.pool;
     settings.objectives = parse_objectives(objectives);
@@ -124,20 +120,19 @@ struct SearchCommand {
   }
 
   // Of an objective given twice the last value counts.
-  static void set_value(std::map<std::string, double>& values, const std::string& text,
-                        const std::string& option) {
-    const auto [name, value] = parse_value(text, option);
-    const Objective objective = parse_objective(name, option);
-    std::erase_if(values,
-                  [&](auto& known) { return parse_objective(known.first, option) == objective; });
-    values[name] = value;
+  static void set_value(Bounds& values, const std::string& text, const std::string& option) {
+    const auto parsed = parse_value(text, option);
+    const Objective& objective = parsed.first;
+    std::erase_if(values, [&](auto& known) { return known.first.same_as(objective); });
+    values[objective] = parsed.second;
   }
 
   // Error: an option beside --resume that the run file fixes, and has otherwise.
   void require_same(const SearchSettings& run) const {
     static const std::set<std::string> kFree = {"--help",    "--resume", "--retry", "--workers",
                                                 "--threads", "--quiet",  "--json",  "--no-check"};
-    static const std::set<std::string> kPreset = {"--population", "--generations", "--depth"};
+    static const std::set<std::string> kPreset = {"--population", "--generations", "--depth",
+                                                  "--start"};
     const std::vector<FixedOption> asked = fixed_options(settings), kept = fixed_options(run);
     for (const CLI::Option* option : command->get_options()) {
       const std::string name = option->get_name();
@@ -280,6 +275,15 @@ struct SearchCommand {
   }
 };
 
+// "regularized: 8".
+std::string steady_lags() {
+  std::vector<std::string> lags;
+  for (auto& row : SearchAlgorithm::rows())
+    if (row.usual_lag != kByGenerations)
+      lags.push_back(fmt::format("{}: {}", row.name, row.usual_lag));
+  return fmt::format("{}", fmt::join(lags, ", "));
+}
+
 }  // namespace
 
 void declare_search(CLI::App& app) {
@@ -305,43 +309,17 @@ void declare_search(CLI::App& app) {
       ->capture_default_str();
   declare_training(*sub, s.training);
   declare_validation(*sub, s.validation_tokens);
-  add_whole(*sub, "--population", s.population, 2, 1 << 16, "Genomes a generation")
-      ->capture_default_str();
-  add_whole(*sub, "--generations", s.generations, 1, 1 << 20,
-            "Generations, the initial one included")
-      ->capture_default_str();
+  for_each_evolution_setting(
+      [&](const Setting& row, const auto& field) { add_setting(*sub, row, field(s)); });
   add_whole(
       *sub, "--lag", c->lag, 0, 1 << 20,
       fmt::format("Breed steadily, from all results but this many latest ones, rather than by "
-                  "generations; several times the workers keeps them busy (default for "
-                  "regularized: {})",
-                  kSteadyLag));
-  add_list(*sub, "--rungs", c->rungs,
-           "Steps at which a training stops, to go on only if it is among the best: 30 or 15,30; "
-           "a generation is then bred larger, so that --population of it come to the end");
-  add_real(*sub, "--keep", s.keep,
-           {[](double x) { return x > 0 && x <= 1; }, "in (0 - 1]", "above 0, at most 1"},
-           "Share that goes on at a rung")
-      ->capture_default_str();
-  add_whole(*sub, "--screen", s.screen, 0, 1000,
-            "Proposals for each candidate, of which a model of all results so far chooses; 0: none")
-      ->capture_default_str();
-  add_whole(*sub, "--reseed", s.reseed, 0, 1000,
-            "Seeds that what enters the front is trained from besides before it may stay, two more "
-            "at the end; its objectives are then means")
-      ->capture_default_str();
-  sub->add_option("--algorithm", s.algorithm, "How to evolve")
-      ->check(CLI::IsMember(algorithm_names()))
-      ->capture_default_str();
-  add_whole(*sub, "--crossover-points", s.crossover_points, 1, 1000, "Where two parents are cut")
-      ->capture_default_str();
-  add_real(*sub, "--mutation-rate", s.mutation_rate, reals_within(0, 1),
-           "Share of the digits that are drawn anew")
-      ->capture_default_str();
+                  "generations; several times the workers keeps them busy (default for {})",
+                  steady_lags()));
   sub->add_option("--objectives", c->objectives,
                   fmt::format("What to minimise, of {}; a latency at the cache context, or as in "
                               "latency:decode@1000",
-                              fmt::join(objective_names(), ", ")))
+                              fmt::join(Objective::names(), ", ")))
       ->capture_default_str();
   sub->add_option("--max", c->bounds,
                   "A bound on an objective: params=500000; may be repeated for others")
@@ -355,18 +333,10 @@ void declare_search(CLI::App& app) {
                   "--depth unless they say another; none: it is random (default: the named genomes "
                   "whose classes the pool has, as many as find place)")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  add_list(*sub, "--evolve", s.evolve, "Levels of the genome: backbone, operator, featurizer",
-           {"backbone", "operator", "featurizer"})
-      ->capture_default_str();
-  sub->add_option("--preset", c->preset,
-                  "paper: population 16, 18 generations, depth 24, where they are not given")
+  sub->add_option(
+         "--preset", c->preset,
+         "paper: population 16, 18 generations, depth 24, --start none, where they are not given")
       ->check(CLI::IsMember({"paper"}));
-  add_whole(*sub, "--cache-context", s.cache_context, 1, int64_t(1) << 40,
-            "Tokens at which cache, latencies and memory are taken")
-      ->capture_default_str();
-  add_real(*sub, "--timeout", s.limits.cpu_seconds, reals_within(0, 1e9),
-           "Processor seconds a candidate may take; 0: any")
-      ->capture_default_str();
   add_memory_limit(
       *sub, "MiB a candidate may take; 0: any",
       [c](uint64_t bytes) { c->settings.limits.memory_bytes = bytes; }, s.limits.memory_bytes)

@@ -3,9 +3,10 @@
 #include <filesystem>
 
 #include "star/checkpoint.h"
-#include "star/compiler.h"
 #include "star/front.h"
+#include "star/settings_table.h"
 #include "star/training_record.h"
+#include "star/trial.h"
 #include "tools/command.h"
 #include "tools/output.h"
 
@@ -44,12 +45,17 @@ struct Train {
     Sizes sizes = model.for_data(*dataset);
     if (!out.empty()) check_output(out, inputs(*dataset));
     auto exec = common.make_exec();
-    Backbone backbone(exec.get(), compile(g, pool), sizes, DType::f32, common.seed);
     training.seed = common.seed;
-
-    TrainResult result = train_model(*exec, backbone, *dataset);
-    Judgement val =
-        judge(*exec, backbone, *dataset, Split::validation, {.tokens = validation_tokens});
+    const Trial trial = {.genome = to_text(g),
+                         .pool = model.pool,
+                         .sizes = sizes,
+                         .seed = common.seed,
+                         .training = training,
+                         .validation_tokens = validation_tokens};
+    Backbone backbone = model_of(trial, exec.get());
+    const Trained trained = train_model(*exec, backbone, *dataset, trial);
+    const TrainResult& result = trained.training;
+    const Judgement& val = *trained.validation;
     if (!std::isfinite(val.loss)) throw Failure("training diverged: the validation loss is none");
     record.identity = dataset->identity();
     record.options = training;
@@ -107,19 +113,15 @@ struct Train {
       if (!given(option)) field = value;
     };
     take("--pool", model.pool, s.pool);
-    take("--width", model.sizes.width, s.sizes.width);
-    take("--heads", model.sizes.heads, s.sizes.heads);
-    take("--window", model.sizes.window, s.sizes.window);
+    for_each_size([&](const Setting& row, const auto& field) {
+      if (*row.help) take(row.option, field(model.sizes), field(s.sizes));
+    });
     take("--device", common.device, s.device);
     take("--seed", common.seed, s.seed);
-    take("--batch", training.batch, s.training.batch);
-    take("--lr", training.learning_rate, s.training.learning_rate);
-    take("--warmup", training.warmup, s.training.warmup);
-    take("--weight-decay", training.optimizer.weight_decay, s.training.optimizer.weight_decay);
-    take("--beta1", training.optimizer.beta1, s.training.optimizer.beta1);
-    take("--beta2", training.optimizer.beta2, s.training.optimizer.beta2);
-    take("--epsilon", training.optimizer.epsilon, s.training.optimizer.epsilon);
-    take("--clip", training.optimizer.clip, s.training.optimizer.clip);
+    for_each_training_setting([&](const Setting& row, const auto& field) {
+      if (*row.help && std::string(row.option) != "--steps")
+        take(row.option, field(training), field(s.training));
+    });
     if (s.validation_tokens != kUnknownSample)
       take("--validation-tokens", validation_tokens, s.validation_tokens);
     run_length = s.sizes.seq;
@@ -129,17 +131,20 @@ struct Train {
     if (!given("--seq")) of_run = s.data_identity;
   }
 
-  TrainResult train_model(Exec& exec, Backbone& backbone, const Dataset& dataset) const {
+  Trained train_model(Exec& exec, Backbone& backbone, const Dataset& dataset,
+                      const Trial& trial) const {
     Progress progress(common.quiet, "step", training.steps);
-    TrainResult result = train(exec, backbone, dataset, training, [&](int64_t step, double loss) {
-      progress.update(step, fmt::format("loss {:.4f}", loss));
-      return !interrupted();
-    });
+    Trained trained =
+        train_and_judge(exec, backbone, dataset, trial, [&](int64_t step, double loss) {
+          progress.update(step, fmt::format("loss {:.4f}", loss));
+          return !interrupted();
+        });
     progress.finish();
+    const TrainResult& result = trained.training;
     if (result.failure == "interrupted")
       throw Interrupted(fmt::format("interrupted at step {}; nothing was written", result.steps));
     if (!result.failure.empty()) throw Failure("training " + result.failure);
-    return result;
+    return trained;
   }
 
   static double rate_of(const TrainResult& result) {

@@ -8,24 +8,26 @@ namespace star {
 namespace {
 
 // What the search measures, all are measured in too. It does not depend on what was learnt.
-void complete(const Study& study, std::vector<BaselineRow>& rows, const MeasureAll& measure) {
-  const std::vector<std::string> objectives = measured_names(study.settings);
+void complete(const Study& study, std::vector<BaselineRow>& rows) {
+  const std::vector<Objective> objectives = measured_objectives(study.settings);
   std::vector<Subject> subjects;
   std::vector<BaselineRow*> lacking;
   for (auto& row : rows) {
     Evaluation& e = row.tuned.rates[row.tuned.best].by_seed[0];
-    auto missing = [&](auto& name) { return !e.metrics.count(name); };
+    auto missing = [&](auto& objective) { return !e.metrics.count(objective.name()); };
     if (!e.ok() || std::none_of(objectives.begin(), objectives.end(), missing)) continue;
     if (row.tuned.subject.searched) {
       for (auto& [name, value] : row.tuned.subject.searched->metrics)
-        if (name.starts_with("latency") || name.starts_with("memory")) e.metrics[name] = value;
+        if (auto whose = Objective::of_metric(name); whose && whose->measured())
+          e.metrics[name] = value;
       continue;
     }
     subjects.push_back(row.tuned.subject);
     lacking.push_back(&row);
   }
   if (lacking.empty()) return;
-  std::vector<Evaluation> measured = measure(subjects, objectives);
+  std::vector<Evaluation> measured =
+      study.measure(subjects, objectives, study.settings.cache_context);
   for (size_t i = 0; i < lacking.size(); ++i) {
     Tuned& tuned = lacking[i]->tuned;
     Evaluation& e = tuned.rates[tuned.best].by_seed[0];
@@ -58,7 +60,7 @@ std::vector<Gain> dominating(const Study& study, const std::vector<BaselineRow>&
 }  // namespace
 
 std::vector<std::string> baseline_columns(const SearchSettings& settings) {
-  std::vector<std::string> all = settings.objectives;
+  std::vector<std::string> all = names_of(settings.objectives);
   for (const char* name : {"quality", "params", "cache"})
     if (std::find(all.begin(), all.end(), name) == all.end()) all.push_back(name);
   return all;
@@ -66,8 +68,7 @@ std::vector<std::string> baseline_columns(const SearchSettings& settings) {
 
 std::vector<BaselineRow> compare_baselines(const Study& study,
                                            const std::vector<std::string>& names,
-                                           const std::vector<double>& rates,
-                                           const MeasureAll& measure) {
+                                           const std::vector<double>& rates) {
   std::vector<Subject> subjects;
   for (auto& name : names) subjects.push_back(named_subject(study, name));
   for (auto& member : subjects_of(study, "front")) subjects.push_back(std::move(member));
@@ -85,7 +86,7 @@ std::vector<BaselineRow> compare_baselines(const Study& study,
   std::vector<BaselineRow> rows;
   for (auto& tuned : train_at_rates(study, subjects, rates_or_usual(study, rates), 1, trial_at))
     rows.push_back({tuned, rows.size() < baselines});
-  complete(study, rows, measure);
+  complete(study, rows);
   for (auto& row : rows)
     if (row.baseline) row.dominated_by = dominating(study, rows, row.evaluation());
   return rows;

@@ -22,10 +22,6 @@ struct BaselineRow {
   const Evaluation& evaluation() const { return tuned.chosen().by_seed[0]; }
 };
 
-// The values of the measured objectives of genomes, in their order.
-using MeasureAll = std::function<std::vector<Evaluation>(
-    const std::vector<Subject>&, const std::vector<std::string>& objectives)>;
-
 // The objectives of the search, and the figures that are known anyway.
 std::vector<std::string> baseline_columns(const SearchSettings& settings);
 
@@ -33,7 +29,6 @@ std::vector<std::string> baseline_columns(const SearchSettings& settings);
 // search's, and the front as the search has it; with them all of both are trained at every rate.
 std::vector<BaselineRow> compare_baselines(const Study& study,
                                            const std::vector<std::string>& names,
-                                           const std::vector<double>& rates,
-                                           const MeasureAll& measure);
+                                           const std::vector<double>& rates);
 
 }  // namespace star

@@ -11,7 +11,7 @@ namespace {
 std::vector<Subject> chosen(const Study& study, const FinalOptions& options) {
   std::vector<Subject> members = subjects_of(study, options.from);
   const std::string& by = options.by;
-  if (by != study.settings.objectives[0]) {
+  if (by != study.settings.objectives[0].name()) {
     std::vector<std::string> known;
     for (auto& [name, value] : members[0].searched->metrics) {
       auto has = [&](auto& m) { return m.searched->metrics.count(name) > 0; };
@@ -74,7 +74,7 @@ void sort(FinalTable& table, int reference) {
 
 void settle(const Study& study, FinalOptions& options) {
   if (options.from.empty()) options.from = usual_group(study.settings);
-  if (options.by.empty()) options.by = study.settings.objectives[0];
+  if (options.by.empty()) options.by = study.settings.objectives[0].name();
   if (options.steps == 0) options.steps = 4 * study.settings.training.steps;
   options.rates = rates_or_usual(study, options.rates);
 }

@@ -89,7 +89,7 @@ double metric_of(const Study& study, const Evaluation& evaluation, const std::st
 Trial trial_for(const Study& study, const Subject& subject) {
   Trial trial = searched_trial(study, subject);
   trial.seed = trial.training.seed = study.seed;
-  trial.recipe = "baseline";
+  trial.recipe = Recipe::baseline();
   return study.seed == study.settings.seed ? trial : apart(trial);
 }
 

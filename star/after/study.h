@@ -31,6 +31,12 @@ struct Study {
   // The evaluations in the order of the trials; what the run file holds under their recipes is
   // taken from there.
   std::function<std::vector<Evaluation>(const std::vector<Trial>&)> train = {};
+  // The same on other data.
+  std::function<std::vector<Evaluation>(const std::vector<Trial>&, const Dataset&)> train_on = {};
+  // The values of measured objectives of genomes, in their order, at so many tokens.
+  std::function<std::vector<Evaluation>(const std::vector<Subject>&, const std::vector<Objective>&,
+                                        int64_t context)>
+      measure = {};
 };
 
 // "front": of all that was evaluated what nothing dominates; "population": the last one; "all": all

@@ -46,33 +46,33 @@ class InstantWorkers : public Workers {
   explicit InstantWorkers(int answers) : left_(answers) {}
   bool tired() const { return left_ < 0; }
   int count() const override { return 1; }
-  int running() const override { return int(request_.size() > 0); }
-  void start(int job, const std::string& request) override {
+  int running() const override { return int(!request_.genome.empty()); }
+  void start(int job, const Request& request) override {
     job_ = job;
     request_ = request;
   }
   WorkerPool::Finished wait(const Interrupt& interrupted) override {
     --left_;
-    if (request_.empty() || (interrupted && interrupted())) return {};
-    return {job_, answer_to(std::exchange(request_, ""))};
+    if (request_.genome.empty() || (interrupted && interrupted())) return {};
+    return {job_, answer_to(std::exchange(request_, {}))};
   }
-  std::optional<Outcome> alone(const std::string& request, const Interrupt&) override {
+  std::optional<Outcome> alone(const Request& request, const Interrupt&) override {
     return answer_to(request);
   }
 
  private:
-  static Outcome answer_to(const std::string& request) {
-    const uint64_t hash = hash_text(request);
+  static Outcome answer_to(const Request& request) {
+    const uint64_t hash = hash_text(to_text(request));
     if (hash % 7 == 0) return {"", "time limit", 1};
     Evaluation e;
     for (const char* name : {"quality", "params", "cache", "flops", "latency", "memory"})
-      e.metrics[name] = 1 + double(hash_text(request + name) % 100);
+      e.metrics[name] = 1 + double(hash_text(to_text(request) + name) % 100);
     e.curve = {{1, 2.5}, {2, 2}};
     return {to_text(e), "", 1};
   }
 
   int left_, job_ = -1;
-  std::string request_;
+  Request request_;
 };
 
 // Where a disk need not be waited for, if there is such a place.

@@ -114,19 +114,19 @@ TEST_CASE("drift: selected for cache alone, attention comes to share keys and va
     EvolutionConfig config;
     config.seed = seed;
     config.pool = paper_pool();
-    auto algorithm = make_algorithm("nsga2", config);
+    Evolution evolution("nsga2", config);
     Genome best;
     double least = INFINITY;
     for (int generation = 0; generation < 25; ++generation) {
       std::vector<Fitness> results;
-      for (const Offspring& o : algorithm->ask(config.population)) {
+      for (const Offspring& o : evolution.ask(config.population)) {
         results.push_back(cache_alone(o.genome, config.pool));
         const double cache = results.back().objectives[0];
         if (results.back().violation > 0 || cache >= least) continue;
         least = cache;
         best = o.genome;
       }
-      algorithm->tell(results);
+      evolution.tell(results);
     }
     // Whose keys and values the attention reads.
     std::set<int> caches;

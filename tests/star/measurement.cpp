@@ -30,8 +30,7 @@ double measured(const std::string& genome, const std::function<double(Exec&, Bac
 
 double peak_above_start(const std::string& genome, int64_t context) {
   return measured(genome, [&](Exec& exec, Backbone& model) {
-    auto before = double(resident_bytes());
-    return double(measure_peak(exec, model, context)) - before;
+    return measure_peak({exec, model, context, resident_bytes()}).value;
   });
 }
 
@@ -53,19 +52,18 @@ TEST_CASE("measurement: the peak of decoding grows as the state does") {
 }
 
 TEST_CASE("measurement: times are positive, and of as many tokens as were asked for") {
-  auto spread_of = [](const Latency& l) { return l.median_ms > 0 ? l.spread_ms : -1; };
+  auto spread_of = [](const Measured& m) { return m.value > 0 ? m.spread.value_or(-1) : -1; };
   CHECK(measured("11111-91111", [&](Exec& exec, Backbone& model) {
-          return spread_of(measure_decode(exec, model, 16));
+          return spread_of(measure_decode({exec, model, 16, 0}));
         }) >= 0);
   CHECK(measured("11111-91111", [&](Exec& exec, Backbone& model) {
-          return spread_of(measure_prefill(exec, model, 16));
+          return spread_of(measure_prefill({exec, model, 16, 0}));
         }) >= 0);
   // What was computed is told by the tensors that it took: the state, and one activation at least.
-  using Measure = Latency (*)(Exec&, const Backbone&, int64_t);
-  for (Measure measure : {&measure_prefill, &measure_decode}) {
+  for (auto* measure : {&measure_prefill, &measure_decode}) {
     auto peak_at = [&](int64_t context) {
       return measured("11111-91111", [&](Exec& exec, Backbone& model) {
-        measure(exec, model, context);
+        measure({exec, model, context, 0});
         return double(exec.arena().peak_bytes());
       });
     };

@@ -20,8 +20,8 @@ std::string error_of(const std::function<void()>& f) {
 
 TEST_CASE("objectives: lists of names, in the order given") {
   using Names = std::vector<std::string>;
-  CHECK(parse_objectives("quality") == Names{"quality"});
-  CHECK(parse_objectives("flops,quality,cache,params") ==
+  CHECK(names_of(parse_objectives("quality")) == Names{"quality"});
+  CHECK(names_of(parse_objectives("flops,quality,cache,params")) ==
         Names{"flops", "quality", "cache", "params"});
   for (const char* text :
        {"", ",", "quality,", ",quality", "Quality", "quality params", "size", "quality,,params"}) {
@@ -34,32 +34,35 @@ TEST_CASE("objectives: lists of names, in the order given") {
 }
 
 TEST_CASE("objectives: a latency names what it is of, and where") {
-  auto parsed = [](const std::string& name) { return parse_objective(name, "--objectives"); };
-  CHECK(parsed("latency") == Objective{Objective::decode, 0});
-  CHECK(parsed("latency:decode") == Objective{Objective::decode, 0});
-  CHECK(parsed("latency:prefill@512") == Objective{Objective::prefill, 512});
-  CHECK(parsed("latency@1") == Objective{Objective::decode, 1});
-  CHECK(parse_objectives("latency:decode@16,quality,latency:decode") ==
+  CHECK(Objective("latency").same_as("latency:decode"));
+  CHECK_FALSE(Objective("latency") == Objective("latency:decode"));
+  CHECK_FALSE(Objective("latency").same_as("latency:prefill"));
+  CHECK_FALSE(Objective("latency").same_as("latency:decode@5"));
+  CHECK(Objective("latency").context() == 0);
+  CHECK(Objective("latency:prefill@512").context() == 512);
+  CHECK(Objective("latency@1").same_as("latency:decode@1"));
+  CHECK(names_of(parse_objectives("latency:decode@16,quality,latency:decode")) ==
         std::vector<std::string>{"latency:decode@16", "quality", "latency:decode"});
   for (const char* text : {"latency@", "latency@0", "latency@-1", "latency@1.5", "latency@9e9",
                            "latency@99999999999999999999", "latency@5@6", "latency@5 ", "cache@5",
                            "memory@5", "quality@5"}) {
     INFO(std::string(text));
-    CHECK(error_of([&] { parsed(text); }).find("latency:decode@4096") != std::string::npos);
+    CHECK(error_of([&] { Objective{text}; }).find("latency:decode@4096") != std::string::npos);
   }
-  CHECK(error_of([&] { parsed("latency:encode"); }).find("unknown") != std::string::npos);
+  CHECK(error_of([] { Objective("latency:encode"); }).find("unknown") != std::string::npos);
   // Two names for one thing.
   CHECK(error_of([] { parse_objectives("latency,latency:decode"); }).find("twice") !=
         std::string::npos);
-  std::string measured;
-  for (auto& name : objective_names()) measured += parsed(name).measured() ? name + " " : "";
-  CHECK(measured == "latency latency:prefill latency:decode memory ");
+  CHECK(names_of(Objective::all_measured()) ==
+        std::vector<std::string>{"memory", "latency:prefill", "latency:decode"});
+  CHECK(Objective::of_metric("latency:decode@7:spread")->name() == "latency:decode@7");
+  CHECK_FALSE(Objective::of_metric("body_params").has_value());
 }
 
 TEST_CASE("objectives: bounds are positive numbers of known objectives") {
-  CHECK(parse_value("params=500000", "--max") == std::pair<std::string, double>{"params", 500000});
-  CHECK(parse_value("quality=1.25", "--max") == std::pair<std::string, double>{"quality", 1.25});
-  CHECK(parse_value("flops=2e9", "--max") == std::pair<std::string, double>{"flops", 2e9});
+  CHECK(parse_value("params=500000", "--max") == std::pair<Objective, double>{"params", 500000});
+  CHECK(parse_value("quality=1.25", "--max") == std::pair<Objective, double>{"quality", 1.25});
+  CHECK(parse_value("flops=2e9", "--max") == std::pair<Objective, double>{"flops", 2e9});
   for (const char* text : {"", "params", "params=", "=5", "params=x", "params=5x", "params= 5",
                            "params=0", "params=-1", "params=nan", "params=5=6", "size=5",
                            "params=1e999", "params=inf", "latency:=3", "params@5=3"}) {
@@ -68,14 +71,22 @@ TEST_CASE("objectives: bounds are positive numbers of known objectives") {
   }
 }
 
-TEST_CASE("objectives: what is known of a model without running it") {
+TEST_CASE("objectives: each is what its definition says of a model, or is measured of it") {
   const Pool pool = extended_pool();
-  Backbone model(nullptr, compile(parse("11111-91111", pool), pool), {8, 2, 7, 6, 3});
-  Metrics metrics = static_metrics(model, 50);
-  CHECK(metrics.at("params") == 7 * 8 + 3 * 8 + 4 * 64 + 3 * 8 * 24);
-  CHECK(metrics.at("body_params") == metrics.at("params") - 7 * 8);
-  CHECK(metrics.at("cache") == 4 * 2 * 8 * 50);
-  CHECK(metrics.at("flops") == model.training_flops());
+  const Backbone model(nullptr, compile(parse("11111-91111", pool), pool), {8, 2, 7, 6, 3});
+  const double params = 7 * 8 + 3 * 8 + 4 * 64 + 3 * 8 * 24;
+  const std::map<std::string, double> counted = {
+      {"params", params}, {"cache", 4 * 2 * 8 * 50}, {"flops", model.training_flops()}};
+  const Metrics metrics = static_metrics(model, 50);
+  CHECK(metrics.at("body_params") == params - 7 * 8);
+  for (auto& row : Objective::rows()) {
+    CAPTURE(row.name);
+    const bool trained = Objective(row.name) == Objective::quality();
+    CHECK(int(row.count != nullptr) + int(row.measure != nullptr) + int(trained) == 1);
+    CHECK(bool(counted.count(row.name)) == bool(row.count));
+    if (row.count) CHECK(metrics.at(row.name) == counted.at(row.name));
+    CHECK_FALSE(std::string(row.title).empty());
+  }
 }
 
 TEST_CASE("objectives: the fitness holds the objectives in order, and the excess over the bounds") {
@@ -94,9 +105,9 @@ TEST_CASE("objectives: the fitness holds the objectives in order, and the excess
 }
 
 TEST_CASE("objectives: all names are known to both parsers") {
-  for (const std::string& name : objective_names()) {
+  for (const std::string& name : Objective::names()) {
     CHECK(parse_objectives(name).size() == 1);
-    CHECK(parse_value(name + "=1", "--max").first == name);
+    CHECK(parse_value(name + "=1", "--max").first == Objective(name));
   }
 }
 

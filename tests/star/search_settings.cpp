@@ -2,12 +2,12 @@
 
 #include <doctest/doctest.h>
 
-#include <map>
 #include <set>
 #include <string>
 
 #include "core/error.h"
 #include "core/json.h"
+#include "star/settings_table.h"
 
 using namespace star;
 
@@ -35,30 +35,40 @@ TEST_CASE("a run file from before a setting says so, every other setting must be
 
 namespace {
 
+// Another value of a field, that its row and the other settings allow.
+void change(const Setting& row, double&, nlohmann::json& value) {
+  for (double x : {0.5, 1.5, 0.25})
+    if (row.range.holds(x) && value.get<double>() != x) return void(value = x);
+}
+template <class T>
+requires std::is_integral_v<T>
+void change(const Setting& row, T&, nlohmann::json& value) {
+  const auto x = value.get<int64_t>();
+  // The width has to be a multiple of the heads, the largest depth at least the smallest.
+  const std::string name = row.name;
+  value = name == "width" || name == "heads" ? 2 * x : name == "min_depth" ? x - 1 : x + 1;
+}
+void change(const Setting& row, std::string&, nlohmann::json& value) {
+  value = row.words.empty() ? "another" : row.words.back();
+}
+void change(const Setting& row, std::vector<std::string>&, nlohmann::json& value) {
+  value = {row.words.empty() ? "another" : row.words.back()};
+}
+void change(const Setting&, std::vector<int64_t>&, nlohmann::json& value) { value = {30}; }
+void change(const Setting&, std::vector<Objective>&, nlohmann::json& value) { value = {"quality"}; }
+void change(const Setting&, Bounds&, nlohmann::json& value) { value = {{"params", 1.5}}; }
+template <class Row>
+void change(const Setting&, Named<Row>&, nlohmann::json& value) {
+  value = Named<Row>::names().back();
+}
+
 // The settings with one of them changed.
 SearchSettings with_another(const std::string& name) {
-  // Where any other value would not do.
-  static const std::map<std::string, nlohmann::json> kValues = {{"algorithm", "random"},
-                                                                {"evolve", {"operator"}},
-                                                                {"objectives", {"quality"}},
-                                                                {"bounds", {{"params", 1.5}}},
-                                                                {"hv_reference", {{"params", 1.5}}},
-                                                                {"device", "cuda"},
-                                                                {"lag", 3},
-                                                                {"rungs", {30}},
-                                                                {"keep", 0.5},
-                                                                {"min_depth", 7},
-                                                                {"width", 128},
-                                                                {"heads", 8},
-                                                                {"start", {"another"}}};
   nlohmann::json json = parse_json(settings_to_json(SearchSettings()), "settings");
-  nlohmann::json& value = json.at(name);
-  if (auto known = kValues.find(name); known != kValues.end())
-    value = known->second;
-  else if (value.is_string())
-    value = "another";
-  else
-    value = value.get<int64_t>() + 1;
+  SearchSettings usual;
+  for_each_setting([&](const Setting& row, const auto& field) {
+    if (name == row.name) change(row, field(usual), json.at(name));
+  });
   return settings_from_json(json.dump());
 }
 
@@ -84,4 +94,31 @@ TEST_CASE("every setting has its option, but those that follow from others or fr
       CHECK(reproducing_command(changed, "x.run") !=
             reproducing_command(SearchSettings(), "x.run"));
   }
+}
+
+TEST_CASE("the command that makes a run again") {
+  SearchSettings settings;
+  settings.task = "source";
+  CHECK(reproducing_command(settings, "a.run") == "star search --seq 128");
+  settings.task = "mqar:D=8,L=64";
+  settings.seed = settings.training.seed = 3;
+  settings.lag = 0;
+  settings.min_depth = 4;
+  settings.start = {"11111-91111|1:12133"};
+  settings.objectives = {"latency:decode@64", "quality"};
+  settings.bounds = {{"params", 1e6}};
+  settings.hv_reference = {{"quality", 2.5}};
+  settings.training.learning_rate = 0.003;
+  settings.pool = "class …";
+  CHECK(reproducing_command(settings, "it's a.run", "./star") ==
+        "./star search --task mqar:D=8,L=64 --pool 'it'\\''s a.run' --seed 3 --lag 0 --depth 4-8 "
+        "--start '11111-91111|1:12133' --objectives latency:decode@64,quality --max params=1000000 "
+        "--hv-ref quality=2.5 --seq 128 --lr 0.003");
+  settings = {};
+  settings.task = "source";
+  settings.start = {kNoStart};
+  CHECK(reproducing_command(settings, "a.run") == "star search --start none --seq 128");
+  CHECK(shell_path("-x.run") == "./-x.run");
+  CHECK(shell_path("--a b.run") == "'./--a b.run'");
+  CHECK(shell_path("a/-x.run") == "a/-x.run");
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -169,43 +170,93 @@ std::string fault_of(const std::string& task) {
 
 }  // namespace
 
-TEST_CASE("tasks: every sequence is what its definition says") {
-  for (Split split : {Split::train, Split::validation, Split::test}) {
-    bool training = split == Split::train;
-    for (const auto& s : draw("recall", split, 200)) check_recall(s, 16, 0, training);
-    for (const auto& s : draw("recall:V=7,L=10", split, 200)) check_recall(s, 7, 0, training);
-    for (const auto& s : draw("noisy-recall", split, 200)) check_recall(s, 32, 16, training);
-    for (const auto& s : draw("noisy-recall:V=9,L=6,noise=4,share=1", split, 200))
-      check_recall(s, 9, 4, training);
-    for (const auto& s : draw("copy", split, 200)) check_copy(s, 16, 16);
-    for (const auto& s : draw("copy:V=3,L=9,n=4", split, 200)) check_copy(s, 3, 4);
-    for (const auto& s : draw("mqar", split, 200)) check_mqar(s, 8192, 4, false);
-    for (const auto& s : draw("mqar:V=10,L=16,D=4", split, 200)) check_mqar(s, 10, 4, false);
-    for (const auto& s : draw("mqar:V=40,L=33,D=5,noise", split, 200)) check_mqar(s, 40, 5, true);
-    for (const auto& s : draw("fuzzy-recall", split, 200)) check_fuzzy(s, 16, 3, training);
-    for (const auto& s : draw("fuzzy-recall:V=6,L=9,m=2", split, 200))
-      check_fuzzy(s, 6, 2, training);
+namespace {
+
+void check_memorize(const Sequence& s, int vocab) {
+  const int keys = (vocab - 1) / 2;
+  for (size_t i = 0; i < s.size(); i += 2) {
+    CHECK((s.at(i) >= 0 && s.at(i) < keys));
+    CHECK(s.at(i + 1) == vocab - 1);
+    CHECK(s.targets[i] == kIgnored);
+    CHECK((s.targets[i + 1] >= keys && s.targets[i + 1] < 2 * keys));
   }
 }
 
-TEST_CASE("tasks: defaults are those of the definition") {
-  std::map<std::string, std::pair<int, int>> sizes{
-      {"recall", {16, 128}}, {"noisy-recall", {32, 128}}, {"fuzzy-recall", {16, 128}},
-      {"copy", {16, 256}},   {"memorize", {256, 32}},     {"mqar", {8192, 64}},
-      {"mix", {64, 64}},
+// What a task is: its defaults written out, texts that are drawn from, and what holds of each
+// sequence.
+struct Definition {
+  std::string usual;
+  std::vector<const char*> texts;
+  std::function<void(const Sequence&, const TaskOptions&, bool training)> holds;
+};
+
+const std::map<std::string, Definition>& definitions() {
+  using Options = const TaskOptions&;
+  static const std::map<std::string, Definition> kDefinitions = {
+      {"recall",
+       {"recall:V=16,L=128",
+        {"recall", "recall:V=7,L=10"},
+        [](auto& s, Options o, bool training) { check_recall(s, o.vocab, 0, training); }}},
+      {"noisy-recall",
+       {"noisy-recall:V=32,L=128,noise=16,share=0.2",
+        {"noisy-recall", "noisy-recall:V=9,L=6,noise=4,share=1"},
+        [](auto& s, Options o, bool training) {
+          check_recall(s, o.vocab, o.noise_tokens, training);
+        }}},
+      {"fuzzy-recall",
+       {"fuzzy-recall:V=16,L=128,m=3",
+        {"fuzzy-recall", "fuzzy-recall:V=6,L=9,m=2"},
+        [](auto& s, Options o, bool training) { check_fuzzy(s, o.vocab, o.motif, training); }}},
+      {"copy",
+       {"copy:V=16,L=256,n=16",
+        {"copy", "copy:V=3,L=9,n=4"},
+        [](auto& s, Options o, bool) { check_copy(s, o.vocab, o.content); }}},
+      {"memorize",
+       {"memorize:V=256,L=32",
+        {"memorize", "memorize:V=21,L=8"},
+        [](auto& s, Options o, bool) { check_memorize(s, o.vocab); }}},
+      {"mqar",
+       {"mqar:V=8192,L=64,D=4,a=0.01,noise=0",
+        {"mqar", "mqar:V=10,L=16,D=4", "mqar:V=40,L=33,D=5,noise"},
+        [](auto& s, Options o, bool) { check_mqar(s, o.vocab, o.pairs, o.filler); }}},
+      {"mix",
+       {"mix:V=64,L=64,noise=16,share=0.2,n=8,D=4,a=0.01",
+        {"mix", "mix:V=50,L=40,noise=4,n=3,D=2"},
+        [](auto& s, Options o, bool training) {
+          const std::string part = o.task->parts.at(size_t(s.part));
+          TaskOptions own = o;
+          own.task = Task(part);
+          if (part == "recall") own.noise_tokens = 0;
+          definitions().at(part).holds(s, own, training);
+        }}},
   };
-  CHECK(task_names().size() == sizes.size());
-  for (const auto& name : task_names()) {
-    TaskData data(parse_task(name), 1);
-    REQUIRE(sizes.count(name) == 1);
-    CHECK(std::pair(data.vocab(), data.length()) == sizes[name]);
-    auto options = parse_task(name);
-    CHECK(task_text(parse_task(task_text(options))) == task_text(options));
+  return kDefinitions;
+}
+
+}  // namespace
+
+TEST_CASE("tasks: every sequence is what its definition says") {
+  CHECK(definitions().size() == Task::rows().size());
+  for (const Task& task : Task::all()) {
+    CAPTURE(task.name());
+    REQUIRE(definitions().count(task.name()) == 1);
+    const Definition& definition = definitions().at(task.name());
+    CHECK(task_text(parse_task(task.name())) == definition.usual);
+    for (const char* text : definition.texts)
+      for (Split split : {Split::train, Split::validation, Split::test})
+        for (const auto& s : draw(text, split, 200))
+          definition.holds(s, parse_task(text), split == Split::train);
   }
-  CHECK(task_text(parse_task("noisy-recall")) == "noisy-recall:V=32,L=128,noise=16,share=0.2");
-  CHECK(task_text(parse_task("copy")) == "copy:V=16,L=256,n=16");
-  CHECK(task_text(parse_task("mqar")) == "mqar:V=8192,L=64,D=4,a=0.01,noise=0");
-  CHECK(task_text(parse_task("mix")) == "mix:V=64,L=64,noise=16,share=0.2,n=8,D=4,a=0.01");
+}
+
+TEST_CASE("tasks: a text says all options") {
+  for (const auto& name : Task::names()) {
+    const TaskOptions options = parse_task(name);
+    CHECK(task_text(parse_task(task_text(options))) == task_text(options));
+    const TaskData data(options, 1);
+    CHECK(data.vocab() == options.vocab);
+    CHECK(data.length() == options.length);
+  }
 }
 
 TEST_CASE("tasks: memorize asks for one map, the same in every split, with distinct values") {
@@ -251,7 +302,7 @@ TEST_CASE("tasks: mix holds its parts in equal numbers, each as the task alone")
 }
 
 TEST_CASE("tasks: a sequence depends on seed, split and index only") {
-  for (const auto& name : task_names()) {
+  for (const auto& name : Task::names()) {
     TaskData data(parse_task(name), 1), same(parse_task(name), 1), other(parse_task(name), 2);
     auto batch = data.train_batch(3, 2, 4);
     CHECK(same.train_batch(3, 2, 4).tokens == batch.tokens);

@@ -26,7 +26,7 @@ SearchSettings tiny() {
 
 TaskData recall() { return TaskData(parse_task("recall:L=16"), 5); }
 
-Evaluation held(const std::string& genome, const std::string& recipe, double steps) {
+Evaluation held(const std::string& genome, const Recipe& recipe, double steps) {
   Evaluation e;
   e.genome = genome;
   e.recipe = recipe;
@@ -77,10 +77,10 @@ TEST_CASE("trial: a recipe of the search says how far, and from which seed") {
   const Trial whole = candidate_trial(settings, "91111");
   CHECK(whole.until == 0);
   CHECK(whole.to + whole.from == "");
-  const Trial first = candidate_trial(settings, "91111", rung_recipe(10), "/f"),
+  const Trial first = candidate_trial(settings, "91111", Recipe::at_rung(10), "/f"),
               second = candidate_trial(settings, "91111", "search:rung=20", "/f"),
-              last = candidate_trial(settings, "91111", kWhole, "/f"),
-              other = candidate_trial(settings, "91111", seed_recipe(2), "/f");
+              last = candidate_trial(settings, "91111", Recipe(), "/f"),
+              other = candidate_trial(settings, "91111", Recipe::of_seed(2), "/f");
   CHECK(first.until == 10);
   CHECK(first.from == "");
   CHECK(first.to == state_file("/f", "91111", 10));
@@ -105,25 +105,25 @@ TEST_CASE("trial: what goes on from a rung comes to the bits of what never stopp
   settings.rungs = {4, 7};
   const TaskData data = recall();
   const std::string genome = "11111-91111", states = folder.path.string();
-  auto by = [&](const SearchSettings& s, const std::string& recipe, const std::string& in) {
+  auto by = [&](const SearchSettings& s, const Recipe& recipe, const std::string& in) {
     return evaluate(candidate_trial(s, genome, recipe, in), data);
   };
-  const Evaluation whole = by(settings, kWhole, "");
+  const Evaluation whole = by(settings, Recipe(), "");
   CHECK(whole.metrics.at("rung:4") != whole.metrics.at("rung:7"));
   auto same = [&](const Evaluation& e) {
     CHECK(e.failure == "");
     CHECK(e.metrics == whole.metrics);
     CHECK(e.curve == whole.curve);
   };
-  const Evaluation at4 = by(settings, rung_recipe(4), states);
+  const Evaluation at4 = by(settings, Recipe::at_rung(4), states);
   CHECK(at4.metrics.at("rung:4") == whole.metrics.at("rung:4"));
   CHECK(at4.metrics.count("rung:7") + at4.metrics.count("quality") == 0);
   CHECK(at4.metrics.at("params") == whole.metrics.at("params"));
   CHECK(at4.curve.size() == 4);
-  const Evaluation at7 = by(settings, rung_recipe(7), states);
+  const Evaluation at7 = by(settings, Recipe::at_rung(7), states);
   CHECK(at7.metrics.at("rung:7") == whole.metrics.at("rung:7"));
   CHECK(at7.metrics.at("rung:4") == whole.metrics.at("rung:4"));
-  same(by(settings, kWhole, states));
+  same(by(settings, Recipe(), states));
 
   // The file is what it goes on from: another training, under the same name, would show.
   const std::string path = state_file(states, genome, 7);
@@ -134,23 +134,23 @@ TEST_CASE("trial: what goes on from a rung comes to the bits of what never stopp
   REQUIRE(state);
   state->values[0] += 1;
   save_training_state(path, training, *state);
-  CHECK(by(settings, kWhole, states).metrics != whole.metrics);
+  CHECK(by(settings, Recipe(), states).metrics != whole.metrics);
   // Under other settings it is another training, and not gone on from.
   SearchSettings other = settings;
   other.training.learning_rate *= 2;
-  CHECK(by(other, kWhole, states).metrics == by(other, kWhole, "").metrics);
+  CHECK(by(other, Recipe(), states).metrics == by(other, Recipe(), "").metrics);
   // Damaged or missing, it is trained from the start.
   const std::string damaged = kept.substr(0, kept.size() / 2);
   const std::string_view piece = damaged;
   write_file(path, {&piece, 1});
-  same(by(settings, kWhole, states));
+  same(by(settings, Recipe(), states));
   std::filesystem::remove(path);
-  same(by(settings, kWhole, states));
+  same(by(settings, Recipe(), states));
   // Where there is no folder, none is made.
-  CHECK(by(settings, rung_recipe(7), folder.file("none")).metrics == at7.metrics);
+  CHECK(by(settings, Recipe::at_rung(7), folder.file("none")).metrics == at7.metrics);
   CHECK_FALSE(std::filesystem::exists(folder.file("none")));
   // Another seed begins elsewhere.
-  const Evaluation second = by(settings, seed_recipe(1), states);
+  const Evaluation second = by(settings, Recipe::of_seed(1), states);
   CHECK(second.metrics.at("quality") != whole.metrics.at("quality"));
   CHECK(second.metrics.at("params") == whole.metrics.at("params"));
 }
@@ -170,7 +170,7 @@ TEST_CASE("trial: seed, steps, sizes and repetition count, and the recipe says e
   others[6].stretch = true;
   const double quality = evaluate(trial, data).metrics.at("quality");
   for (const Trial& other : others) {
-    INFO(recipe_of(other));
+    INFO(recipe_of(other).text());
     CHECK(recipe_of(other) != recipe_of(trial));
     CHECK(evaluate(other, data).metrics.at("quality") != quality);
   }

@@ -9,13 +9,15 @@
 using namespace star;
 
 TEST_CASE("workers: what is asked is answered in another process") {
-  LocalWorkers workers(
-      2, {}, [&](const std::string& request) { return fmt::format("{} {}", request, getpid()); });
+  LocalWorkers workers(2, {}, [&](const Request& request) {
+    return fmt::format("{} {}", request.genome, getpid());
+  });
   CHECK(workers.count() == 2);
-  workers.start(4, "a");
-  workers.start(5, "b");
+  workers.start(4, {.genome = "a"});
+  workers.start(5, {.genome = "b"});
   CHECK(workers.running() == 2);
-  CHECK_THROWS_WITH_AS(workers.start(6, "c"), doctest::Contains("workers are busy"), Error);
+  CHECK_THROWS_WITH_AS(workers.start(6, {.genome = "c"}), doctest::Contains("workers are busy"),
+                       Error);
   for (int i = 0; i < 2; ++i) {
     WorkerPool::Finished finished = workers.wait({});
     CHECK(finished.outcome.result.substr(0, 2) == (finished.job == 4 ? "a " : "b "));
@@ -27,8 +29,8 @@ TEST_CASE("workers: what is asked is answered in another process") {
 
 TEST_CASE("workers: one alone has the machine to itself, then the others go on") {
   Shared* shared = Shared::make();
-  LocalWorkers workers(1, {}, [&](const std::string& request) -> std::string {
-    if (request == "counts") {
+  LocalWorkers workers(1, {}, [&](const Request& request) -> std::string {
+    if (request.genome == "counts") {
       while (shared->flag == 0) ++shared->count;
       return "counted";
     }
@@ -37,10 +39,10 @@ TEST_CASE("workers: one alone has the machine to itself, then the others go on")
     usleep(50'000);
     return fmt::format("{}", shared->count - before);
   });
-  workers.start(0, "counts");
+  workers.start(0, {.genome = "counts"});
   while (shared->count == 0) {
   }
-  auto outcome = workers.alone("watches", {});
+  auto outcome = workers.alone({.genome = "watches"}, {});
   REQUIRE(outcome);
   CHECK(outcome->result == "0");
   int before = shared->count;
@@ -52,10 +54,10 @@ TEST_CASE("workers: one alone has the machine to itself, then the others go on")
 }
 
 TEST_CASE("workers: one alone can be interrupted") {
-  LocalWorkers workers(1, {}, [](const std::string&) -> std::string {
+  LocalWorkers workers(1, {}, [](const Request&) -> std::string {
     pause();
     return "";
   });
-  CHECK_FALSE(workers.alone("waits for ever", [] { return true; }));
+  CHECK_FALSE(workers.alone({.genome = "waits for ever"}, [] { return true; }));
   CHECK(workers.running() == 0);
 }

@@ -11,11 +11,6 @@ import time
 
 STAR = os.path.abspath(sys.argv[1])
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-AFTER = ("baseline", "final", "transfer", "consensus", "motifs", "fidelity")
-COMMANDS = [[c] for c in ("search", "train", "eval", "logits", "generate", "bench", "report", "runs",
-                                 "completion") + AFTER] + \
-    [["genome", c] for c in ("show", "check", "repair", "canonical", "neighbours", "random")] + \
-    [["liv", c] for c in ("list", "explain", "verify", "matrix")]
 
 
 def star(*args, status=0, cwd=None):
@@ -66,6 +61,14 @@ def begun(running, path, evaluations):
         time.sleep(0.002)
 
 
+def commands(above=()):
+    """Every command that has none below it, as its words, in the order of --help."""
+    listed = re.search(r"^Subcommands:\n(.*?)(?:\n\n|\Z)", star(*above, "--help"), re.M | re.S)
+    if not listed:
+        return [list(above)]
+    return [c for name in re.findall(r"^  ([a-z]+) ", listed[1], re.M) for c in commands((*above, name))]
+
+
 def options_of(command):
     """Every option of a command that takes a value, and what --help says of its type."""
     text = star(*command, "--help")
@@ -80,6 +83,24 @@ def positionals_of(command):
     text = star(*command, "--help")
     listed = re.search(r"^Positionals:\n(.*?)\n\n", text, re.M | re.S)
     return re.findall(r"^  (\w+) TEXT", listed[1], re.M) if listed else []
+
+
+def setting_of(option):
+    """The setting of a run file that an option of search sets."""
+    return {"--timeout": "cpu_seconds", "--memory-limit": "memory_bytes"}.get(option, option[2:].replace("-", "_"))
+
+
+def another(option, kind, kept):
+    """A value of an option of search that the run does not have."""
+    if kind.startswith(("INT", "UINT")):
+        return str(kept + 1)
+    if kind.startswith("FLOAT"):
+        return "0.5"
+    choices = re.search(r"\{([^}]*)\}", kind)
+    if choices:
+        return [c for c in choices[1].split(",") if c != kept and [c] != kept][0]
+    return {"--data": ".", "--task": "copy", "--pool": "extended", "--depth": "7", "--objectives": "quality,cache",
+            "--max": "params=7", "--hv-ref": "quality=9", "--start": "91111", "--rungs": "1"}[option]
 
 
 def changed_copy(source, path, *statements):
@@ -117,3 +138,8 @@ def run_checks(checks):
             failed += 1
             print(f"FAILED  {name}: {type(e).__name__}: {e}", flush=True)
     return 1 if failed else 0
+
+
+COMMANDS = commands()
+# Those that go on from a search.
+AFTER = [c[0] for c in COMMANDS if "(default: the search's)" in star(*c, "--help")]

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 
-from program import COMMANDS, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, settings_of, star
+from program import COMMANDS, another, setting_of, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, settings_of, star
 
 TINY = ["--width", "8", "--heads", "1", "--seq", "8", "--batch", "1", "--task", "recall"]
 SMALL_SEARCH = ["search", "--no-check", *TINY, "--depth", "1", "--population", "2", "--generations", "1", "--steps", "2", "--workers", "1"]
@@ -48,6 +48,22 @@ def working(tmp):
     }
     assert set(words) == {" ".join(c) for c in COMMANDS}
     return [(c, [*c, *words[" ".join(c)]]) for c in COMMANDS]
+
+
+def check_commands(_):
+    """The README tells of every command, and of no other."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        rows = re.findall(r"^\| (`star .*?) \|", f.read(), re.M)
+    told = set()
+    for row in rows:
+        words = [w for w in re.findall(r"`([^`]+)`", row)]
+        above = words[0].split()[1:2] if words[0].split()[1] in ("genome", "liv") else []
+        for word in words:
+            names = [w for w in word.removeprefix("star ").split() if w.islower()]
+            names = names[len(above):] if names[:len(above)] == above else names
+            told.add(" ".join(above + names[:1]) if word.startswith("star ") or above else None)
+    told -= {None, "completion"}
+    assert told | {"completion"} == {" ".join(c) for c in COMMANDS}, told ^ {" ".join(c) for c in COMMANDS}
 
 
 def run_with(args, before=None, **streams):
@@ -324,25 +340,8 @@ def check_suggestions(tmp):
         assert "xyzzy" in err and "did you mean" not in err, err
 
 
-def another(option, kind, kept):
-    """A value of an option of search that the run does not have."""
-    if kind.startswith(("INT", "UINT")):
-        return str(kept + 1)
-    if kind.startswith("FLOAT"):
-        return "0.5"
-    choices = re.search(r"\{([^}]*)\}", kind)
-    if choices:
-        return [c for c in choices[1].split(",") if c != kept and [c] != kept][0]
-    return {"--data": ".", "--task": "copy", "--pool": "extended", "--depth": "7", "--objectives": "quality,cache",
-            "--max": "params=7", "--hv-ref": "quality=9", "--start": "91111", "--rungs": "1"}[option]
-
-
 # What may change from one part of a search to the next.
 FREE = {"--workers": "2", "--retry": None, "--threads": "1", "--quiet": None, "--json": None, "--no-check": None}
-# The setting that a number sets, where it is called otherwise.
-SETTING = {"--timeout": "cpu_seconds", "--memory-limit": "memory_bytes"}
-
-
 def check_resume(tmp):
     """Beside --resume every option of search has its way, is what the run has, or is refused."""
     run = tmp + "/k.run"
@@ -355,7 +354,7 @@ def check_resume(tmp):
         if option in FREE:
             star("search", "--no-check", "--resume", run, option, *([FREE[option]] if FREE[option] else []))
             continue
-        setting = SETTING.get(option, option[2:].replace("-", "_"))
+        setting = setting_of(option)
         value = tmp + "/new.run" if option == "--out" else another(option, kinds[option], kept.get(setting, 0))
         err = star("search", "--resume", run, option, value, status=2)
         assert option in err, (option, err)
@@ -375,7 +374,9 @@ def check_explicit(tmp):
     args = ["search", "--no-check", *TINY, "--steps", "1", "--quiet", "--workers", "1", "--out"]
     star(*args, tmp + "/p.run", "--preset", "paper", "--depth", "1", "--population", "2", "--generations", "1")
     kept = settings_of(tmp + "/p.run")
-    assert (kept["max_depth"], kept["population"], kept["generations"]) == (1, 2, 1), kept
+    assert (kept["max_depth"], kept["population"], kept["generations"], kept["start"]) == (1, 2, 1, ["none"]), kept
+    star(*args, tmp + "/r.run", "--preset", "paper", "--depth", "1", "--population", "2", "--generations", "1", "--start", "@conv:1")
+    assert settings_of(tmp + "/r.run")["start"] == ["@conv:1"]
     star(*args, tmp + "/q.run", "--preset", "paper", "--population", "2", "--generations", "1")
     assert settings_of(tmp + "/q.run")["max_depth"] == 24
     star(*SMALL_SEARCH, "--quiet", "--max", "params=9000", "--max", "params=70000", "--max", "latency=5e3", "--max",
@@ -435,7 +436,7 @@ def check_pool(tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         prepare(tmp)
-        checks = (check_numbers, check_config, check_empty, check_suggestions, check_resume, check_explicit, check_pool, check_fit,
+        checks = (check_commands, check_numbers, check_config, check_empty, check_suggestions, check_resume, check_explicit, check_pool, check_fit,
                   check_standard_error, check_standard_output, check_signals)
         return run_checks(named(checks, tmp))
 

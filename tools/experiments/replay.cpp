@@ -19,7 +19,7 @@ class ModelWorkers : public Workers {
 
   int count() const override { return kTogether; }
   int running() const override { return int(jobs_.size()); }
-  void start(int job, const std::string& request) override { jobs_.push_back({job, request}); }
+  void start(int job, const Request& request) override { jobs_.push_back({job, request}); }
 
   WorkerPool::Finished wait(const Interrupt&) override {
     if (jobs_.empty()) return {};
@@ -28,7 +28,7 @@ class ModelWorkers : public Workers {
     return {job, answer_to(request)};
   }
 
-  std::optional<Outcome> alone(const std::string&, const Interrupt&) override {
+  std::optional<Outcome> alone(const Request&, const Interrupt&) override {
     fail("replay: what is measured cannot be replayed");
   }
 
@@ -37,8 +37,7 @@ class ModelWorkers : public Workers {
  private:
   static constexpr int kTogether = 2;
 
-  Outcome answer_to(const std::string& text) {
-    const Request request = request_of(text);
+  Outcome answer_to(const Request& request) {
     const Trial trial = candidate_trial(settings_, request.genome, request.recipe);
     const std::vector<double> losses = model_.losses(request.genome, trial.seed);
     Evaluation e;
@@ -57,7 +56,7 @@ class ModelWorkers : public Workers {
 
   const LossModel& model_;
   const SearchSettings& settings_;
-  std::deque<std::pair<int, std::string>> jobs_;
+  std::deque<std::pair<int, Request>> jobs_;
   std::map<std::string, int64_t> trained_;
   double steps_ = 0;
 };
@@ -102,11 +101,11 @@ std::vector<ReplayPoint> replay(const LossModel& model, const SearchSettings& se
   });
   const std::map<std::string, double> point = run.file.reference();
   std::vector<double> reference;
-  for (auto& name : settings.objectives) reference.push_back(point.at(name));
+  for (auto& objective : settings.objectives) reference.push_back(point.at(objective.name()));
   const std::vector<Generation> generations = run.file.generations();
   std::map<std::string, std::map<std::string, double>> metrics;
   for (auto& e : run.file.evaluations())
-    if (e.recipe == kWhole) metrics[e.genome] = e.metrics;
+    if (e.recipe.is_whole()) metrics[e.genome] = e.metrics;
   std::vector<ReplayPoint> points;
   for (size_t g = 0; g < generations.size(); ++g) {
     ReplayPoint p{steps[g], generations[g].hypervolume, 0, std::nan("")};
@@ -117,7 +116,8 @@ std::vector<ReplayPoint> replay(const LossModel& model, const SearchSettings& se
       const double seen = expected.at("quality");
       expected["quality"] = model.expected(genome).back();
       front.emplace_back();
-      for (auto& name : settings.objectives) front.back().push_back(expected.at(name));
+      for (auto& objective : settings.objectives)
+        front.back().push_back(expected.at(objective.name()));
       if (seen < least) least = seen, p.best = expected["quality"];
     }
     p.truth = front.empty() ? 0 : hypervolume(front, reference);

@@ -83,11 +83,11 @@ class RankWorkers : public Workers {
     return int(jobs_.size() - size_t(std::count(jobs_.begin(), jobs_.end(), kFree)));
   }
 
-  void start(int job, const std::string& request) override {
+  void start(int job, const Request& request) override {
     auto free = std::find(jobs_.begin(), jobs_.end(), kFree);
     require(free != jobs_.end(), "all {} ranks are busy", count());
     *free = job;
-    send(int(free - jobs_.begin()) + 1, kWork, request);
+    send(int(free - jobs_.begin()) + 1, kWork, star::to_text(request));
   }
 
   WorkerPool::Finished wait(const Interrupt& interrupted) override {
@@ -98,7 +98,7 @@ class RankWorkers : public Workers {
     return {};
   }
 
-  std::optional<Outcome> alone(const std::string& request, const Interrupt& interrupted) override {
+  std::optional<Outcome> alone(const Request& request, const Interrupt& interrupted) override {
     for (int i = 0; i < count(); ++i) send(i + 1, kPause);
     for (paused_ = 0; paused_ < count();) {
       if (interrupted && interrupted()) return std::nullopt;
@@ -153,7 +153,8 @@ void serve_search(const std::string& text) {
     Message message = receive(0);
     if (message.tag == kEnd) return;
     if (message.tag == kWork)
-      pool.start(0, [&, request = message.text] { return answer(settings, *data, request); });
+      pool.start(
+          0, [&, request = request_of(message.text)] { return answer(settings, *data, request); });
     if (message.tag == kPause) {
       pool.pause();
       send(0, kPaused);

@@ -22,8 +22,17 @@ function short(value) {
 // For axes: no more digits than tell two ticks apart.
 const plain = (value) => `${+value.toPrecision(6)}`;
 
+// Of the objectives the program says what they are.
+const figures = {
+  real: { text: fixed(4), tick: plain },
+  count: { text: whole, tick: short },
+  bytes: { text: bytes, tick: bytes },
+  milliseconds: { text: fixed(3), tick: plain },
+};
+
 const quantities = {
-  quality: { title: "Quality", unit: "nats a target", text: fixed(4), tick: plain },
+  ...Object.fromEntries(Object.entries(report.quantities).map(([name, { title, unit, figure }]) =>
+    [name, { title, unit, ...figures[figure] }])),
   bpb: { title: "Bits a byte", unit: "", text: fixed(4), tick: plain },
   perplexity: { title: "Perplexity", unit: "", text: fixed(2), tick: plain },
   accuracy: { title: "Accuracy", unit: "", text: fixed(4), tick: plain },
@@ -33,12 +42,7 @@ const quantities = {
   train_standard_error: { title: "Standard error of the training loss", unit: "nats a target", text: fixed(4), tick: plain },
   train_targets: { title: "Targets of the training loss", unit: "", text: whole, tick: short },
   train_loss: { title: "Training loss", unit: "nats a target", text: fixed(4), tick: plain },
-  params: { title: "Parameters", unit: "", text: whole, tick: short },
   body_params: { title: "Body parameters", unit: "", text: whole, tick: short },
-  cache: { title: "Cache", unit: "", text: bytes, tick: bytes },
-  memory: { title: "Memory", unit: "", text: bytes, tick: bytes },
-  flops: { title: "FLOPs", unit: "a token", text: whole, tick: short },
-  latency: { title: "Latency", unit: "ms", text: fixed(3), tick: plain },
 };
 
 // An objective or metric by its name, as on the command line: "latency:decode@4096" is a latency.

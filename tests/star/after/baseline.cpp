@@ -16,15 +16,11 @@ InstantRun searched() {
   return run;
 }
 
-MeasureAll never() {
-  return [](auto&, auto&) -> std::vector<Evaluation> { fail("nothing is to be measured"); };
-}
-
 }  // namespace
 
 TEST_CASE("baseline: beside the front as the search has it, with what dominates it") {
   InstantRun run = searched();
-  const auto rows = compare_baselines(run.study(), {"@mamba", "@conv"}, {}, never());
+  const auto rows = compare_baselines(run.study(), {"@mamba", "@conv"}, {});
   REQUIRE(rows.size() == 4);
   CHECK((rows[0].baseline && rows[1].baseline && !rows[2].baseline && !rows[3].baseline));
   CHECK(rows[0].evaluation().recipe == "baseline");
@@ -37,19 +33,19 @@ TEST_CASE("baseline: beside the front as the search has it, with what dominates 
   CHECK(rows[0].dominated_by[0].share.at("cache") == 0);
   // A baseline that dominates another is none of the front.
   run.result = [](const Trial& t) { return trained(t.genome[0] == '5' ? 9 : 8, 1); };
-  for (auto& row : compare_baselines(run.study(), {"@mamba", "@conv"}, {}, never()))
+  for (auto& row : compare_baselines(run.study(), {"@mamba", "@conv"}, {}))
     for (auto& gain : row.dominated_by) CHECK(gain.genome != "71111-91111");
   // Another seed is for the baselines: the front stays what it is.
   Study other = run.study();
   other.seed = 9;
-  const auto again = compare_baselines(other, {"@mamba"}, {}, never());
-  CHECK(again[0].evaluation().recipe.ends_with("seed=9"));
+  const auto again = compare_baselines(other, {"@mamba"}, {});
+  CHECK(again[0].evaluation().recipe.text().ends_with("seed=9"));
   CHECK(again[1].evaluation().recipe == "search");
 }
 
 TEST_CASE("baseline: at several rates all of both are trained, the front too") {
   InstantRun run = searched();
-  const auto rows = compare_baselines(run.study(), {"@mamba"}, {0.01, 0.003}, never());
+  const auto rows = compare_baselines(run.study(), {"@mamba"}, {0.01, 0.003});
   REQUIRE(rows.size() == 3);
   CHECK(run.asked.size() == 6);
   CHECK(rows[0].tuned.rates[0].by_seed[0].recipe == "baseline");
@@ -64,8 +60,10 @@ TEST_CASE("baseline: what the search measures, all are measured in, once") {
   run.settings.objectives = {"quality", "latency"};
   for (auto& e : run.contents.evaluations) e.metrics["latency"] = 7;
   std::vector<std::string> measured;
-  auto measure = [&](const std::vector<Subject>& subjects, const std::vector<std::string>& names) {
-    CHECK(names == std::vector<std::string>{"latency"});
+  Study study = run.study();
+  study.measure = [&](auto& subjects, auto& objectives, int64_t context) {
+    CHECK(objectives == std::vector<Objective>{"latency"});
+    CHECK(context == run.settings.cache_context);
     std::vector<Evaluation> all;
     for (auto& s : subjects) {
       measured.push_back(s.genome);
@@ -73,7 +71,7 @@ TEST_CASE("baseline: what the search measures, all are measured in, once") {
     }
     return all;
   };
-  const auto rows = compare_baselines(run.study(), {"@mamba"}, {0.003}, measure);
+  const auto rows = compare_baselines(study, {"@mamba"}, {0.003});
   CHECK(measured == std::vector<std::string>{"51111-91111"});
   CHECK(rows[0].measured);
   CHECK(rows[0].evaluation().metrics.at("latency") == 3);

@@ -13,7 +13,7 @@
 namespace star {
 
 inline Evaluation evaluation(const std::string& genome, const Metrics& metrics,
-                             const std::string& recipe = "search") {
+                             const Recipe& recipe = {}) {
   Evaluation e;
   e.genome = genome;
   e.recipe = recipe;

@@ -1,0 +1,21 @@
+// What a worker process is asked for.
+#pragma once
+
+#include "star/recipe.h"
+
+namespace star {
+
+struct Request {
+  bool measure = false;  // rather than train it and judge it
+  std::string genome;
+  Recipe recipe = {};       // of the training
+  std::string states = {};  // the folder that keeps trainings at rungs, from the root; or none
+
+  bool operator==(const Request&) const = default;
+};
+
+// On its way to another machine. Throws `Error` for a text that is none.
+std::string to_text(const Request& request);
+Request request_of(const std::string& text);
+
+}  // namespace star

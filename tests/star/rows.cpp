@@ -1,0 +1,108 @@
+// What CONTRIBUTING promises of whoever adds an objective, a task, a setting, an algorithm or a
+// command: in how many source files the word stands by which it is known.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "star/settings_table.h"
+#include "star/tasks.h"
+
+namespace star {
+namespace {
+
+using Files = std::vector<std::string>;
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+// The source files below a folder, by their path in it; experiments are made of the program.
+const std::map<std::string, std::string>& sources(const std::string& folder) {
+  static std::map<std::string, std::map<std::string, std::string>> known;
+  auto& files = known[folder];
+  if (!files.empty()) return files;
+  const std::filesystem::path root = STAR_SOURCE_DIR;
+  for (auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
+    static const std::set<std::string> kKinds = {".h", ".cpp", ".def", ".js"};
+    const std::string name = entry.path().lexically_relative(root).string();
+    if (kKinds.count(entry.path().extension().string()) && name.find("experiments") == name.npos)
+      files[name] = text_of(entry.path());
+  }
+  REQUIRE(files.size() > 20);
+  return files;
+}
+
+Files with(const std::string& word, std::initializer_list<const char*> folders) {
+  Files found;
+  for (const char* folder : folders)
+    for (auto& [name, text] : sources(folder))
+      if (text.find(word) != text.npos) found.push_back(name);
+  return found;
+}
+
+Files naming(const std::string& word) { return with('"' + word + '"', {"star", "tools"}); }
+
+}  // namespace
+
+TEST_CASE("rows: an algorithm is one place") {
+  // nsga2 is the default of the settings, random an origin of genomes.
+  for (auto& name : SearchAlgorithm::names())
+    if (name != "nsga2" && name != "random")
+      CHECK_MESSAGE(naming(name) == Files{"star/evolution.cpp"}, name);
+}
+
+TEST_CASE("rows: a task is one place, and its test another") {
+  for (auto& name : Task::names()) {
+    // recall is the default, copy a kernel too.
+    if (name == "recall" || name == "copy") continue;
+    CHECK_MESSAGE(naming(name) == Files{"star/task_generators.cpp"}, name);
+    CHECK_MESSAGE(with('"' + name + '"', {"tests/star"}) == Files{"tests/star/tasks.cpp"}, name);
+  }
+}
+
+TEST_CASE("rows: an objective is one place, its test another, and the README tells of it") {
+  const std::string readme = text_of(std::filesystem::path(STAR_SOURCE_DIR) / "star/README.md");
+  for (auto& row : Objective::rows()) {
+    const std::string name = row.name;
+    CHECK_MESSAGE(readme.find('`' + name + '`') != std::string::npos, name);
+    // Those that are trained and counted are also what tables show of every model.
+    if (row.measure && !row.is_other_name)
+      CHECK_MESSAGE(naming(name) == Files{"star/objectives.cpp"}, name);
+  }
+}
+
+TEST_CASE("rows: a setting is one place, whose option follows") {
+  // A preset sets the first two, and what a cache takes is asked of a genome too.
+  const std::set<std::string> kElsewhere = {"population", "generations", "cache_context"};
+  int followed = 0;
+  for_each_evolution_setting([&](const Setting& row, const auto&) {
+    if (!*row.help || kElsewhere.count(row.name)) return;
+    ++followed;
+    CHECK_MESSAGE(naming(row.option) == Files{"star/settings_table.h"}, row.option);
+    const Files tested = with(std::string("\"") + row.option + '"', {"tests/star"});
+    CHECK_MESSAGE(tested.empty(), row.option);
+  });
+  CHECK(followed > 5);
+}
+
+TEST_CASE("rows: a command is its row and its file") {
+  const std::string& table = sources("tools").at("tools/commands.def");
+  int commands = 0;
+  for (size_t at = table.find("\nSTAR_COMMAND("); at != table.npos;
+       at = table.find("\nSTAR_COMMAND(", at + 1)) {
+    const size_t begin = table.find('(', at) + 1;
+    const std::string name = table.substr(begin, table.find(')', at) - begin);
+    ++commands;
+    const Files files = with("declare_" + name + "(", {"tools"});
+    CHECK_MESSAGE(files.size() == 1, name);
+  }
+  CHECK(commands > 10);
+}
+
+}  // namespace star

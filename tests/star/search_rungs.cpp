@@ -1,0 +1,148 @@
+// The search with rungs (star/promotion.h).
+#include "star/statistics.h"
+#include "tests/star/instant_search.h"
+
+namespace star {
+
+TEST_CASE("search: rungs depend neither on the number of workers nor on their order") {
+  TemporaryFolder folder;
+  std::set<std::string> different;
+  int run_number = 0;
+  for (const char* algorithm : {"nsga2", "genetic", "random", "regularized"})
+    for (int lag : {kByGenerations, 0, 3}) {
+      SearchSettings settings = with_rungs(lag);
+      settings.algorithm = algorithm;
+      settings.objectives = {"quality", "params"};
+      const int64_t bred = cohort_sizes(settings).front() * settings.generations;
+      std::string expected;
+      for (int workers : {1, 3, 9}) {
+        InstantWorkers some(workers, uint64_t(++run_number));
+        const std::string path = folder.file(fmt::format("{}.run", run_number));
+        const Run now = run(settings, some, path);
+        CHECK(now.result.generations == 4);
+        CHECK(now.result.evaluated + now.result.stopped == bred);
+        CHECK(now.result.stopped > bred / 3);
+        CHECK(now.result.failed > 0);
+        if (expected.empty()) expected = now.contents;
+        CHECK(now.contents == expected);
+        open_run_file(path);  // makes sense
+        CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == run_number);
+      }
+      different.insert(expected);
+    }
+  CHECK(different.size() == 11);  // random genomes do not depend on the lag
+}
+
+TEST_CASE("search: at a rung the best newcomers go on, judged with the population") {
+  TemporaryFolder folder;
+  const SearchSettings settings = with_rungs(kByGenerations);
+  const std::string path = folder.file("a.run");
+  InstantWorkers workers(3, 1);
+  run(settings, workers, path);
+  const RunContents contents = open_run_file(path).contents;
+  std::map<std::string, Evaluation> at10, at30, whole;
+  for (auto& e : contents.evaluations)
+    (e.recipe.is_whole() ? whole : e.recipe == Recipe::at_rung(10) ? at10 : at30)[e.genome] = e;
+  const std::vector<int64_t> sizes = cohort_sizes(settings);
+  for (auto& g : contents.generations) {
+    std::vector<std::string> here;
+    for (auto& c : contents.candidates)
+      if (c.generation == g.generation) here.push_back(c.genome);
+    std::vector<std::string> before;
+    if (g.generation) before = contents.generations[size_t(g.generation) - 1].population;
+    for (size_t stage : {0, 1}) {
+      const auto& values = stage ? at30 : at10;
+      const auto& next = stage ? whole : at30;
+      std::vector<std::string> sound, expected;
+      std::vector<Fitness> newcomers, population;
+      auto fitness = [&](const Evaluation& e) {
+        return rung_fitness(settings, e.metrics, settings.rungs[stage]);
+      };
+      for (auto& genome : here)
+        if (values.at(genome).ok()) {
+          sound.push_back(genome);
+          newcomers.push_back(fitness(values.at(genome)));
+        }
+      for (auto& genome : before)
+        if (whole.count(genome) && whole.at(genome).ok())
+          population.push_back(fitness(whole.at(genome)));
+      for (size_t i : best_newcomers(newcomers, population, size_t(sizes[stage + 1])))
+        expected.push_back(sound[i]);
+      here.clear();
+      for (auto& genome : sound)
+        if (next.count(genome)) here.push_back(genome);
+      CHECK(here == expected);
+    }
+    CHECK(g.promoted == int64_t(here.size()));
+    for (auto& genome : g.stopped) {
+      CHECK(at10.at(genome).ok());
+      CHECK(whole.count(genome) == 0);
+    }
+    std::vector<double> x, y;
+    for (auto& genome : here) {
+      if (!whole.at(genome).ok()) continue;
+      x.push_back(at30.at(genome).metrics.at("rung:30"));
+      y.push_back(whole.at(genome).metrics.at("quality"));
+    }
+    CHECK(g.rung_tau == kendall_tau(x, y).tau);
+  }
+  CHECK(mean_rung_tau(contents.generations) > 0.5);
+}
+
+TEST_CASE("search: with rungs, too, it comes to the same end from every moment") {
+  TemporaryFolder folder;
+  for (int lag : {kByGenerations, 3}) {
+    const SearchSettings settings = with_rungs(lag);
+    InstantWorkers one(1, 1);
+    const Run whole = run(settings, one, folder.file(fmt::format("whole{}", lag)));
+    for (int patience : {1, 4, 9}) {
+      const std::string path = folder.file(fmt::format("{}-{}", lag, patience));
+      const Run now = run_in_pieces(settings, path, patience, [&](const Run& stop) {
+                        check_run(RunFile::open(path).contents(), settings, path);
+                        CHECK(std::filesystem::exists(path + ".rungs") == stop.result.interrupted);
+                      }).end;
+      CHECK(now.contents == whole.contents);
+      CHECK(mean_rung_tau(now.result.history) == mean_rung_tau(whole.result.history));
+      InstantWorkers idle(2, 0);
+      CHECK(run(settings, idle, path).contents == whole.contents);
+      CHECK(idle.asked.empty());
+      // Failures tried again lead where a search without them leads, from here too.
+      InstantWorkers calm(2, 5), again(2, 6);
+      calm.forgiving = again.forgiving = true;
+      const std::string other = path + "-calm";
+      CHECK(run(settings, again, path, {}, true).result.failed == 0);
+      run(settings, calm, other);
+      CHECK(story(RunFile::open(path)) == story(RunFile::open(other)));
+      check_run(RunFile::open(path).contents(), settings, path);
+    }
+  }
+}
+
+TEST_CASE("search: rungs that cannot judge are refused") {
+  auto refused = [](const char* words, auto change) {
+    const auto begin = [&] {
+      SearchSettings settings = with_rungs(kByGenerations);
+      change(settings);
+      Search(settings, small_data());
+    };
+    CHECK_THROWS_WITH_AS(begin(), doctest::Contains(words), Error);
+  };
+  refused("rungs 30,10", [](SearchSettings& s) { s.rungs = {30, 10}; });
+  refused("rungs 150", [](SearchSettings& s) { s.rungs = {150}; });
+  refused("rungs 0", [](SearchSettings& s) { s.rungs = {0}; });
+  refused("`keep` is 0", [](SearchSettings& s) { s.keep = 0; });
+  refused("`keep` is nan", [](SearchSettings& s) { s.keep = std::nan(""); });
+  refused("no objective", [](SearchSettings& s) { s.objectives = {"params", "cache"}; });
+  refused("screening", [](SearchSettings& s) {
+    s.rungs.clear();
+    s.screen = 2;
+    s.objectives = {"params"};
+  });
+  refused("comes first", [](SearchSettings& s) {
+    s.algorithm = "genetic";
+    s.objectives = {"params", "quality"};
+  });
+  refused("`candidates of a generation`", [](SearchSettings& s) { s.keep = 1e-9; });
+}
+
+}  // namespace star
