@@ -165,7 +165,7 @@ bool run_task(std::string_view input) {
 
 std::vector<std::string> task_seeds() {
   std::vector<std::string> seeds;
-  for (const std::string& name : task_names()) {
+  for (const std::string& name : Task::names()) {
     seeds.push_back(name);
     seeds.push_back(task_text(task_defaults(name)));
   }
