@@ -78,8 +78,8 @@ struct GatedPattern {
 };
 
 // [i..t..j]exp(dt:btc,nc),dt:bjc,bjn,bjc,bin->bic:
-//   h_t[n,c] = exp(dt_t[c] A[n,c]) h_{t−1}[n,c] + dt_t[c] B_t[n] v_t[c],  y_t[c] = Σ_n C_t[n]
-//   h_t[n,c]
+//   h_t[n,c] = exp(dt_t[c] A[n,c]) h_{t−1}[n,c] + dt_t[c] B_t[n] v_t[c]
+//   y_t[c] = Σ_n C_t[n] h_t[n,c]
 struct SelectivePattern {
   Operand dt, A, B, C, v;
 

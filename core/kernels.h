@@ -322,8 +322,8 @@ struct DecayGrad {
 };
 
 // Selective state space (Gu and Dao, 2023), channels d, N states a channel:
-//   h_t[c,n] = exp(dt_t[c] A[n,c]) h_{t−1}[c,n] + dt_t[c] B_t[n] v_t[c];  y_t[c] = Σ_n C_t[n]
-//   h_t[c,n]
+//   h_t[c,n] = exp(dt_t[c] A[n,c]) h_{t−1}[c,n] + dt_t[c] B_t[n] v_t[c]
+//   y_t[c] = Σ_n C_t[n] h_t[c,n]
 // dt, v, y: [batch, length, d]; B, C: [batch, length, N]; A: [N, d]; states [batch, N, d].
 // `checkpoints` [batch, ceil(length / kScanChunk), N, d], where not null, receives the state before
 // each chunk, so that the gradient recomputes the states of one chunk at a time.

@@ -105,9 +105,9 @@ __global__ void delta_error_kernel(DeltaError<T> args, T* states) {
   }
 }
 
-// The gradient of x as a whole, which is that of v: with G the gradient of the state after the
-// chunk, (I + Nᵀ) dv = dx + w_i E_i Gᵀ k_i; and G of the chunk before is P_last G − Σ P_i k_i ⊗
-// dv_i.
+// The gradient of x as a whole, which is that of v: with G the gradient of the state after the chunk,
+//   (I + Nᵀ) dv = dx + w_i E_i Gᵀ k_i;
+// G of the chunk before is P_last G − Σ P_i k_i ⊗ dv_i.
 template <class T>
 __global__ void delta_value_grad_kernel(DeltaErrorGrad<T> args, T* slopes) {
   SharedMemory memory;

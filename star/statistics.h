@@ -37,8 +37,9 @@ class ClusterMean {
 std::vector<double> ranks(std::span<const double> x);
 
 // Kendall's τ-b, which allows for ties (Kendall, "The treatment of ties in ranking problems",
-// 1945): the pairs in the same order minus those in the opposite one, over √(pairs not tied in x ·
-// pairs not tied in y). p is two-sided: exact up to 100 pairs of values without ties, otherwise by
+// 1945): the pairs in the same order minus those in the opposite one, over
+//   √(pairs not tied in x · pairs not tied in y).
+// p is two-sided: exact up to 100 pairs of values without ties, otherwise by
 // the normal approximation with the variance under ties. x and y are of one length.
 struct Kendall {
   double tau;
