@@ -57,9 +57,13 @@ const Backend& cuda_backend() {
   require(status == cudaSuccess && devices > 0, "cuda: no device here ({})",
           status == cudaSuccess ? "none is listed" : cudaGetErrorString(status));
   cuda::Cublas::here();  // an error comes before the work
-  static const Backend backend{
-      "cuda",         cuda::device_name(), cuda::kRates, cuda::kernels_of<float>(),
-      cuda::kernels_of<double>(), &cuda::kMemory, &cuda::kGraphs};
+  static const Backend backend{"cuda",
+                               cuda::device_name(),
+                               cuda::kRates,
+                               cuda::kernels_of<float>(),
+                               cuda::kernels_of<double>(),
+                               &cuda::kMemory,
+                               &cuda::kGraphs};
   return backend;
 }
 
