@@ -129,9 +129,10 @@ struct Bench {
       bench_planning(report);
     }
     if (genomes.empty())
-      for (char id : std::string("123456789ijkl"))
-        genomes.push_back(
-            fmt::format("{0}1111-91111-{0}1111-91111-{0}1111-91111-{0}1111-91111", id));
+      for (const LivClass& liv : extended_pool().classes)
+        if (!liv.differential)
+          genomes.push_back(
+              fmt::format("{0}1111-91111-{0}1111-91111-{0}1111-91111-{0}1111-91111", liv.id));
     for (auto& genome : genomes) bench_genome(genome, report);
     if (common.json)
       print_json({{"machine", processor()},
