@@ -109,13 +109,13 @@ TEST_CASE("pool: expansions") {
     for (int digit = 1; digit <= 6; ++digit) {
       int expected = int(std::ceil(factors[digit - 1] * width - 1e-9));
       if (digit == 4) expected = (expected + 7) / 8 * 8;
-      CHECK(expand(digit, width) == expected);
+      CHECK(expand(Expansion(digit), width) == expected);
     }
   }
   CHECK(repeats(1) == 1);
   CHECK(repeats(2) == 2);
   CHECK(repeats(3) == 4);
-  CHECK_THROWS_WITH_AS(expand(7, 8), doctest::Contains("expansion 7"), Error);
+  CHECK_THROWS_WITH_AS(expand(Expansion(7), 8), doctest::Contains("expansion 7"), Error);
   CHECK_THROWS_WITH_AS(repeats(0), doctest::Contains("repeat 0"), Error);
 }
 
