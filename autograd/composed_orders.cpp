@@ -8,8 +8,6 @@ namespace {
 
 using Kind = Node::Kind;
 
-bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
-
 // Applies f to every operand, inside functions too.
 template <class F>
 void for_each_factor(std::vector<Factor>& factors, const F& f) {
@@ -38,33 +36,18 @@ struct Sides {
   double number = 1;
   bool both = false, function = false, band = false, delta = false;
 
-  Sides(const BoundNetwork& b) {
-    for (const Factor& f : b.factors) {
-      std::string letters = letters_of(f);
-      bool i = has(letters, b.network.read), j = has(letters, b.network.write);
-      switch (f.node.kind) {
-        case Kind::number:
-          number *= f.node.number;
-          break;
-        case Kind::band:
-          band |= f.node.window != Node::kCausal;
-          break;
-        case Kind::decay:
-          decays.push_back(f.operand);
-          break;
-        case Kind::toeplitz:
-          kernels.push_back(f.operand);
-          break;
-        case Kind::function:
-          function = true;
-          break;
-        case Kind::delta:
-          delta = true;
-          break;
-        case Kind::tensor:
-          both |= i && j;
-          (j ? writes : i ? reads : others).push_back(f.operand);
-      }
+  explicit Sides(const BoundNetwork& b) {
+    Kinds k(b.factors);
+    number = k.number;
+    band = k.window != Node::kCausal;
+    function = !k.functions.empty();
+    delta = !k.deltas.empty();
+    kernels = k.kernels;
+    for (const Factor* decay : k.decays) decays.push_back(decay->operand);
+    for (const Operand& x : k.tensors) {
+      bool i = x.has(b.network.read), j = x.has(b.network.write);
+      both |= i && j;
+      (j ? writes : i ? reads : others).push_back(x);
     }
   }
 
@@ -344,8 +327,6 @@ struct Traits {
 };
 
 using Sizes = std::vector<int64_t>;
-
-Sizes fits(bool does) { return does ? Sizes{0} : Sizes{}; }
 
 Sizes chunk_sizes(const BoundNetwork& b, const Rates& rates) {
   Sizes sizes;

@@ -79,16 +79,14 @@ struct Contraction::Prepared {
     }
     require(!tensors.empty(), "contract \"{}\": no tensor given", network.text);
     const Rates& rates = tensors[0].exec().backend().rates;
-    std::vector<Candidate> best;
+    std::optional<Candidate> best;
     std::vector<Shape> shapes = shapes_of(tensors);
     for_each_order(shapes, rates, false, [&](Candidate c) {
-      if (best.empty() || c.program.cost().time(rates) < best[0].program.cost().time(rates)) {
-        best.clear();
-        best.push_back(std::move(c));
-      }
+      if (!best || c.program.cost().time(rates) < best->program.cost().time(rates))
+        best.emplace(std::move(c));
     });
     ++plans;
-    kept.push_front({std::move(shapes), &rates, std::move(best[0])});
+    kept.push_front({std::move(shapes), &rates, *std::move(best)});
     if (kept.size() > kMostKept) kept.pop_back();
     return kept.front().order;
   }

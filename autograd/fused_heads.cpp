@@ -14,8 +14,6 @@ namespace {
 using Run = Program::Run;
 using Tensors = std::span<const Var>;
 
-bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
-
 // Query, key and value that lie as
 //   query lead i heads group inner,  key lead j heads inner,  value lead j heads rest,
 // with the result lead i heads group rest.
@@ -94,8 +92,7 @@ struct SoftmaxPattern {
   }
 
   static std::vector<int64_t> match(const BoundNetwork& b, const Rates&) {
-    if (!in(b)) return {};
-    return {0};
+    return fits(in(b).has_value());
   }
 
   // The queries are the last of the keys.

@@ -27,11 +27,15 @@ struct ProductPattern {
         inside.number != 1)
       return {};
     ProductPattern p{unary_of(f.node.function), inside.tensors[0], k.tensors[0]};
-    auto fits = [&](const Operand& x) {
+    auto lies = [&](const Operand& x) {
       return renamed(x.letters, b.network.write, b.network.read) == b.network.result;
     };
-    if (!fits(p.gate) || !fits(p.value)) return {};
+    if (!lies(p.gate) || !lies(p.value)) return {};
     return p;
+  }
+
+  static std::vector<int64_t> match(const BoundNetwork& b, const Rates&) {
+    return fits(in(b) && b.rows == b.columns);
   }
 
   static Operand program(Machine& m, const BoundNetwork& b, int64_t) {
@@ -71,8 +75,7 @@ struct ConvolutionPattern {
 
   static std::vector<int64_t> match(const BoundNetwork& b, const Rates& rates) {
     auto g = in(b);
-    if (!g || b.rows != b.columns || g->kernel.size(Node::kTokens) > rates.short_kernel) return {};
-    return {0};
+    return fits(g && b.rows == b.columns && g->kernel.size(Node::kTokens) <= rates.short_kernel);
   }
 
   static Operand program(Machine& m, const BoundNetwork& b, int64_t) {
@@ -110,14 +113,9 @@ struct ConvolutionPattern {
   }
 };
 
-std::vector<int64_t> match_product(const BoundNetwork& b, const Rates&) {
-  if (!ProductPattern::in(b) || b.rows != b.columns) return {};
-  return {0};
-}
-
 }  // namespace
 
-const Order kGatedProduct{"gated product", match_product, ProductPattern::program};
+const Order kGatedProduct{"gated product", ProductPattern::match, ProductPattern::program};
 const Order kGatedConvolution{"gated convolution", ConvolutionPattern::match,
                               ConvolutionPattern::program, ConvolutionPattern::step};
 

@@ -49,8 +49,7 @@ struct GatedPattern {
   }
 
   static std::vector<int64_t> match(const BoundNetwork& b, const Rates&) {
-    if (!in(b)) return {};
-    return {0};
+    return fits(in(b).has_value());
   }
 
   static Operand program(Machine& m, const BoundNetwork& b, int64_t) {
@@ -114,8 +113,7 @@ struct SelectivePattern {
   }
 
   static std::vector<int64_t> match(const BoundNetwork& b, const Rates&) {
-    if (!in(b)) return {};
-    return {0};
+    return fits(in(b).has_value());
   }
 
   static Operand program(Machine& m, const BoundNetwork& b, int64_t) {

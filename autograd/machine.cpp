@@ -14,8 +14,6 @@ namespace {
 
 using Run = Program::Run;
 
-bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
-
 // The queries are the last of the keys.
 CausalMask mask_of(const Operand& band) {
   int64_t queries = band.shape[0], keys = band.shape[1];

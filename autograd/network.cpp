@@ -14,8 +14,6 @@ using Function = Node::Function;
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)); }
 
-bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
-
 class Parser {
  public:
   explicit Parser(const std::string& text) : text_(text) { network_.text = text; }

@@ -56,6 +56,8 @@ struct Network {
   char chunk = 0;            // a letter that the network does not use
 };
 
+inline bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
+
 // Throws `Error` that names the network and the place: what it cannot read, a letter that stands
 // twice in a factor or in the result, a letter of the result that no factor has, a second pair.
 Network parse_network(const std::string& text);

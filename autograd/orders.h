@@ -25,8 +25,11 @@ struct Order {
   std::string name_with(int64_t size) const;
 };
 
+// What an order without a size gives as its match.
+std::vector<int64_t> fits(bool does);
+
 // All orders; of those that cost the same the planner takes the first.
-std::vector<Order> all_orders();
+const std::vector<Order>& all_orders();
 
 // Made of small operations (composed_orders.cpp).
 std::vector<Order> composed_orders();

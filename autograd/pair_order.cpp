@@ -3,12 +3,11 @@
 #include <bit>
 #include <limits>
 
+#include "autograd/network.h"
 #include "core/error.h"
 
 namespace star {
 namespace {
-
-bool has(const std::string& letters, char c) { return letters.find(c) != std::string::npos; }
 
 // Letters of a subset of the factors that are needed outside of it, in order of appearance.
 std::string open_letters(const std::vector<std::string>& factors, const std::string& result,

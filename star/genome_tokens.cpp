@@ -1,20 +1,11 @@
 #include "star/genome_tokens.h"
 
 #include "core/error.h"
+#include "core/split.h"
 #include "liv/pool.h"
 
 namespace star {
 namespace {
-
-std::vector<std::string_view> split(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  for (;;) {
-    size_t end = text.find(separator);
-    parts.push_back(text.substr(0, end));
-    if (end == text.npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 std::string quoted(char c) {
   unsigned char byte = static_cast<unsigned char>(c);

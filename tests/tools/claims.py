@@ -26,7 +26,7 @@ import claims_statistics as statistics  # noqa: E402
 import claims_studies as studies  # noqa: E402
 import claims_svg  # noqa: E402
 from claims_page import Page  # noqa: E402
-from claims_runs import Program  # noqa: E402
+from claims_runs import Program, Run  # noqa: E402
 
 COMMAND = [sys.executable, os.path.join(EXPERIMENTS, "claims.py")]
 
@@ -110,7 +110,7 @@ def check_budget(tmp):
     assert claims_plan.striped(24, 6).count("11111-91111-5") == 2
 
 
-class Trained:
+class Trained(Run):
     """A run with a generation for each list of (genome, quality, params, steps)."""
 
     def __init__(self, *generations):

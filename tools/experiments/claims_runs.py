@@ -126,6 +126,15 @@ class Run:
             by_seed[seed] = max(by_seed.get(seed, 0), int(rung[1]) if rung else full)
         return {g: sum(by_seed.values()) for g, by_seed in taken.items()}
 
+    def progress(self):
+        """(generation, its new genomes, all training steps by then) of each."""
+        steps, seen, taken = self.steps(), set(), 0
+        for generation in self.generations():
+            new = [g for g in dict.fromkeys(generation["asked"]) if g not in seen]
+            seen.update(new)
+            taken += sum(steps.get(g, 0) for g in new)
+            yield generation, new, taken
+
     def seconds(self):
         """Processor seconds of the search's trainings."""
         return self.rows("select coalesce(sum(seconds), 0) from evaluations where recipe = 'search' or recipe like "

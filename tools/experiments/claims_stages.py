@@ -98,12 +98,10 @@ def search_options(folder, search):
 
 def described(run, bar):
     """Of each generation what it had cost and found by then; bar: the quality that counts as better."""
-    quality, metrics, steps = run.qualities(), run.metrics(), run.steps()
-    seen, taken, rows = set(), 0, []
-    for generation in run.generations():
-        new = [g for g in dict.fromkeys(generation["asked"]) if g not in seen]
-        seen.update(new)
-        taken += sum(steps.get(g, 0) for g in new)
+    quality, metrics = run.qualities(), run.metrics()
+    seen, rows = [], []
+    for generation, new, taken in run.progress():
+        seen += new
         alive = [quality[g] for g in generation["population"] if g in quality]
         rows.append({"steps": taken, "hypervolume": generation["hypervolume"], "scaled": generation["scaled"],
                      "best": min((quality[g] for g in seen if g in quality), default=None),

@@ -20,12 +20,9 @@ def exact(folder):
 def curve(run, objectives, reference):
     """(training steps, value) after each generation, over all evaluated by then: the best quality, or the share of the
     box up to the reference that is dominated."""
-    quality, metrics, steps = run.qualities(), run.metrics(), run.steps()
-    seen, points, taken, value = set(), [], 0, []
-    for generation in run.generations():
-        new = [g for g in dict.fromkeys(generation["asked"]) if g not in seen]
-        seen.update(new)
-        taken += sum(steps.get(g, 0) for g in new)
+    quality, metrics = run.qualities(), run.metrics()
+    points, value = [], []
+    for _, new, taken in run.progress():
         points += [tuple(quality[g] if o == "quality" else metrics[g][o] for o in objectives) for g in new if g in
                    quality]
         if points:
@@ -50,19 +47,21 @@ def times_fewer(evolved, others, budget, less):
     return median([budget / s if s else 0 for s in needed])
 
 
+def against(curves, found, others, budget, less):
+    """Curves of one way, and where they end, against where runs of another end."""
+    again = lambda rng: times_fewer(rng.choices(curves, k=len(curves)), rng.choices(others, k=len(others)), budget, less)
+    return {"goal": median(others), "interval": bootstrap(again),
+            "steps_to_goal": [reached(c, median(others), less) for c in curves],
+            "times_fewer": times_fewer(curves, others, budget, less), "p": rank_sum(found, others)}
+
+
 def compared(curves, less):
     """Evolution against the other ways at the least budget that all have used."""
     budget = min(points[-1][0] for runs in curves.values() for points in runs)
     found = {way: [at(points, budget) for points in runs] for way, runs in curves.items()}
-    result = {"budget": budget, "found": found, "against": {}}
-    for way in ("random", "regularized"):
-        again = lambda rng: times_fewer(rng.choices(curves["evolved"], k=len(curves["evolved"])),
-                                        rng.choices(found[way], k=len(found[way])), budget, less)
-        result["against"][way] = {"goal": median(found[way]), "interval": bootstrap(again),
-                                  "steps_to_goal": [reached(c, median(found[way]), less) for c in curves["evolved"]],
-                                  "times_fewer": times_fewer(curves["evolved"], found[way], budget, less),
-                                  "p": rank_sum(found["evolved"], found[way])}
-    return result
+    return {"budget": budget, "found": found,
+            "against": {way: against(curves["evolved"], found["evolved"], found[way], budget, less)
+                        for way in ("random", "regularized")}}
 
 
 def compare(folder):
@@ -97,14 +96,9 @@ def scaled_curves(runs, most):
     """
     histories = []
     for run in runs:
-        metrics, steps, seen, taken, history = run.metrics(), run.steps(), set(), 0, []
-        for generation in run.generations():
-            new = [g for g in dict.fromkeys(generation["asked"]) if g not in seen]
-            seen.update(new)
-            taken += sum(steps.get(g, 0) for g in new)
-            if taken <= most:
-                history.append((taken, [(metrics[g]["quality"], metrics[g]["params"]) for g in new if g in metrics]))
-        histories.append(history)
+        metrics = run.metrics()
+        histories.append([(taken, [(metrics[g]["quality"], metrics[g]["params"]) for g in new if g in metrics])
+                          for _, new, taken in run.progress() if taken <= most])
     front = front_of([p for history in histories for _, points in history for p in points])
     ideal, nadir = ([end(p[i] for p in front) for i in range(2)] for end in (min, max))
     into = lambda p: [(v - a) / (b - a) if b > a else 0 for v, a, b in zip(p, ideal, nadir)]
@@ -130,14 +124,9 @@ def ways(folder):
     for (way, _), curve in zip(names, scaled_curves(runs, budget)):
         found[way].append(curve)
     last = {way: [c[-1][1] for c in curves] for way, curves in found.items()}
-    best, against = list(listed)[-1], {}
-    for way in list(listed)[:-1]:
-        again = lambda rng: times_fewer(rng.choices(found[best], k=len(found[best])),
-                                        rng.choices(last[way], k=len(last[way])), budget, False)
-        against[way] = {"goal": median(last[way]), "p": rank_sum(last[best], last[way]), "interval": bootstrap(again),
-                        "steps_to_goal": [reached(c, median(last[way]), False) for c in found[best]],
-                        "times_fewer": times_fewer(found[best], last[way], budget, False)}
-    return {"budget": budget, "curves": found, "found": last, "way": best, "against": against}
+    *others, best = listed
+    return {"budget": budget, "curves": found, "found": last, "way": best,
+            "against": {way: against(found[best], last[best], last[way], budget, False) for way in others}}
 
 
 def motif_genome(folder, listed):
