@@ -258,8 +258,8 @@ struct StatePattern {
     return [s = *s](Tensors x, State& state) {
       Tensor last;
       Var y = s.value([&](const Operand& o) -> const Var& { return x[size_t(o.value)]; },
-                      state.get("state"), &last);
-      state.set("state", last);
+                      state.get(State::kCarried), &last);
+      state.set(State::kCarried, last);
       return y;
     };
   }

@@ -103,8 +103,8 @@ struct ConvolutionPattern {
       Var written = x[size_t(w)] * x[size_t(v)];
       const Var& kernel = x[size_t(k)];
       int64_t before = grows ? kAllRows : kernel.size(0) - 1, L = written.size(1);
-      Tensor kept =
-          state.extend(written.exec(), "history", written.value(), before, grows ? 0 : before);
+      Tensor kept = state.extend(written.exec(), State::kCarried, written.value(), before,
+                                 grows ? 0 : before);
       Var all = written.tape().constant(kept);
       if (grows && L == 1)  // one row of the matrix
         return x[size_t(r)] * sum(all * flip(kernel, 0), {1}, true);

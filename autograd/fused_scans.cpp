@@ -69,8 +69,8 @@ struct GatedPattern {
     auto g = in(b);
     if (!g || g->value.letters.size() != 3 || g->value.letters[1] != b.network.write) return {};
     return [a = g->gate.value, v = g->value.value](Tensors x, State& state) {
-      Var h = gated_scan(x[size_t(a)], x[size_t(v)], state.get("state"));
-      state.set("state", h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
+      Var h = gated_scan(x[size_t(a)], x[size_t(v)], state.get(State::kCarried));
+      state.set(State::kCarried, h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
       return h;
     };
   }
@@ -137,8 +137,8 @@ struct SelectivePattern {
                Tensors x, State& state) {
       Tensor last;
       Var y = selective_scan(x[size_t(dt)], x[size_t(A)], x[size_t(B)], x[size_t(C)], x[size_t(v)],
-                             state.get("state"), &last);
-      state.set("state", last);
+                             state.get(State::kCarried), &last);
+      state.set(State::kCarried, last);
       return y;
     };
   }

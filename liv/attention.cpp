@@ -47,9 +47,9 @@ class LowRank : public TokenMixing {
 
   // While decoding, k and v are those of all tokens.
   std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
-    Var q = f.at(reader(layout_.liv.groups)->name);
+    Var q = f[layout_.reader()];
     int64_t B = q.size(0), L = q.size(1), e = layout_.head_width();
-    Var k = by_kv_head(f.at(writer(layout_.liv.groups)->name)), v = by_kv_head(f.at("v"));
+    Var k = by_kv_head(f[layout_.writer()]), v = by_kv_head(f[Role::value]);
     q = reshape(q, {B, L, k.size(2), layout_.sizes.heads / k.size(2), e});
     if (normalised()) return {q, k, with_ones(v)};
     if (softmax()) return {q, k, v};
@@ -71,7 +71,7 @@ class LowRank : public TokenMixing {
   }
 
   DenseCore scores(const Features& f) const override {
-    FeatureRows q(f, reader(layout_.liv.groups)->name), k(f, writer(layout_.liv.groups)->name);
+    FeatureRows q(f[layout_.reader()]), k(f[layout_.writer()]);
     int64_t H = layout_.sizes.heads, e = layout_.head_width(), L = q.length();
     double factor = scaled(layout_.liv.op) ? 1 / std::sqrt(double(e)) : 1;
     DenseCore S{H, L, std::vector<double>(size_t(H * L * L), 0.0)};

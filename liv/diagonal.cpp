@@ -33,14 +33,14 @@ class Diagonal : public TokenMixing {
   explicit Diagonal(const Layout& layout) : TokenMixing(layout, network_of(layout)) {}
 
   std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
-    return {f.at("gate"), f.at("v")};
+    return {f[Role::gate], f[Role::value]};
   }
   std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     return {2, {B, L, layout_.inner()}};
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
-    FeatureRows gate(f, "gate");
+    FeatureRows gate(f[Role::gate]);
     DenseCore core{layout_.inner(), gate.length(), {}};
     core.entries.resize(size_t(core.rows * core.length * core.length));
     for (int64_t c = 0; c < core.rows; ++c)

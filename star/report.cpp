@@ -76,9 +76,9 @@ class Genomes {
                           backbone.layer_cache_bytes(l, settings_.cache_context)});
       }
       for (auto& link : links_of(backbone, true))
-        links.push_back({"weights", link.from, link.to, link.name});
+        links.push_back({"weights", link.from, link.to, text_of(link.role)});
       for (auto& link : links_of(backbone, false))
-        links.push_back({"features", link.from, link.to, link.name});
+        links.push_back({"features", link.from, link.to, text_of(link.role)});
       genome["metrics"] = static_metrics(backbone, settings_.cache_context);
       genome["layers"] = std::move(layers);
       genome["links"] = std::move(links);

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "liv/role.h"
 #include "star/settings_table.h"
 #include "star/tasks.h"
 
@@ -89,6 +90,17 @@ TEST_CASE("rows: a setting is one place, whose option follows") {
     CHECK_MESSAGE(tested.empty(), row.option);
   });
   CHECK(followed > 5);
+}
+
+TEST_CASE("rows: the text of a role stands in one place") {
+  // These are other things elsewhere: a q-value, a unit and an element of the report, an option of a
+  // task, `extern "C"`, a row of `star bench`.
+  const std::set<std::string> kElsewhere = {"q", "k", "a", "C", "dt", "kernel"};
+  for (Role role : kRoles) {
+    const std::string text = text_of(role);
+    CHECK_MESSAGE(with('"' + text + '"', {"liv"}) == Files{"liv/role.h"}, text);
+    if (!kElsewhere.count(text)) CHECK_MESSAGE(naming(text).empty(), text);
+  }
 }
 
 TEST_CASE("rows: a command is its row and its file") {
