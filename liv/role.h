@@ -21,18 +21,18 @@ namespace star {
 //   kernel, filter  the kernel of a convolution: its taps, or a function of the distance
 //   gate            the entries of a diagonal
 //   z               what scales the output
-#define STAR_ROLES(X)   \
-  X(query, "q")         \
-  X(key, "k")           \
-  X(value, "v")         \
-  X(C, "C")             \
-  X(B, "B")             \
-  X(z, "z")             \
-  X(dt, "dt")           \
-  X(a, "a")             \
-  X(beta, "beta")       \
-  X(kernel, "kernel")   \
-  X(filter, "filter")   \
+#define STAR_ROLES(X) \
+  X(query, "q")       \
+  X(key, "k")         \
+  X(value, "v")       \
+  X(C, "C")           \
+  X(B, "B")           \
+  X(z, "z")           \
+  X(dt, "dt")         \
+  X(a, "a")           \
+  X(beta, "beta")     \
+  X(kernel, "kernel") \
+  X(filter, "filter") \
   X(gate, "gate")
 
 enum class Role {
