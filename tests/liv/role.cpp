@@ -72,7 +72,7 @@ TEST_CASE("features: the parts have their own, but one value and one output gate
     for (int part = 0; part < kParts; ++part)
       donor.at(role, part) = number(double(2 * int(role) + part));
   for (Role role : kRoles) {
-    INFO(text_of(role));
+    INFO(std::string(text_of(role)));
     const double first = donor.part(0)[role].value().item();
     const double second = donor.part(1)[role].value().item();
     CHECK((first != second) == (role != Role::value && role != Role::z));
