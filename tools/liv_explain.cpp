@@ -1,6 +1,7 @@
 // star liv explain: the tensor network of an operator, the orders in which it can be contracted,
 // what each costs on a device, and which is taken. No device is needed to say it.
 #include "liv/operator.h"
+#include "star/device.h"
 #include "tools/command.h"
 #include "tools/options.h"
 
@@ -38,7 +39,7 @@ struct LivExplain {
     s.seq = length;
     check_sizes(s);
     Operator op(liv, s);
-    const Rates& rates = common.device == "cuda" ? cuda_rates() : cpu_rates();
+    const Rates& rates = rates_named(common.device);
     ContractionPlan plan = op.plan(batch, length, rates);
     std::string why = reason(plan, rates);
     if (common.json) return print_plan_json(op, plan, rates, why);

@@ -10,6 +10,7 @@
 #include "autograd/linear.h"
 #include "autograd/network.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
 #include "tests/difference.h"
 
 namespace star {

@@ -14,6 +14,7 @@
 #include "autograd/sequence.h"
 #include "autograd/views.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
 
 using namespace star;
 

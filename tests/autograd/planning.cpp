@@ -3,6 +3,8 @@
 
 #include "autograd/views.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
+#include "cuda/cuda.h"
 #include "tests/autograd/plans.h"
 #include "tests/difference.h"
 

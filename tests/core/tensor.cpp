@@ -6,6 +6,7 @@
 
 #include "core/exec.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
 
 using namespace star;
 

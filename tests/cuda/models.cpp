@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "autograd/rows.h"
+#include "cpu/cpu.h"
+#include "cuda/cuda.h"
 #include "star/source_text.h"
 #include "star/text.h"
 #include "star/trainer.h"

@@ -1,3 +1,4 @@
+#include "cpu/cpu.h"
 #include "tests/kernels/cases.h"
 
 using namespace star;

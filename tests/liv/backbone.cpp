@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autograd/rows.h"
+#include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
 namespace star {

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "autograd/elementwise.h"
+#include "cpu/cpu.h"
 #include "tests/liv/cases.h"
 
 namespace star {

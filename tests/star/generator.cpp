@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
 namespace star {

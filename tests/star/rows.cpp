@@ -2,41 +2,16 @@
 // command: in how many source files the word stands by which it is known.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <set>
-#include <sstream>
 
 #include "star/settings_table.h"
 #include "star/tasks.h"
+#include "tests/sources.h"
 
 namespace star {
 namespace {
 
 using Files = std::vector<std::string>;
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-// The source files below a folder, by their path in it; experiments are made of the program.
-const std::map<std::string, std::string>& sources(const std::string& folder) {
-  static std::map<std::string, std::map<std::string, std::string>> known;
-  auto& files = known[folder];
-  if (!files.empty()) return files;
-  const std::filesystem::path root = STAR_SOURCE_DIR;
-  for (auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
-    static const std::set<std::string> kKinds = {".h", ".cpp", ".def", ".js"};
-    const std::string name = entry.path().lexically_relative(root).string();
-    if (kKinds.count(entry.path().extension().string()) && name.find("experiments") == name.npos)
-      files[name] = text_of(entry.path());
-  }
-  REQUIRE(files.size() > 20);
-  return files;
-}
 
 Files with(const std::string& word, std::initializer_list<const char*> folders) {
   Files found;
@@ -67,7 +42,7 @@ TEST_CASE("rows: a task is one place, and its test another") {
 }
 
 TEST_CASE("rows: an objective is one place, its test another, and the README tells of it") {
-  const std::string readme = text_of(std::filesystem::path(STAR_SOURCE_DIR) / "star/README.md");
+  const std::string readme = source_text("star/README.md");
   for (auto& row : Objective::rows()) {
     const std::string name = row.name;
     CHECK_MESSAGE(readme.find('`' + name + '`') != std::string::npos, name);
