@@ -130,17 +130,6 @@ void add_parts(int64_t count, Count n, bool onto, const Tensor& parts, T* y) {
   launch_elements(add_parts_kernel<T>, n, count, n.value, onto, parts.data<T>(), y);
 }
 
-// Where element `index` of a strided view lies, counted in row-major order.
-__host__ __device__ inline int64_t offset_of(int64_t index, const Shape& shape,
-                                             const Shape& strides) {
-  int64_t offset = 0;
-  for (int i = shape.rank() - 1; i >= 0; --i) {
-    offset += index % shape[i] * strides[i];
-    index /= shape[i];
-  }
-  return offset;
-}
-
 }  // namespace star::cuda
 
 // At the end of a kernel's file, inside the namespace.
