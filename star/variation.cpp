@@ -185,9 +185,8 @@ template <class Override>
 std::vector<Override> cross_overrides(Rng& rng, const std::vector<Override>& a,
                                       const std::vector<Override>& b, char Override::*id) {
   std::string ids;
-  for (const auto* parent : {&a, &b}) {
+  for (const auto* parent : {&a, &b})
     for (const Override& o : *parent) ids += o.*id;
-  }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   std::vector<Override> child;

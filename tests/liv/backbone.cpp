@@ -83,9 +83,8 @@ void check_gradients(const std::string& genome, uint64_t seed) {
 
 std::string with_all_classes(const std::string& digits) {
   std::string genome;
-  for (const LivClass& c : extended_pool().classes) {
+  for (const LivClass& c : extended_pool().classes)
     genome += (genome.empty() ? "" : "-") + std::string(1, c.id) + digits;
-  }
   return genome;
 }
 
