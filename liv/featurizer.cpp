@@ -23,7 +23,7 @@ bool is_kernel(const FeatureGroup& g) { return g.name == "kernel" || g.name == "
 // Keys and values of a low-rank operator: the cache that grows with the context.
 bool cached(const Layout& layout, const FeatureGroup& g) {
   return layout.liv.op.mixing() == Mixing::low_rank &&
-         layout.liv.op.entries() != Entries::normalised && (writes(g.name) || g.name == "v");
+         !kernel_normalised(layout.liv.op.entries()) && (writes(g.name) || g.name == "v");
 }
 
 int64_t cached_rows(const Layout& layout) {

@@ -193,7 +193,7 @@ std::vector<std::string> shareable_features(const OperatorGenome& op,
 }
 
 bool rotary(const OperatorGenome& op) {
-  return op.mixing() == Mixing::low_rank && op.entries() != Entries::normalised;
+  return op.mixing() == Mixing::low_rank && !kernel_normalised(op.entries());
 }
 
 bool scaled(const OperatorGenome& op) {

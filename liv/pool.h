@@ -23,7 +23,7 @@ std::string digits_text(const Digits& digits);  // "12123"
 
 // Each digit runs over 1 … its limit. The first digit of an operator is the id of a featurizer, so
 // that its limit is the pool's.
-inline constexpr Digits kOperatorLimits = {35, 4, 2, 5, 3};
+inline constexpr Digits kOperatorLimits = {35, 4, 2, int(std::size(kEntries)), 3};
 inline constexpr Digits kGroupLimits = {4, 4, 6, 3, 9};
 
 struct FeatureGroup {

@@ -73,7 +73,7 @@ Features features_at(const Part& part, int64_t t) {
   const OperatorGenome& op = part.op.liv().op;
   Features now;
   for (auto& [name, f] : part.features) {
-    bool all = op.mixing() == Mixing::low_rank && op.entries() != Entries::normalised &&
+    bool all = op.mixing() == Mixing::low_rank && !kernel_normalised(op.entries()) &&
                (writes(name) || name == "v");
     now[name] = all ? narrow(f, 1, 0, t + 1) : narrow(f, 1, t, 1);
   }
@@ -132,8 +132,7 @@ TEST_CASE("network: an operator is planned once for its shapes, and not while it
     CHECK(network.plans() == before);
     const OperatorGenome& op = part.op.liv().op;
     // Entries of all keys so far are made anew, in scores that grow with them.
-    bool grows = op.mixing() == Mixing::low_rank && op.entries() != Entries::softmax &&
-                 op.entries() != Entries::normalised;
+    bool grows = op.mixing() == Mixing::low_rank && !row_of(op.entries()).normalises;
     if (grows) return;
     State state;
     for (; state.position < kLength; ++state.position)

@@ -1,9 +1,10 @@
-// What CONTRIBUTING promises of whoever adds an objective, a task, a setting, an algorithm or a
-// command: in how many source files the word stands by which it is known.
+// What CONTRIBUTING promises of whoever adds a function of the entries of T, an objective, a task, a
+// setting, an algorithm or a command: in how many source files the word stands by which it is known.
 #include <doctest/doctest.h>
 
 #include <set>
 
+#include "liv/digits.h"
 #include "star/settings_table.h"
 #include "star/tasks.h"
 #include "tests/sources.h"
@@ -24,6 +25,28 @@ Files with(const std::string& word, std::initializer_list<const char*> folders) 
 Files naming(const std::string& word) { return with('"' + word + '"', {"star", "tools"}); }
 
 }  // namespace
+
+TEST_CASE("rows: a function of the entries of T is one place, and the README tells of it") {
+  const std::string& table = sources("liv").at("liv/entries.h");
+  const std::string legend = source_text("liv/README.md");
+  for (auto& row : kEntries) {
+    const int digit = int(row.entries);
+    CAPTURE(digit);
+    CHECK(row.entries == kEntries[size_t(digit - 1)].entries);
+    // Of the words, legality alone asks for the first: that nothing is done.
+    size_t at = 0;
+    for (int d = 0; d < digit; ++d) at = table.find("{.entries = ", at) + 1;
+    const size_t begin = table.find("Entries::", at + 1), end = table.find(',', begin);
+    const std::string word = table.substr(begin, end - begin);
+    if (digit > 1)
+      CHECK_MESSAGE(with(word, {"autograd", "liv", "star", "tools"}) == Files{"liv/entries.h"},
+                    word);
+    // The README tells what the digit means.
+    const size_t told = legend.find("the **nonlinearity** on T");
+    const std::string line = legend.substr(told, legend.find('\n', told) - told);
+    if (digit > 1) CHECK(line.find(fmt::format(" {} ", digit)) != line.npos);
+  }
+}
 
 TEST_CASE("rows: an algorithm is one place") {
   // nsga2 is the default of the settings, random an origin of genomes.
