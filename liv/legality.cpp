@@ -1,7 +1,8 @@
+#include "liv/legality.h"
+
 #include <algorithm>
 
 #include "core/error.h"
-#include "liv/pool.h"
 
 namespace star {
 namespace {

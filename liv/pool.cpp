@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "liv/pool_file.h"
 
 namespace star {
 namespace {
@@ -118,12 +117,6 @@ const Featurizer* Pool::find_featurizer(char id) const {
 Pool paper_pool() { return make_pool("123456789abcdefgh"); }
 
 Pool extended_pool() { return make_pool("123456789abcdefghijklmnop"); }
-
-Pool named_pool(const std::string& name_or_text) {
-  if (name_or_text == "paper") return paper_pool();
-  if (name_or_text == "extended") return extended_pool();
-  return parse_pool(name_or_text, "pool");
-}
 
 void derive(Pool& pool) {
   for (LivClass& c : pool.classes) {

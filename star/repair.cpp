@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "liv/legality.h"
 #include "star/genome_tokens.h"
 
 namespace star {

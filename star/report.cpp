@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/pool_file.h"
 #include "star/archive.h"
 #include "star/compiler.h"
 #include "star/drawing.h"

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/counting.h"
+#include "liv/pool_file.h"
 #include "star/candidate.h"
 #include "star/reference.h"
 

@@ -7,6 +7,7 @@
 #include "core/blas_memory.h"
 #include "core/number.h"
 #include "core/rng.h"
+#include "liv/pool_file.h"
 #include "star/compiler.h"
 #include "star/device.h"
 

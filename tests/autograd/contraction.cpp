@@ -9,6 +9,7 @@
 #include "autograd/gradient_check.h"
 #include "autograd/linear.h"
 #include "autograd/network.h"
+#include "autograd/pair_order.h"
 #include "core/rng.h"
 #include "cpu/cpu.h"
 #include "tests/difference.h"

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "liv/legality.h"
 #include "liv/pool.h"
 #include "tests/liv/cases.h"
 

@@ -2,6 +2,7 @@
 // entry, against every way in which T(x) v is made.
 #include <doctest/doctest.h>
 
+#include "autograd/plan.h"
 #include "cpu/cpu.h"
 #include "tests/autograd/definition.h"
 #include "tests/liv/cases.h"

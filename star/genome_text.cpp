@@ -1,6 +1,7 @@
-// The strict reader: `check` and `parse`.
+// The text of a genome: `to_text`, and the strict reader, `check` and `parse`.
 
 #include "core/error.h"
+#include "liv/legality.h"
 #include "star/genome.h"
 #include "star/genome_tokens.h"
 
@@ -149,6 +150,24 @@ class Reader {
 };
 
 }  // namespace
+
+std::string to_text(const Genome& genome) {
+  std::string text;
+  for (const Segment& s : genome.segments) {
+    if (!text.empty()) text += '-';
+    text += s.liv;
+    for (int digit : {s.weight_group, s.weight_strategy, s.feature_group, s.feature_strategy})
+      text += base36_digit(digit);
+    if (s.parallel) text += '2';
+  }
+  for (const ClassOverride& o : genome.operators)
+    text += fmt::format("|{}:{}", o.liv, digits_text(o.op.digits));
+  for (const FeaturizerOverride& o : genome.featurizers) {
+    text += fmt::format("|%{}:", o.id);
+    for (size_t g = 0; g < o.groups.size(); ++g) text += (g ? "," : "") + digits_text(o.groups[g]);
+  }
+  return text;
+}
 
 GenomeCheck check(std::string_view text, const Pool& pool) {
   Reader reader(pool);
