@@ -64,4 +64,19 @@ TEST_CASE("layers: no two headers know each other") {
   for (auto& [name, others] : known) CHECK_MESSAGE(!others.count(name), name);
 }
 
+TEST_CASE("layers: a name is one type in all headers that a program has") {
+  static const std::regex kType("(^|\n)(struct|class) (\\w+)( final)?( :[^;{\n]*)? \\{");
+  std::map<std::string, std::string> home;
+  for (const char* folder : {"core", "autograd", "liv", "star", "tests"})
+    for (auto& [name, text] : sources(folder)) {
+      if (!name.ends_with(".h")) continue;
+      for (std::sregex_iterator at(text.begin(), text.end(), kType), end; at != end; ++at) {
+        auto [known, fresh] = home.emplace((*at)[3], name);
+        CHECK_MESSAGE((fresh || known->second == name),
+                      (*at)[3].str() << " of " << name << " and " << known->second);
+      }
+    }
+  CHECK(home.size() > 100);
+}
+
 }  // namespace star
