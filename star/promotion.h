@@ -67,6 +67,11 @@ class Promotion {
   bool last_stage(int individual) const { return stage(individual) == rungs_; }
   bool stopped(int individual) const { return member(individual).stopped; }
   bool failed(int individual) const { return member(individual).failed; }
+  // Trainings on the way that have ended, at a rung or by a failure.
+  int64_t ended(int individual) const {
+    const Member& m = member(individual);
+    return int64_t(m.stage) + (m.value || m.failed);
+  }
 
  private:
   struct Member {

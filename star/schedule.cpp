@@ -155,7 +155,7 @@ void Schedule::summarise(Generation& g) const {
 int64_t Schedule::done_since(int generation) const {
   int64_t done = 0;
   for (size_t i = begin_of(generation); i < size(); ++i)
-    done += int64_t(promotion_.stage(int(i))) + at_end(int(i));
+    done += promotion_.ended(int(i)) + (promotion_.last_stage(int(i)) && result(int(i)));
   return done;
 }
 

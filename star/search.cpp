@@ -199,14 +199,16 @@ void Search::close_generations() {
 }
 
 // Of a generation that is complete, all its trainings are; of one that is not, those that ended.
-void Search::report() const {
+// Bred steadily a generation may have some more, which then are counted no longer: the count waits.
+void Search::report() {
   if (!progress_) return;
   const int64_t trainings = trainings_of_generation(settings_);
   const int64_t done = trainings * result_.generations + schedule_->done_since(result_.generations);
   const int64_t total = trainings * settings_.generations;
   const double volume = result_.hypervolume.empty() ? 0 : result_.hypervolume.back();
-  progress_({result_.generations, std::min(done, total), total, schedule_->failed() + fallen_,
-             ledger_->best(), volume});
+  done_ = std::max(done_, std::min(done, total));
+  progress_(
+      {result_.generations, done_, total, schedule_->failed() + fallen_, ledger_->best(), volume});
 }
 
 void Search::finish() {

@@ -73,13 +73,14 @@ class Search {
   void tell();
   bool confirm_front(int seeds);
   void close_generations();
-  void report() const;
+  void report();
   void finish();
 
   const SearchSettings& settings_;
   const Dataset& data_;
   Pool pool_;
   std::function<void(const SearchProgress&)> progress_;
+  int64_t done_ = 0;  // trainings, as reported
   Interrupt interrupted_;
 
   // Its parts: who is bred, what the file holds, who is trained how far, what was found.

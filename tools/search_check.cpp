@@ -91,6 +91,7 @@ nlohmann::json check_json(const std::optional<SearchCheck>& check) {
   return {{"steps", check->steps},
           {"seeds", d.n},
           {"genome", check->found.genome},
+          {"finalists", check->finalists},
           {"baseline", check->design.name},
           {"losses", {{"genome", side_json(check->found)}, {"baseline", side_json(check->design)}}},
           {"baselines", check->designs},
@@ -115,11 +116,12 @@ std::string check_text(const SearchCheck& check) {
       "            test loss {} against {}, after {} steps, mean ± standard deviation over {} "
       "seeds "
       "(of the difference: ± its standard error)\n"
-      "            {} parameters against {}: {} is the best of the {} named designs {}\n",
+      "            the best of {} that were found against the best of the {} named designs {}\n"
+      "            {} parameters against {}\n",
       check.found.genome, verdict(check), loss(check.found), loss(check.design), check.steps,
-      std::min(found.done().size(), design.done().size()), check.found.params, check.design.params,
-      check.design.name, check.designs.size(),
-      check.larger ? "there are: none is so small" : "of no more parameters");
+      std::min(found.done().size(), design.done().size()), check.finalists.size(),
+      check.designs.size(), check.larger ? "there are: none is so small" : "of no more parameters",
+      check.found.params, check.design.params);
 }
 
 }  // namespace star

@@ -1,6 +1,7 @@
 #include "star/after/check.h"
 
 #include <algorithm>
+#include <span>
 
 #include "liv/pool_file.h"
 #include "star/genome.h"
@@ -12,13 +13,31 @@ int64_t parameters_of(const Study& study, const Subject& subject) {
   return model_of(searched_trial(study, subject), nullptr).parameter_count();
 }
 
-// The best quality first.
-std::vector<Subject> front_by_quality(const Study& study) {
-  std::vector<Subject> front = subjects_of(study, "front");
-  std::stable_sort(front.begin(), front.end(), [&](auto& a, auto& b) {
-    return metric_of(study, *a.searched, "quality") < metric_of(study, *b.searched, "quality");
+// The best of those that are no named design: by quality, or by the one objective of the search.
+std::vector<Subject> finalists_of(const Study& study, const std::vector<Subject>& designs) {
+  std::vector<Subject> evolved = subjects_of(study, usual_group(study.settings));
+  std::erase_if(evolved, [&](auto& subject) {
+    return std::any_of(designs.begin(), designs.end(),
+                       [&](auto& design) { return design.genome == subject.genome; });
   });
-  return front;
+  if (study.settings.objectives.size() > 1)
+    std::stable_sort(evolved.begin(), evolved.end(), [&](auto& a, auto& b) {
+      return metric_of(study, *a.searched, "quality") < metric_of(study, *b.searched, "quality");
+    });
+  if (evolved.size() > kFinalists) evolved.resize(kFinalists);
+  return evolved;
+}
+
+// The designs of no more parameters, or, where none is so small, all.
+std::vector<Subject> competing_with(const Study& study, const std::vector<Subject>& designs,
+                                    SearchCheck& check) {
+  std::vector<Subject> competing;
+  for (auto& design : designs)
+    if (parameters_of(study, design) <= check.found.params) competing.push_back(design);
+  check.larger = competing.empty();
+  if (check.larger) competing = designs;
+  for (auto& design : competing) check.designs.push_back(design.name);
+  return competing;
 }
 
 // As `final` would train it, so that it need not do so again.
@@ -29,26 +48,57 @@ Trial trial_from(const Study& study, const Subject& subject, int seed) {
   return apart(trial);
 }
 
-// Trains what was found from all seeds and the designs that compete from the first, then from the
-// others that which has the least validation loss. Its index.
-size_t train_both(const Study& study, const Subject& found, const std::vector<Subject>& competing,
-                  SearchCheck& check) {
+const Subject& subject_of(const std::vector<Subject>& subjects, const CheckSide& side) {
+  return *std::find_if(subjects.begin(), subjects.end(),
+                       [&](auto& subject) { return subject.genome == side.genome; });
+}
+
+// From the first seed.
+std::vector<Trial> first_trials(const Study& study, const std::vector<Subject>& subjects) {
   std::vector<Trial> trials;
-  for (int seed = 0; seed < kCheckSeeds; ++seed) trials.push_back(trial_from(study, found, seed));
-  for (auto& design : competing) trials.push_back(trial_from(study, design, 0));
-  std::vector<Evaluation> trained = study.train(trials);
+  for (auto& subject : subjects) trials.push_back(trial_from(study, subject, 0));
+  return trials;
+}
+
+// From the seeds after the first.
+std::vector<Trial> other_trials(const Study& study, const Subject& subject) {
+  std::vector<Trial> trials;
+  for (int seed = 1; seed < kCheckSeeds; ++seed) trials.push_back(trial_from(study, subject, seed));
+  return trials;
+}
+
+// The best of the subjects by their trainings from the first seed, with that.
+CheckSide best_side(const Study& study, const std::vector<Subject>& subjects,
+                    std::span<const Evaluation> trained) {
   const double rate = study.settings.training.learning_rate;
-  check.found.trained = {rate, {trained.begin(), trained.begin() + kCheckSeeds}};
   std::vector<Tuned> heat;
-  for (size_t i = 0; i < competing.size(); ++i)
-    heat.push_back({competing[i], {{rate, {trained[kCheckSeeds + i]}}}});
-  const size_t best = size_t(std::max(0, best_by_quality(study, heat)));
-  check.design.trained = heat[best].chosen();
-  trials.clear();
-  for (int seed = 1; seed < kCheckSeeds; ++seed)
-    trials.push_back(trial_from(study, competing[best], seed));
-  for (auto& e : study.train(trials)) check.design.trained.by_seed.push_back(std::move(e));
-  return best;
+  for (size_t i = 0; i < subjects.size(); ++i)
+    heat.push_back({subjects[i], {{rate, {trained[i]}}}});
+  const Tuned& best = heat[size_t(std::max(0, best_by_quality(study, heat)))];
+  CheckSide side{best.subject.name, best.subject.genome, parameters_of(study, best.subject)};
+  side.trained = best.chosen();
+  return side;
+}
+
+void add(CheckSide& side, std::span<const Evaluation> trained) {
+  side.trained.by_seed.insert(side.trained.by_seed.end(), trained.begin(), trained.end());
+}
+
+// The finalists; then the designs that compete with the best of them, and it from the other seeds;
+// then so the best of the designs.
+void train_both(const Study& study, const std::vector<Subject>& finalists,
+                const std::vector<Subject>& designs, SearchCheck& check) {
+  check.found = best_side(study, finalists, study.train(first_trials(study, finalists)));
+  const std::vector<Subject> competing = competing_with(study, designs, check);
+
+  std::vector<Trial> trials = first_trials(study, competing);
+  for (auto& trial : other_trials(study, subject_of(finalists, check.found)))
+    trials.push_back(trial);
+  const std::vector<Evaluation> trained = study.train(trials);
+  check.design = best_side(study, competing, std::span(trained).first(competing.size()));
+  add(check.found, std::span(trained).subspan(competing.size()));
+
+  add(check.design, study.train(other_trials(study, subject_of(competing, check.design))));
 }
 
 void compare(const Study& study, SearchCheck& check) {
@@ -89,28 +139,13 @@ std::optional<SearchCheck> check_search(const Study& study) {
     return {};
   SearchCheck check;
   check.steps = kCheckSteps * study.settings.training.steps;
-  const std::vector<Subject> front = front_by_quality(study);
-  auto evolved = std::find_if(front.begin(), front.end(), [&](auto& member) {
-    return std::none_of(designs.begin(), designs.end(),
-                        [&](auto& design) { return design.genome == member.genome; });
-  });
-  if (evolved == front.end()) {
-    check.failure = "the front holds nothing but named designs";
+  const std::vector<Subject> finalists = finalists_of(study, designs);
+  if (finalists.empty()) {
+    check.failure = "nothing was found but named designs";
     return check;
   }
-  check.found.genome = evolved->genome;
-  check.found.params = parameters_of(study, *evolved);
-  std::vector<Subject> competing;
-  for (auto& design : designs)
-    if (parameters_of(study, design) <= check.found.params) competing.push_back(design);
-  check.larger = competing.empty();
-  if (check.larger) competing = designs;
-  for (auto& design : competing) check.designs.push_back(design.name);
-
-  const size_t best = train_both(study, *evolved, competing, check);
-  check.design.name = competing[best].name;
-  check.design.genome = competing[best].genome;
-  check.design.params = parameters_of(study, competing[best]);
+  for (auto& finalist : finalists) check.finalists.push_back(finalist.genome);
+  train_both(study, finalists, designs, check);
   compare(study, check);
   return check;
 }

@@ -1,6 +1,7 @@
-// What a search was worth: the best of its front against the best named design of no more
+// What a search was worth: the best of what it found against the best named design of no more
 // parameters, trained alike, longer than the search trains and from several seeds, on the test
-// part.
+// part. Which is best on either side, the longer training from the first seed says, by its
+// validation loss: short ones order what is nearly equal hardly better than the toss of a coin.
 //
 // Both have the learning rate of the search. Which rate is best for each, `star final` says.
 #pragma once
@@ -13,23 +14,26 @@ namespace star {
 
 inline constexpr int kCheckSeeds = 3;
 inline constexpr int kCheckSteps = 4;  // times the search's
+inline constexpr int kFinalists = 3;   // of the front, the best by the search's own trainings
 
 struct CheckSide {
   std::string name;  // of a named design
   std::string genome;
   int64_t params = 0;
-  AtRate trained;
-  Spread loss;  // on the test part, over the seeds
+  AtRate trained = {};
+  Spread loss = {};  // on the test part, over the seeds
 };
 
 struct SearchCheck {
   int64_t steps = 0;
-  // The member of the front with the best quality that is no named design. An empty genome where
-  // there is none: then the search has found nothing to check.
+  // The best of the finalists: the members of the front with the best quality that are no named
+  // designs, or with one objective the best of all evaluated. An empty genome where there is none:
+  // then the search has found nothing to check.
   CheckSide found;
+  std::vector<std::string> finalists;  // their genomes
   CheckSide design;
-  // Those that were compared by their validation loss from the first seed, the design the best of
-  // them: all of no more parameters than what was found, or, where `larger`, all.
+  // Those of which the design is the best: all of no more parameters than what was found, or, where
+  // `larger`, all.
   std::vector<std::string> designs;
   bool larger = false;
   PairedDifference difference = {};  // of the test losses, found − design

@@ -27,6 +27,27 @@ TEST_CASE("search: rungs depend neither on the number of workers nor on their or
   CHECK(different.size() == 11);  // random genomes do not depend on the lag
 }
 
+TEST_CASE("search: each training that ends is one more done, at a rung too") {
+  TemporaryFolder folder;
+  for (int lag : {kByGenerations, 0}) {
+    const SearchSettings settings = with_rungs(lag);
+    InstantWorkers workers(1, 1);
+    workers.forgiving = true;
+    RunFile file =
+        RunFile::create(folder.file(fmt::format("{}.run", lag)), settings_to_json(settings));
+    int64_t done = 0, total = 0;
+    Search search(settings, small_data());
+    search.run(file, workers, [&](const SearchProgress& p) {
+      CHECK(p.done >= done);
+      CHECK(p.done <= done + 1);
+      done = p.done;
+      total = p.total;
+    });
+    CHECK(done == total);
+    CHECK(total > 40);
+  }
+}
+
 TEST_CASE("search: at a rung the best newcomers go on, judged with the population") {
   TemporaryFolder folder;
   const SearchSettings settings = with_rungs(kByGenerations);

@@ -464,7 +464,8 @@ def check_worth(tmp):
     assert_spread(found, found["losses"])
     assert check["better"] == (check["difference"]["mean"] + 2 * check["difference"]["standard_error"] < 0), check
     trained = [(recipe, genome) for recipe, genome, _ in recipes(run) if "steps=48" in recipe]
-    assert len(trained) == 3 + len(check["baselines"]) + 2, trained
+    assert check["genome"] in check["finalists"] and set(check["finalists"]) <= set(params), check
+    assert len(trained) == len(check["finalists"]) + 2 + len(check["baselines"]) + 2, trained
     # What `final` says is the same, without a training.
     rows = doc("final", run, check["baseline"], "--top", "16", "--memory-limit", "0.001", "--quiet")["rows"]
     said = {row["genome"]: row for row in rows}

@@ -1,5 +1,6 @@
 #include "star/after/check.h"
 
+#include <algorithm>
 #include <set>
 #include <tuple>
 
@@ -49,8 +50,9 @@ TEST_CASE("check: the best that no named design is, against the best design that
   CHECK(check->difference.mean == doctest::Approx(-1 + 0.01 * 2 / 3));
   CHECK(check->better());
   CHECK_FALSE(check->worse());
-  // All with four times the steps and on the test part; the others than the winner from one seed.
-  CHECK(run.asked.size() == 3 + 2 + 2);
+  CHECK(check->finalists == std::vector<std::string>{kFound, "11111-71111"});
+  // All with four times the steps and on the test part; others than the two best from one seed.
+  CHECK(run.asked.size() == 2 + (2 + 2) + 2);
   for (auto& trial : run.asked) {
     CHECK(trial.training.steps == 40);
     CHECK(trial.test);
@@ -59,12 +61,39 @@ TEST_CASE("check: the best that no named design is, against the best design that
   CHECK(check->steps == 40);
 }
 
+TEST_CASE("check: of three finalists that which longer training prefers, by its validation part") {
+  InstantRun run;
+  const std::vector<std::string> found = {"21111-91111", "11111-71111", "71111-71111",
+                                          "31111-91111"};
+  for (size_t i = 0; i < found.size(); ++i) run.found(found[i], double(i), 0);
+  run.close(found, {});
+  // The fourth would be the best; the test part prefers the second.
+  run.result = [&](const Trial& t) {
+    const auto at = size_t(std::find(found.begin(), found.end(), t.genome) - found.begin());
+    return trained(std::vector<double>{5, 3, 2, 1, 4}[at], at == 1 ? 0.5 : 1);
+  };
+  auto check = check_search(run.study());
+  CHECK(check->finalists == std::vector<std::string>(found.begin(), found.begin() + 3));
+  CHECK(check->found.genome == "71111-71111");
+  CHECK(check->found.params == parameters(run, "71111-71111"));
+  CHECK(check->found.trained.by_seed.size() == 3);
+  CHECK(run.asked.size() == 3 + (check->designs.size() + 2) + 2);
+  // With one objective the front is one genome, and the finalists are the best evaluated.
+  run.settings.objectives = {"quality"};
+  run.contents.generations.clear();
+  run.close({found[0]}, {});
+  check = check_search(run.study());
+  CHECK(check->finalists == std::vector<std::string>(found.begin(), found.begin() + 3));
+  CHECK(check->found.genome == "71111-71111");
+}
+
 TEST_CASE("check: better is by more than twice the standard error") {
   InstantRun run = searched();
   double lead = 0;
   // The differences are lead − 0.3, lead and lead + 0.3: a standard error of 0.3 / √3 = 0.173.
   run.result = [&](const Trial& t) {
-    return trained(1, t.genome == kFound ? 2 - lead + 0.3 * (double(t.seed) - 6) : 2);
+    return trained(t.genome == kFound ? 1 : 2,
+                   t.genome == kFound ? 2 - lead + 0.3 * (double(t.seed) - 6) : 2);
   };
   for (auto [by, better, worse] :
        {std::tuple{0.36, true, false}, std::tuple{0.33, false, false},
@@ -106,9 +135,13 @@ TEST_CASE("check: a front of named designs alone has found nothing, and no front
 
 TEST_CASE("check: what fails is said, and what fails in part is left out") {
   InstantRun run = searched();
-  run.result = [](const Trial& t) { return t.genome == kFound ? Metrics() : trained(1, 1); };
+  auto evolved = [](const Trial& t) { return t.genome == kFound || t.genome == "11111-71111"; };
+  run.result = [&](const Trial& t) { return evolved(t) ? Metrics() : trained(1, 1); };
   const auto failed = check_search(run.study());
   CHECK(failed->failure == std::string(kFound) + ": diverged");
+  // A finalist that fails is not the one.
+  run.result = [](const Trial& t) { return t.genome == kFound ? Metrics() : trained(1, 1); };
+  CHECK(check_search(run.study())->found.genome == "11111-71111");
   run.result = [](const Trial& t) {
     return t.genome == kFound && t.seed == 6 ? Metrics() : trained(1, 1);
   };
