@@ -24,8 +24,8 @@ int64_t states(const Layout& l) {
   const OperatorGenome& op = l.liv.op;
   if (op.mixing() == Mixing::semi_separable) return l.grouped() ? l.head_width() : l.states();
   // Linear attention is a recurrence, too; what divides its rows changes no rank.
-  bool linear = op.entries() == Entries::linear || op.entries() == Entries::normalised;
-  return op.mixing() == Mixing::low_rank && linear && op.sparsity() == Sparsity::none
+  return op.mixing() == Mixing::low_rank && linear_in_keys(op.entries()) &&
+                 op.sparsity() == Sparsity::none
              ? l.head_width()
              : 0;
 }

@@ -22,7 +22,7 @@ bool low_rank(const FeatureGroup& g) { return g.projection() == Projection::low_
 // Keys and values of a low-rank operator: the cache that grows with the context.
 bool cached(const Layout& layout, const FeatureGroup& g) {
   return layout.liv.op.mixing() == Mixing::low_rank &&
-         layout.liv.op.entries() != Entries::normalised &&
+         !kernel_normalised(layout.liv.op.entries()) &&
          (writes(g.role) || g.role == Role::value);
 }
 

@@ -1,7 +1,8 @@
+#include "liv/legality.h"
+
 #include <algorithm>
 
 #include "core/error.h"
-#include "liv/pool.h"
 
 namespace star {
 namespace {
@@ -78,12 +79,11 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
      "only token mixing 2 (low-rank) is banded: a diagonal already is, a kernel has its own "
      "length, a recurrence cannot forget at a distance"},
     {[](const Case& c) {
-       return c.op.sparsity() == Sparsity::banded && c.op.entries() == Entries::normalised;
+       return c.op.sparsity() == Sparsity::banded && kernel_normalised(c.op.entries());
      },
      "kernel-normalised entries are not banded: their running sums cannot forget at a distance"},
     {[](const Case& c) {
-       return c.mixing == Mixing::diagonal &&
-              (c.op.entries() == Entries::softmax || c.op.entries() == Entries::normalised);
+       return c.mixing == Mixing::diagonal && row_of(c.op.entries()).normalises;
      },
      "a diagonal entry normalised over its row is 1: nonlinearity 1, 3 or 4"},
     {[](const Case& c) {
@@ -93,7 +93,7 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
      "a nonlinearity on the entries leaves token mixing 3 and 4 without a fast form: "
      "nonlinearity 1"},
     {[](const Case& c) {
-       return c.mixing == Mixing::low_rank && c.around && c.op.entries() == Entries::normalised &&
+       return c.mixing == Mixing::low_rank && c.around && kernel_normalised(c.op.entries()) &&
               (reader(c.groups)->activation() != Activation::elu_plus_one ||
                writer(c.groups)->activation() != Activation::elu_plus_one);
      },

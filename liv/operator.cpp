@@ -5,6 +5,7 @@
 
 #include "autograd/elementwise.h"
 #include "autograd/linear.h"
+#include "autograd/plan.h"
 #include "autograd/views.h"
 #include "core/counting.h"
 
@@ -36,6 +37,10 @@ bool contains(std::span<const Role> roles, Role role) {
 
 Operator::Operator(const LivClass& liv, const Sizes& sizes)
     : layout_(liv, sizes), mixing_(make_mixing(layout_)) {}
+
+ContractionPlan Operator::plan(int64_t B, int64_t L, const Rates& rates) const {
+  return mixing_->network().plan(mixing_->shapes(B, L), rates);
+}
 
 std::vector<ParameterSpec> Operator::parameters(int64_t depth) const {
   std::vector<ParameterSpec> all;

@@ -46,9 +46,7 @@ class Operator {
   // What one part of it does along the tokens, from its features to T(x) v, and how its network is
   // contracted for B sequences of L tokens on a backend with these rates.
   const TokenMixing& mixing() const { return *mixing_; }
-  ContractionPlan plan(int64_t B, int64_t L, const Rates& rates) const {
-    return mixing_->network().plan(mixing_->shapes(B, L), rates);
-  }
+  ContractionPlan plan(int64_t B, int64_t L, const Rates& rates) const;
 
   // `reused` are the roles of the features taken from a donor.
   int64_t cache_floats(int64_t context, std::span<const Role> reused) const;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "liv/pool_file.h"
 
 namespace star {
 namespace {
@@ -120,12 +119,6 @@ Pool paper_pool() { return make_pool("123456789abcdefgh"); }
 
 Pool extended_pool() { return make_pool("123456789abcdefghijklmnop"); }
 
-Pool named_pool(const std::string& name_or_text) {
-  if (name_or_text == "paper") return paper_pool();
-  if (name_or_text == "extended") return extended_pool();
-  return parse_pool(name_or_text, "pool");
-}
-
 void derive(Pool& pool) {
   for (LivClass& c : pool.classes) {
     if (const LivClass* base = pool.find(c.base); c.differential && base) c.op = base->op;
@@ -176,7 +169,7 @@ std::vector<Role> shareable_features(const OperatorGenome& op,
 }
 
 bool rotary(const OperatorGenome& op) {
-  return op.mixing() == Mixing::low_rank && op.entries() != Entries::normalised;
+  return op.mixing() == Mixing::low_rank && !kernel_normalised(op.entries());
 }
 
 bool scaled(const OperatorGenome& op) {

@@ -24,7 +24,7 @@ std::string digits_text(const Digits& digits);  // "12123"
 
 // Each digit runs over 1 … its limit. The first digit of an operator is the id of a featurizer, so
 // that its limit is the pool's.
-inline constexpr Digits kOperatorLimits = {35, 4, 2, 5, 3};
+inline constexpr Digits kOperatorLimits = {35, 4, 2, int(std::size(kEntries)), 3};
 inline constexpr Digits kGroupLimits = {4, 4, 6, 3, 9};
 
 struct FeatureGroup {
@@ -77,9 +77,6 @@ struct Pool {
 Pool paper_pool();     // the 17 classes 1–9, a–h
 Pool extended_pool();  // all of them, 1–9, a–p
 
-// "paper", "extended", or the text of a pool file (liv/pool_file.h); throws `Error` otherwise.
-Pool named_pool(const std::string& name_or_text);
-
 // Recomputes what follows from operators and featurizers: the groups of every class and what it can
 // share; differential classes take the operator of their base. Call it after changing either.
 void derive(Pool& pool);
@@ -101,13 +98,5 @@ bool counts_states(const OperatorGenome& op);
 
 int expand(Expansion expansion, int width);  // the width that it makes; states of width 1
 int repeats(int repeat);                     // 1, 2 or 4, from the digit
-
-// Why an operator on these groups is illegal, a line a reason; empty if it is legal.
-std::vector<std::string> check_operator(const OperatorGenome& op,
-                                        const std::vector<FeatureGroup>& groups);
-
-// The reasons that check_operator may give when all digits are in range, each once; in a line about
-// a group they stand behind its role and a colon.
-std::vector<std::string> refusals();
 
 }  // namespace star

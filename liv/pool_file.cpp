@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/split.h"
+#include "liv/legality.h"
 
 namespace star {
 namespace {
@@ -155,6 +156,12 @@ std::string pool_text(const Pool& pool) {
         c.differential ? fmt::format("differential of {}", c.base) : digits_text(c.op.digits));
   }
   return text;
+}
+
+Pool named_pool(const std::string& name_or_text) {
+  if (name_or_text == "paper") return paper_pool();
+  if (name_or_text == "extended") return extended_pool();
+  return parse_pool(name_or_text, "pool");
 }
 
 std::string pool_setting(const std::string& name_or_path) {

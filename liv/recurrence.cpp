@@ -96,20 +96,6 @@ std::unique_ptr<TokenMixing> make_recurrence(const Layout& layout) {
   return std::make_unique<SelectiveStateSpace>(layout);
 }
 
-std::unique_ptr<TokenMixing> make_mixing(const Layout& layout) {
-  switch (layout.liv.op.mixing()) {
-    case Mixing::diagonal:
-      return make_diagonal(layout);
-    case Mixing::low_rank:
-      return make_attention(layout);
-    case Mixing::toeplitz:
-      return make_toeplitz(layout);
-    case Mixing::semi_separable:
-      return make_recurrence(layout);
-  }
-  fail("{}: token mixing {} is unknown", layout.liv.name, int(layout.liv.op.mixing()));
-}
-
 FeatureRows::FeatureRows(const Var& feature) {
   const Tensor& t = feature.value();
   require(t.rank() == 3 && t.size(0) == 1, "materialize: one sequence at a time, not {}",

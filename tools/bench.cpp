@@ -6,6 +6,7 @@
 
 #include "autograd/contraction.h"
 #include "core/clock.h"
+#include "star/device.h"
 #include "star/source_text.h"
 #include "star/text.h"
 #include "star/trial.h"
@@ -80,7 +81,7 @@ std::string description(Exec& exec) {
   const Backend& backend = exec.backend();
   std::string name = processor();
   if (backend.memory) return fmt::format("{}, cuBLAS, beside {}", backend.target, name);
-  return fmt::format("{}, {}, OpenBLAS {}, {} threads", name, backend.target, blas_core(),
+  return fmt::format("{}, {}, OpenBLAS {}, {} threads", name, backend.target, cpu_kernels().blas,
                      exec.pool().threads());
 }
 
@@ -139,7 +140,7 @@ struct Bench {
       print_json({{"machine", processor()},
                   {"device", exec->backend().name},
                   {"target", exec->backend().target},
-                  {"blas", blas_core()},
+                  {"blas", cpu_kernels().blas},
                   {"threads", exec->pool().threads()},
                   {"gemm_gflops", rates.gemm / 1e9},
                   {"memory_gb_s", rates.memory / 1e9},

@@ -1,5 +1,6 @@
 // star genome show|check|repair|canonical|random|neighbours.
 #include "liv/backbone.h"
+#include "liv/pool_file.h"
 #include "star/compiler.h"
 #include "star/drawing.h"
 #include "star/repair.h"

@@ -5,6 +5,8 @@
 #include <numeric>
 #include <set>
 
+#include "cpu/cpu.h"
+
 namespace star {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autograd/rows.h"
+#include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
 namespace star {
@@ -82,9 +83,8 @@ void check_gradients(const std::string& genome, uint64_t seed) {
 
 std::string with_all_classes(const std::string& digits) {
   std::string genome;
-  for (const LivClass& c : extended_pool().classes) {
+  for (const LivClass& c : extended_pool().classes)
     genome += (genome.empty() ? "" : "-") + std::string(1, c.id) + digits;
-  }
   return genome;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "cpu/cpu.h"
 #include "liv/pool_file.h"
 #include "liv/verify.h"
 #include "tests/liv/models.h"

@@ -8,7 +8,9 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "liv/legality.h"
 #include "liv/pool.h"
+#include "tests/liv/cases.h"
 
 namespace star {
 namespace {
@@ -214,8 +216,29 @@ TEST_CASE("legality: what no class of the pool shows is legal too") {
   }
 }
 
+TEST_CASE("legality: each function of the entries has its operators, and is told where it fits") {
+  std::vector<std::string> of_single_entries;
+  for (auto& row : kEntries) {
+    const int digit = int(row.entries);
+    CAPTURE(digit);
+    const auto stands = [&](const std::string& text) {
+      return first_class(text).op.entries() == row.entries;
+    };
+    const std::vector<std::string> cases = all_cases();
+    CHECK(std::any_of(cases.begin(), cases.end(), stands));
+    if (!row.normalises) of_single_entries.push_back(std::to_string(digit));
+  }
+  const std::string last = of_single_entries.back();
+  of_single_entries.pop_back();
+  const std::string told =
+      fmt::format("nonlinearity {} or {}", fmt::join(of_single_entries, ", "), last);
+  const Lines table = refusals();
+  CHECK(std::any_of(table.begin(), table.end(),
+                    [&](const std::string& line) { return line.ends_with(told); }));
+}
+
 TEST_CASE("legality: digits out of range are reasons, whatever they are, and the only ones") {
-  CHECK(kOperatorLimits == Digits{35, 4, 2, 5, 3});
+  CHECK(kOperatorLimits == Digits{35, 4, 2, int(std::size(kEntries)), 3});
   CHECK(kGroupLimits == Digits{4, 4, 6, 3, 9});
   Rng rng(1, "test.legality");
   const Pool pool = extended_pool();

@@ -2,6 +2,8 @@
 // entry, against every way in which T(x) v is made.
 #include <doctest/doctest.h>
 
+#include "autograd/plan.h"
+#include "cpu/cpu.h"
 #include "tests/autograd/definition.h"
 #include "tests/liv/cases.h"
 
@@ -70,7 +72,7 @@ FeatureSet features_at(const Part& part, int64_t t) {
   for (const FeatureGroup& g : part.op.liv().groups) {
     if (is_kernel(g.role)) continue;
     const Var& f = part.features[g.role];
-    bool all = op.mixing() == Mixing::low_rank && op.entries() != Entries::normalised &&
+    bool all = op.mixing() == Mixing::low_rank && !kernel_normalised(op.entries()) &&
                (writes(g.role) || g.role == Role::value);
     now.at(g.role) = all ? narrow(f, 1, 0, t + 1) : narrow(f, 1, t, 1);
   }
@@ -129,8 +131,7 @@ TEST_CASE("network: an operator is planned once for its shapes, and not while it
     CHECK(network.plans() == before);
     const OperatorGenome& op = part.op.liv().op;
     // Entries of all keys so far are made anew, in scores that grow with them.
-    bool grows = op.mixing() == Mixing::low_rank && op.entries() != Entries::softmax &&
-                 op.entries() != Entries::normalised;
+    bool grows = op.mixing() == Mixing::low_rank && !row_of(op.entries()).normalises;
     if (grows) return;
     State state;
     for (; state.position < kLength; ++state.position)

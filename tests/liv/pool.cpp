@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/legality.h"
 
 namespace star {
 namespace {

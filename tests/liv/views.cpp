@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "autograd/elementwise.h"
+#include "cpu/cpu.h"
 #include "tests/liv/cases.h"
 
 namespace star {
@@ -15,7 +16,7 @@ TEST_CASE("views: the overrides of these tests are legal as written") {
 }
 
 TEST_CASE("views: the parallel form is W_o (T v) of the dense T") {
-  for_each_setting("test.views.dense", 4, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.dense", 4, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     Tape tape(exec, false);
@@ -75,7 +76,7 @@ TEST_CASE("views: a differential operator is the difference of two of its base c
 }
 
 TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is the parallel form") {
-  for_each_setting("test.views.decode", 4, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.decode", 4, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     int64_t B = 1 + rng.below(2), L = s.length;
@@ -112,7 +113,7 @@ TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is th
 }
 
 TEST_CASE("views: later tokens leave earlier outputs as they are, and change the later ones") {
-  for_each_setting("test.views.causal", 2, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.causal", 2, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     int64_t L = s.length, cut = rng.below(uint32_t(L));
@@ -131,7 +132,7 @@ TEST_CASE("views: later tokens leave earlier outputs as they are, and change the
 }
 
 TEST_CASE("views: sequences of a batch do not meet") {
-  for_each_setting("test.views.batch", 2, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.batch", 2, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     Tensor x = random_tensor(exec, rng, {3, s.length, s.sizes.width}, s.dtype);

@@ -12,9 +12,8 @@ namespace {
 
 bool same_group(const Segment& a, const Segment& b, bool weights) {
   if (a.liv != b.liv) return false;
-  if (weights) {
+  if (weights)
     return a.weight_strategy != 1 && b.weight_strategy != 1 && a.weight_group == b.weight_group;
-  }
   return a.feature_strategy != 1 && b.feature_strategy != 1 && a.feature_group == b.feature_group;
 }
 
