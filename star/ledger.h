@@ -37,6 +37,8 @@ class Ledger {
 
   using GenomeOf = std::function<const std::string&(int individual)>;
   void summarise(Generation& generation, const GenomeOf& genome);
+  // Of the first front, which the hypervolume is scaled by, nothing is known yet.
+  void forget_scale() { scale_.reset(); }
 
  private:
   const SearchSettings& settings_;

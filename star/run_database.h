@@ -28,6 +28,7 @@ class RunFile::Database : public Connection {
   // Writing and reading belong into a transaction of the caller.
   int64_t genome_id(const std::string& genome);
   void write(const Evaluation& evaluation);
+  void forget_generations(size_t from);
 
   // The evaluation at the statement's row (id, genome, recipe, status, failure, seconds).
   Evaluation read_evaluation(Statement& row);

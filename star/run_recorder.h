@@ -12,6 +12,8 @@ class RunRecorder {
   RunRecorder(RunFile& file, bool retry);
 
   bool begun() const { return !stored_.empty(); }
+  // Whether the file held candidates that follow so many others.
+  bool held_more_than(size_t candidates) const { return stored_.size() > candidates; }
 
   // Candidates that follow `before` others. False: interrupted. Throws RunFileDamaged where the
   // file has others in their places.
@@ -23,6 +25,9 @@ class RunRecorder {
   void record(const Evaluation& evaluation, size_t candidates, size_t generations);
 
   void record(const Generation& generation);
+
+  // Other settings, under which generations from this one on will have ended otherwise.
+  void record_settings(const std::string& settings, size_t generations);
 
  private:
   void check(const Candidate& candidate, size_t number) const;

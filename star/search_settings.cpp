@@ -128,9 +128,11 @@ void check_rungs(const SearchSettings& s) {
 void check_objectives(const SearchSettings& s) {
   require(!s.objectives.empty(), "search: no objective");
   check_distinct(s.objectives);
-  for (auto& [objective, value] : s.hv_reference)
-    require(std::find(s.objectives.begin(), s.objectives.end(), objective) != s.objectives.end(),
-            "--hv-ref: `{}` is no objective of this search", objective);
+  for (auto& [option, values] :
+       {std::pair("--hv-ref", &s.hv_reference), std::pair("--until", &s.until)})
+    for (auto& [objective, value] : *values)
+      require(std::find(s.objectives.begin(), s.objectives.end(), objective) != s.objectives.end(),
+              "{}: `{}` is no objective of this search", option, objective);
 }
 
 }  // namespace

@@ -48,6 +48,10 @@ struct SearchSettings {
   std::vector<Objective> objectives = {"quality", "params"};
   Bounds bounds;        // largest values
   Bounds hv_reference;  // where the reference point is not the usual one
+  // Ends before the last generation (star/stopping.h): values to be reached, and generations
+  // without a gain in hypervolume; 0: any number.
+  Bounds until;
+  int patience = 0;
   int64_t cache_context = 4096;
   // The candidates.
   Sizes sizes;

@@ -33,6 +33,11 @@ void RunFile::Database::write(const Evaluation& evaluation) {
   for (const auto& [step, loss] : evaluation.curve) point.bind(id, step, loss).run();
 }
 
+void RunFile::Database::forget_generations(size_t from) {
+  for (const char* table : {"members", "stopped", "fronts", "generations"})
+    Statement(*this, fmt::format("DELETE FROM {} WHERE generation >= ?", table)).bind(from).run();
+}
+
 RunFile::RunFile(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 RunFile::RunFile(RunFile&&) noexcept = default;
 RunFile& RunFile::operator=(RunFile&&) noexcept = default;
@@ -78,10 +83,14 @@ void RunFile::record_anew(const Evaluation& evaluation, size_t candidates, size_
           .bind(generation, place)
           .run();
   }
-  for (const char* table : {"members", "stopped", "fronts", "generations"})
-    Statement(*database_, fmt::format("DELETE FROM {} WHERE generation >= ?", table))
-        .bind(generations)
-        .run();
+  database_->forget_generations(generations);
+  transaction.commit();
+}
+
+void RunFile::record_settings(const std::string& settings, size_t generations) {
+  Transaction transaction(*database_);
+  Statement(*database_, "UPDATE run SET settings = ?").bind(settings).run();
+  database_->forget_generations(generations);
   transaction.commit();
 }
 

@@ -148,6 +148,9 @@ class RunFile {
   // come to before: all candidates but the first `candidates`, all generations but the first
   // `generations`. Evaluations stay.
   void record_anew(const Evaluation& evaluation, size_t candidates, size_t generations);
+  // The run goes on under other settings; and forgets how generations ended, all but the first
+  // `generations`: candidates and evaluations stay.
+  void record_settings(const std::string& settings, size_t generations);
 
   std::optional<Evaluation> evaluation(const std::string& genome, const Recipe& recipe = {}) const;
   std::vector<Evaluation> evaluations() const;  // in the order in which they were first recorded

@@ -41,6 +41,10 @@ CLI::Option* add_memory_limit(CLI::App& app, const std::string& what,
                               const std::function<void(uint64_t bytes)>& set,
                               std::optional<uint64_t> usual = {});
 
+// A time as 90s, 30m, 1h30m, 2d, or a number of seconds; longer than 0.
+CLI::Option* add_duration(CLI::App& app, const std::string& name, double& seconds,
+                          const std::string& what);
+
 // Words separated by commas, in one or several values; empty `choices`: any.
 CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& list,
                       const std::string& what, const std::vector<std::string>& choices = {});
