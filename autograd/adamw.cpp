@@ -3,7 +3,7 @@
 #include <cmath>
 #include <numbers>
 
-namespace star {
+namespace star::autograd {
 
 AdamW::AdamW(Exec& exec, Tensor values, Tensor grads, int64_t decayed, AdamWOptions options)
     : exec_(exec),
@@ -56,4 +56,4 @@ double scheduled_rate(double peak, int64_t step, int64_t steps, int64_t warmup) 
   return peak * (0.1 + 0.9 * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -4,7 +4,7 @@
 
 #include "core/exec.h"
 
-namespace star {
+namespace star::autograd {
 
 struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
@@ -38,4 +38,4 @@ class AdamW {
 // The learning rate of step 0 … steps−1, of which the first `warmup` rise linearly to the peak.
 double scheduled_rate(double peak, int64_t step, int64_t steps, int64_t warmup);
 
-}  // namespace star
+}  // namespace star::autograd

@@ -1,6 +1,6 @@
 #include "autograd/attention.h"
 
-namespace star {
+namespace star::autograd {
 
 Var attention(const Var& q, const Var& k, const Var& v, CausalMask mask, double factor) {
   require(q.value().rank() == 5 && k.value().rank() == 4 && v.value().rank() == 4 &&
@@ -59,4 +59,4 @@ Var attention(const Var& q, const Var& k, const Var& v, CausalMask mask, double 
   });
 }
 
-}  // namespace star
+}  // namespace star::autograd

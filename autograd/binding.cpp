@@ -1,6 +1,6 @@
 #include "autograd/binding.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Kind = Node::Kind;
@@ -127,4 +127,4 @@ bool Kinds::are(size_t t, size_t k, size_t d, size_t f) const {
          functions.size() == f && deltas.empty();
 }
 
-}  // namespace star
+}  // namespace star::autograd

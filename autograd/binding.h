@@ -3,7 +3,7 @@
 
 #include "autograd/machine.h"
 
-namespace star {
+namespace star::autograd {
 
 // A node with its tensor, the functions and products with what is inside.
 struct Factor {
@@ -41,4 +41,4 @@ struct Kinds {
   bool are(size_t tensors, size_t kernels, size_t decays, size_t functions) const;
 };
 
-}  // namespace star
+}  // namespace star::autograd

@@ -3,7 +3,7 @@
 
 #include "autograd/orders.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Kind = Node::Kind;
@@ -377,4 +377,4 @@ std::vector<Order> composed_orders() {
   };
 }
 
-}  // namespace star
+}  // namespace star::autograd

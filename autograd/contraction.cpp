@@ -7,7 +7,7 @@
 #include "autograd/orders.h"
 #include "autograd/plan.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 // Shapes that are kept: those of training, of evaluation and of both ends of a data set. Where keys
@@ -142,4 +142,4 @@ ContractionPlan Contraction::plan(std::span<const Shape> shapes, const Rates& ra
   return plan;
 }
 
-}  // namespace star
+}  // namespace star::autograd

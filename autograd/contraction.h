@@ -26,7 +26,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 class State;             // autograd/state.h
 struct ContractionPlan;  // autograd/plan.h
@@ -68,4 +68,4 @@ class Contraction {
   std::unique_ptr<Prepared> prepared_;
 };
 
-}  // namespace star
+}  // namespace star::autograd

@@ -3,7 +3,7 @@
 
 #include "core/rates.h"
 
-namespace star {
+namespace star::autograd {
 
 struct Cost {
   double flops = 0;   // two a multiply-add
@@ -22,4 +22,4 @@ struct Cost {
   }
 };
 
-}  // namespace star
+}  // namespace star::autograd

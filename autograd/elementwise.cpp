@@ -2,7 +2,7 @@
 
 #include "autograd/values.h"
 
-namespace star {
+namespace star::autograd {
 
 const char* name_of(Unary op) {
   switch (op) {
@@ -102,4 +102,4 @@ Var scale(const Var& x, double factor, double shift) {
   });
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -4,7 +4,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 Var unary(Unary op, const Var& x);
 Var binary(Binary op, const Var& a, const Var& b);
@@ -30,4 +30,4 @@ inline Var operator*(const Var& a, const Var& b) { return mul(a, b); }
 inline Var operator/(const Var& a, const Var& b) { return div(a, b); }
 inline Var operator-(const Var& x) { return scale(x, -1); }
 
-}  // namespace star
+}  // namespace star::autograd

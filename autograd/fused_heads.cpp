@@ -8,7 +8,7 @@
 #include "autograd/orders.h"
 #include "autograd/views.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Run = Program::Run;
@@ -274,4 +274,4 @@ const Order kStateInChunks{"state in chunks of {}", StatePattern::match, StatePa
 const Order kDeltaInChunks{"delta in chunks of {}", StatePattern::match_delta,
                            StatePattern::program, StatePattern::step};
 
-}  // namespace star
+}  // namespace star::autograd

@@ -7,7 +7,7 @@
 #include "autograd/sequence.h"
 #include "autograd/views.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Run = Program::Run;
@@ -118,4 +118,4 @@ const Order kGatedProduct{"gated product", ProductPattern::match, ProductPattern
 const Order kGatedConvolution{"gated convolution", ConvolutionPattern::match,
                               ConvolutionPattern::program, ConvolutionPattern::step};
 
-}  // namespace star
+}  // namespace star::autograd

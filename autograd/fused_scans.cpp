@@ -5,7 +5,7 @@
 #include "autograd/sequence.h"
 #include "autograd/views.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Run = Program::Run;
@@ -150,4 +150,4 @@ const Order kGatedScan{"gated scan", GatedPattern::match, GatedPattern::program,
 const Order kSelectiveScan{"selective scan", SelectivePattern::match, SelectivePattern::program,
                            SelectivePattern::step};
 
-}  // namespace star
+}  // namespace star::autograd

@@ -5,7 +5,7 @@
 
 #include "core/rng.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 // Gradients of single entries cannot cancel each other in a sum with these weights.
@@ -59,4 +59,4 @@ double gradient_error(Exec& exec, const std::function<Var(Tape&, const std::vect
   return worst / largest;
 }
 
-}  // namespace star
+}  // namespace star::autograd

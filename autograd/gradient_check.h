@@ -5,7 +5,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 // The largest |analytic − numeric| over all inputs, relative to the largest numeric entry (at least
 // 1e-3). `f` maps float64 leaves to one value of any shape; its entries are weighted at random and
@@ -15,4 +15,4 @@ double gradient_error(Exec& exec, const std::function<Var(Tape&, const std::vect
                       std::vector<Tensor> inputs, double step = 1e-5,
                       std::bitset<kPrimitives>* differentiated = nullptr);
 
-}  // namespace star
+}  // namespace star::autograd

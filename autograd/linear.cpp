@@ -4,7 +4,7 @@
 
 #include "autograd/values.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 void give(const Var& v, const std::string& lv, const Tensor& dy, const std::string& lo,
@@ -100,4 +100,4 @@ Var linear_onto(const Var& base, const Var& x, const Var& weight) {
                          });
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -6,7 +6,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 // The product of two factors of a network: every letter is in the result or in both.
 Var contract_pair(const Var& a, const std::string& la, const Var& b, const std::string& lb,
@@ -18,4 +18,4 @@ Var linear(const Var& x, const Var& weight);
 // base + x Wᵀ in one pass over the result; base is of its shape, or a bias [out].
 Var linear_onto(const Var& base, const Var& x, const Var& weight);
 
-}  // namespace star
+}  // namespace star::autograd

@@ -9,7 +9,7 @@
 #include "autograd/rows.h"
 #include "autograd/views.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Run = Program::Run;
@@ -97,7 +97,7 @@ Operand Machine::summed(const Operand& x, const std::string& kept) {
     }
   }
   if (axes.empty()) return x;
-  y = computed(y, {x}, [=, v = x.value](const Run& run) { return star::sum(run[v], axes); });
+  y = computed(y, {x}, [=, v = x.value](const Run& run) { return autograd::sum(run[v], axes); });
   note(y, x.volume(), x.volume(), "{}->{}", x.letters, y.letters);
   return y;
 }
@@ -163,7 +163,7 @@ Operand Machine::visible(const Operand& x, const Operand& band) {
     if (!band.has(c)) letters += c;
   Operand y = ordered(x, letters + band.letters);
   y = computed(y, {y}, [v = y.value, mask = mask_of(band)](const Run& run) {
-    return star::visible(run[v], mask);
+    return autograd::visible(run[v], mask);
   });
   note(y, x.volume(), 0, "band of {}", y.letters);
   return y;
@@ -183,7 +183,7 @@ Operand Machine::softmax(const Operand& x, double factor, const Operand* band) {
   if (!band) rows = {x.shape.numel() / std::max<int64_t>(keys, 1), 1, keys};
   CausalMask mask = band ? mask_of(*band) : CausalMask{keys - 1, 0};
   Operand y = computed(x, {x}, [=, v = x.value, shape = x.shape](const Run& run) {
-    return reshape(star::softmax(reshape(run[v], rows), mask, factor), shape);
+    return reshape(autograd::softmax(reshape(run[v], rows), mask, factor), shape);
   });
   note(y, x.volume(), 8 * x.volume(), "softmax of {}", x.letters);
   return y;
@@ -192,7 +192,7 @@ Operand Machine::softmax(const Operand& x, double factor, const Operand* band) {
 Operand Machine::band_matrix(const Operand& band) {
   Operand ones = constant(band.letters, band.shape, 1);
   Operand y = computed(ones, {ones}, [v = ones.value, mask = mask_of(band)](const Run& run) {
-    return star::visible(run[v], mask);
+    return autograd::visible(run[v], mask);
   });
   note(y, 0, 0, "band {}", y.letters);
   return y;
@@ -393,4 +393,4 @@ Operand Machine::delayed(const Operand& x, char letter) {
   return n > 1 ? joined(zero, narrowed(x, letter, 0, n - 1), letter) : zero;
 }
 
-}  // namespace star
+}  // namespace star::autograd

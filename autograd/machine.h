@@ -8,7 +8,7 @@
 #include "autograd/program.h"
 #include "autograd/sequence.h"
 
-namespace star {
+namespace star::autograd {
 
 // A value of a program with its letters. A band has no value until something needs one.
 struct Operand {
@@ -109,4 +109,4 @@ Shape three_axes(const Operand& x, char letter);
 Extents extents_of(const std::vector<Operand>& operands);
 Shape shape_of(const std::string& letters, const Extents& extents);
 
-}  // namespace star
+}  // namespace star::autograd

@@ -4,7 +4,7 @@
 #include "autograd/linear.h"
 #include "autograd/views.h"
 
-namespace star {
+namespace star::autograd {
 
 Var matrix_state(const MatrixStateInputs& in, const Tensor& start, Tensor* last) {
   const Var &q = in.q, &k = in.k, &v = in.v, &decay = in.decay, &strength = in.strength;
@@ -159,4 +159,4 @@ Var delta_transitions(const Var& k, const Var& w, const Var& a) {
   return all;
 }
 
-}  // namespace star
+}  // namespace star::autograd

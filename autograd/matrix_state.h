@@ -4,7 +4,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 // S_t = a_t S_{t−1} + k_t ⊗ (w_t v_t),  y_t = factor · q_tᵀ S_t.
 // q [B, L, H, G, e], k [B, L, H, e], v [B, L, H, f]: [B, L, H, G, f]. Decay a and strength w
@@ -28,4 +28,4 @@ Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strengt
 //   M_i M_{i−1} … M_{j+1} for j ≤ i, 0 for j > i, with M_t = a_t (1 − w_t k_t k_tᵀ).
 Var delta_transitions(const Var& k, const Var& w, const Var& a);
 
-}  // namespace star
+}  // namespace star::autograd

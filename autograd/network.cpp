@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Kind = Node::Kind;
@@ -220,4 +220,4 @@ class Parser {
 
 Network parse_network(const std::string& text) { return Parser(text).parse(); }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -32,7 +32,7 @@
 
 #include "core/elementwise.h"
 
-namespace star {
+namespace star::autograd {
 
 struct Node {
   enum class Kind { tensor, number, band, toeplitz, decay, delta, function };
@@ -66,4 +66,4 @@ inline bool has(const std::string& letters, char c) { return letters.find(c) != 
 // twice in a factor or in the result, a letter of the result that no factor has, a second pair.
 Network parse_network(const std::string& text);
 
-}  // namespace star
+}  // namespace star::autograd

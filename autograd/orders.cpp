@@ -1,6 +1,6 @@
 #include "autograd/orders.h"
 
-namespace star {
+namespace star::autograd {
 
 std::string Order::name_with(int64_t size) const { return fmt::format(fmt::runtime(name), size); }
 
@@ -19,4 +19,4 @@ const std::vector<Order>& all_orders() {
   return all;
 }
 
-}  // namespace star
+}  // namespace star::autograd

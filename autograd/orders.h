@@ -4,7 +4,7 @@
 #include "autograd/binding.h"
 #include "autograd/state.h"
 
-namespace star {
+namespace star::autograd {
 
 struct Order {
   const char* name;  // "chunks of {}", with the place of its size
@@ -40,4 +40,4 @@ extern const Order kGatedProduct, kGatedConvolution;        // fused_products.cp
 extern const Order kTiles, kStateInChunks, kDeltaInChunks;  // fused_heads.cpp
 extern const Order kGatedScan, kSelectiveScan;              // fused_scans.cpp
 
-}  // namespace star
+}  // namespace star::autograd

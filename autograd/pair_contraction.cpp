@@ -7,7 +7,7 @@
 // chain or neither of its two strides is 1.
 #include "autograd/values.h"
 
-namespace star::values {
+namespace star::autograd::values {
 namespace {
 
 struct Axes {  // a tensor with its letters
@@ -188,4 +188,4 @@ void contract_add(Exec& exec, const Tensor& a, const std::string& la, const Tens
   contract_into(exec, a, la, b, lb, lo, out, true);
 }
 
-}  // namespace star::values
+}  // namespace star::autograd::values

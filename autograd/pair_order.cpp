@@ -6,7 +6,7 @@
 #include "autograd/network.h"
 #include "core/error.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 // Letters of a subset of the factors that are needed outside of it, in order of appearance.
@@ -89,4 +89,4 @@ PairOrder cheapest_pairs(const std::vector<std::string>& factors, const std::str
   return order;
 }
 
-}  // namespace star
+}  // namespace star::autograd

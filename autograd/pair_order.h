@@ -7,7 +7,7 @@
 
 #include "autograd/cost.h"
 
-namespace star {
+namespace star::autograd {
 
 using Extents = std::map<char, int64_t>;  // of the letters
 
@@ -32,4 +32,4 @@ Cost pair_cost(const std::string& a, const std::string& b, const std::string& re
 PairOrder cheapest_pairs(const std::vector<std::string>& factors, const std::string& result,
                          const Extents& extents, const Rates& rates);
 
-}  // namespace star
+}  // namespace star::autograd

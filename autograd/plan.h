@@ -6,7 +6,7 @@
 
 #include "autograd/cost.h"
 
-namespace star {
+namespace star::autograd {
 
 struct ContractionStep {
   std::string what;  // "bihn,bjhn->bhij"
@@ -25,4 +25,4 @@ struct ContractionPlan {
   const ContractionOrder& best() const { return orders[chosen]; }
 };
 
-}  // namespace star
+}  // namespace star::autograd

@@ -1,6 +1,6 @@
 #include "autograd/program.h"
 
-namespace star {
+namespace star::autograd {
 
 Cost Program::cost() const {
   Cost cost;
@@ -26,4 +26,4 @@ Var Program::run(std::span<const Var> tensors, int result) const {
   return run[result];
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -7,7 +7,7 @@
 #include "autograd/plan.h"
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 class Program {
  public:
@@ -55,4 +55,4 @@ class Program::Run {
   std::vector<Var> made_;
 };
 
-}  // namespace star
+}  // namespace star::autograd

@@ -2,7 +2,7 @@
 
 #include "autograd/values.h"
 
-namespace star {
+namespace star::autograd {
 
 Var rms_norm(const Var& x, const Var& w) {
   Exec& exec = x.exec();
@@ -163,4 +163,4 @@ Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) 
       });
 }
 
-}  // namespace star
+}  // namespace star::autograd

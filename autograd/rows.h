@@ -3,7 +3,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 // x / sqrt(mean(x²) + 1e-5) · w over the last axis; w has its size.
 Var rms_norm(const Var& x, const Var& w);
@@ -26,4 +26,4 @@ Var embedding(const Var& table, const Tensor& index);
 // `rows`, if given, receives each row's loss.
 Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* rows = nullptr);
 
-}  // namespace star
+}  // namespace star::autograd

@@ -3,7 +3,7 @@
 #include "autograd/values.h"
 #include "autograd/views.h"
 
-namespace star {
+namespace star::autograd {
 
 namespace {
 constexpr double kRotaryBase = 10000;
@@ -324,4 +324,4 @@ Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, cons
       });
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -3,7 +3,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 // Turns pairs (r, r + e/2) of x [B, L, H, e] by (position + t) · 10000^(−2r/e); e even.
 Var rotary(const Var& x, int64_t position);
@@ -37,4 +37,4 @@ Var decay(const Var& a);
 Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, const Var& v,
                    const Tensor& h0 = {}, Tensor* last = nullptr);
 
-}  // namespace star
+}  // namespace star::autograd

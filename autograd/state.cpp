@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace star {
+namespace star::autograd {
 
 // Unbounded histories double, so that a token costs its own row; bounded ones never grow.
 void State::Slot::append(Exec& exec, const Tensor& more, bool doubling) {
@@ -55,4 +55,4 @@ int64_t State::floats() const {
   return total;
 }
 
-}  // namespace star
+}  // namespace star::autograd

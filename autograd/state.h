@@ -9,7 +9,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 class State {
  public:
@@ -51,4 +51,4 @@ class State {
 
 inline constexpr int64_t kAllRows = int64_t(1) << 60;
 
-}  // namespace star
+}  // namespace star::autograd

@@ -2,7 +2,7 @@
 
 #include "autograd/values.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 constexpr size_t kChunkBytes = 1 << 16;
@@ -85,4 +85,4 @@ void Tape::clear() {
   chunk_ = used_ = 0;
 }
 
-}  // namespace star
+}  // namespace star::autograd

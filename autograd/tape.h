@@ -15,7 +15,7 @@
 
 #include "core/exec.h"
 
-namespace star {
+namespace star::autograd {
 
 class Tape;
 
@@ -136,4 +136,4 @@ class Tape {
 
 inline Exec& Var::exec() const { return tape_->exec(); }
 
-}  // namespace star
+}  // namespace star::autograd

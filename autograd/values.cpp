@@ -1,6 +1,6 @@
 #include "autograd/values.h"
 
-namespace star::values {
+namespace star::autograd::values {
 
 Tensor unary(Exec& exec, Unary op, const Tensor& x) {
   Tensor in = exec.contiguous(x), y = exec.empty(x.shape(), x.dtype());
@@ -93,4 +93,4 @@ Tensor sum_to(Exec& exec, const Tensor& x, const Shape& shape) {
   return out.reshape(shape);
 }
 
-}  // namespace star::values
+}  // namespace star::autograd::values

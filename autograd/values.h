@@ -6,7 +6,7 @@
 
 #include "core/exec.h"
 
-namespace star::values {
+namespace star::autograd::values {
 
 Tensor unary(Exec& exec, Unary op, const Tensor& x);
 // With broadcasting: shapes are aligned at their last axes, and an axis of size 1 stretches.
@@ -28,4 +28,4 @@ Tensor contract(Exec& exec, const Tensor& a, const std::string& la, const Tensor
 void contract_add(Exec& exec, const Tensor& a, const std::string& la, const Tensor& b,
                   const std::string& lb, const std::string& lo, const Tensor& out);
 
-}  // namespace star::values
+}  // namespace star::autograd::values

@@ -2,7 +2,7 @@
 
 #include "autograd/values.h"
 
-namespace star {
+namespace star::autograd {
 
 Var reshape(const Var& x, const Shape& shape) {
   if (x.shape() == shape) return x;
@@ -65,4 +65,4 @@ Var sum(const Var& x) {
   return sum(x, axes);
 }
 
-}  // namespace star
+}  // namespace star::autograd

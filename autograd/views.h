@@ -3,7 +3,7 @@
 
 #include "autograd/tape.h"
 
-namespace star {
+namespace star::autograd {
 
 Var reshape(const Var& x, const Shape& shape);  // copies first if x is not contiguous
 Var permute(const Var& x, std::vector<int> order);
@@ -13,4 +13,4 @@ Var concat(const Var& a, const Var& b, int axis);
 Var sum(const Var& x, std::vector<int> axes, bool keep = false);
 Var sum(const Var& x);  // of everything, shape []
 
-}  // namespace star
+}  // namespace star::autograd

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "core/layers.h"
+
 namespace star {
 
 // What is quoted may come from a damaged file or be a strange name: control characters are written

@@ -23,44 +23,49 @@ ThreadPool::~ThreadPool() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
-    ++round_;
+    tickets_ = uint64_t(round() + 1) << 32;
   }
   wake_.notify_all();
   for (auto& worker : workers_) worker.join();
 }
 
-void ThreadPool::take_blocks(int thread) {
-  for (int64_t i; (i = next_.fetch_add(1)) < blocks_;) body_(data_, i, thread);
+void ThreadPool::take_blocks(uint32_t round, int thread) {
+  uint64_t tickets = tickets_.load();
+  while (uint32_t(tickets >> 32) == round && uint32_t(tickets) > 0) {
+    if (!tickets_.compare_exchange_weak(tickets, tickets - 1)) continue;
+    body_(data_, blocks_ - uint32_t(tickets), thread);
+    --undone_;
+    tickets = tickets_.load();
+  }
 }
 
 void ThreadPool::run_blocks(int64_t n, Body body, const void* data) {
   blocks_ = n;
   body_ = body;
   data_ = data;
-  next_ = 0;
-  active_ = int(workers_.size());
+  undone_ = n;
+  const uint32_t round = this->round() + 1;
   {
     std::lock_guard lock(mutex_);
-    ++round_;
+    tickets_ = uint64_t(round) << 32 | uint64_t(n);
   }
   wake_.notify_all();
-  take_blocks(0);
-  // A worker may be waiting for the very processor that this loop holds.
-  for (int i = 0; active_.load() > 0; ++i) i < kSpins ? pause() : std::this_thread::yield();
+  take_blocks(round, 0);
+  // A worker with a block may be waiting for the very processor that this loop holds.
+  for (int i = 0; undone_.load() > 0; ++i) i < kSpins ? pause() : std::this_thread::yield();
 }
 
 void ThreadPool::work(int thread) {
-  uint64_t seen = 0;
+  uint32_t seen = 0;
   for (;;) {
-    for (int i = 0; i < kSpins && round_.load() == seen; ++i) pause();
-    if (round_.load() == seen) {
+    for (int i = 0; i < kSpins && round() == seen; ++i) pause();
+    if (round() == seen) {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return round_.load() != seen; });
+      wake_.wait(lock, [&] { return round() != seen; });
     }
-    seen = round_.load();
+    seen = round();
     if (stop_) return;
-    take_blocks(thread);
-    --active_;
+    take_blocks(seen, thread);
   }
 }
 

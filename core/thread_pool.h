@@ -45,14 +45,18 @@ class ThreadPool {
   using Body = void (*)(const void*, int64_t, int);
   void run_blocks(int64_t n, Body body, const void* data);
   void work(int thread);
-  void take_blocks(int thread);
+  void take_blocks(uint32_t round, int thread);
+  uint32_t round() const { return uint32_t(tickets_.load() >> 32); }
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<uint64_t> round_{0};
-  std::atomic<int64_t> next_{0};
-  std::atomic<int> active_{0};
+  // The number of the loop in the upper half, in the lower one how many of its blocks nobody has
+  // taken yet. Who takes one holds the loop: it cannot end, nor the fields below change, before that
+  // block is done. A thread that comes late finds none and touches nothing, so that no loop waits
+  // for a thread that the machine has no processor for.
+  std::atomic<uint64_t> tickets_{0};
+  std::atomic<int64_t> undone_{0};
   std::atomic<bool> stop_{false};
   int64_t blocks_ = 0;
   Body body_ = nullptr;

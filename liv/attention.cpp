@@ -9,7 +9,7 @@
 #include "autograd/views.h"
 #include "liv/mixing.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 const EntriesRow& entries_of(const Layout& layout) { return row_of(layout.liv.op.entries()); }
@@ -141,4 +141,4 @@ std::unique_ptr<TokenMixing> make_attention(const Layout& layout) {
   return std::make_unique<LowRank>(layout);
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -6,7 +6,7 @@
 #include "autograd/views.h"
 #include "core/counting.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 constexpr int64_t kAlign = 16;  // parameters start at multiples of a cache line
@@ -173,4 +173,4 @@ double Backbone::training_flops() const {
   return 3 * 2 * work;
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -9,7 +9,7 @@
 
 #include "liv/operator.h"
 
-namespace star {
+namespace star::liv {
 
 // Where one feature group of one LIV comes from; LIVs are numbered by their place in the backbone.
 struct FeatureSource {
@@ -114,4 +114,4 @@ class Backbone {
   int64_t decayed_ = 0;
 };
 
-}  // namespace star
+}  // namespace star::liv

@@ -7,7 +7,7 @@
 #include "liv/featurizer.h"
 #include "liv/rank.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 constexpr double kRankThreshold = 1e-10;
@@ -212,4 +212,4 @@ int64_t least_length(const Layout& layout) {
   return order > 0 ? std::max(length, 2 * order + 2) : length;
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -7,7 +7,7 @@
 
 #include "liv/operator.h"
 
-namespace star {
+namespace star::liv {
 
 struct Check {
   std::string name;
@@ -55,4 +55,4 @@ std::vector<Check> certify(const Layout& layout, const Testimony& testimony);
 // The shortest sequence on which every claim can fail.
 int64_t least_length(const Layout& layout);
 
-}  // namespace star
+}  // namespace star::liv

@@ -2,7 +2,7 @@
 //   T_ij^α = δ_ij σ(gate_i^α),  gate, v: [L, inner];  σ: none, relu or silu
 #include "liv/mixing.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 // A row has one entry, and would be 1 if it were divided by its sum (liv/legality.cpp).
@@ -51,4 +51,4 @@ std::unique_ptr<TokenMixing> make_diagonal(const Layout& layout) {
   return std::make_unique<Diagonal>(layout);
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -4,7 +4,7 @@
 
 #include "liv/entries.h"
 
-namespace star {
+namespace star::liv {
 
 // Of an operator: how T mixes tokens, and where its entries may lie; what is done to them is
 // `Entries`.
@@ -29,4 +29,4 @@ enum class Activation {
   sigmoid
 };
 
-}  // namespace star
+}  // namespace star::liv

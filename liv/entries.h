@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::liv {
 
 // The value of a word is its digit (liv/digits.h).
 enum class Entries { linear = 1, softmax, relu, silu, normalised };
@@ -87,4 +87,4 @@ inline bool kernel_normalised(Entries entries) {
   return linear_in_keys(entries) && row_of(entries).normalises;
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -10,7 +10,7 @@
 #include "core/counting.h"
 #include "liv/toeplitz.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 bool has_bias(const FeatureGroup& g) {
@@ -22,8 +22,7 @@ bool low_rank(const FeatureGroup& g) { return g.projection() == Projection::low_
 // Keys and values of a low-rank operator: the cache that grows with the context.
 bool cached(const Layout& layout, const FeatureGroup& g) {
   return layout.liv.op.mixing() == Mixing::low_rank &&
-         !kernel_normalised(layout.liv.op.entries()) &&
-         (writes(g.role) || g.role == Role::value);
+         !kernel_normalised(layout.liv.op.entries()) && (writes(g.role) || g.role == Role::value);
 }
 
 int64_t cached_rows(const Layout& layout) {
@@ -198,4 +197,4 @@ double feature_work(const Layout& layout, const FeatureGroup& g) {
   return work + (g.along() == Along::convolution ? double(kTaps) * out : 0);
 }
 
-}  // namespace star
+}  // namespace star::liv

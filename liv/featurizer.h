@@ -10,7 +10,7 @@
 #include "liv/layout.h"
 #include "liv/parameters.h"
 
-namespace star {
+namespace star::liv {
 
 class Features;
 
@@ -65,4 +65,4 @@ int64_t feature_cache(const Layout& layout, const FeatureGroup& group, int64_t c
 // Multiply-adds a token of one copy.
 double feature_work(const Layout& layout, const FeatureGroup& group);
 
-}  // namespace star
+}  // namespace star::liv

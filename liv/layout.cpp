@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::liv {
 
 void check_sizes(const Sizes& s) {
   require(s.width > 0 && s.heads > 0 && s.vocab > 0 && s.seq > 0 && s.window > 0,
@@ -19,7 +19,7 @@ void check_sizes(const Sizes& s) {
 
 Layout::Layout(const LivClass& l, const Sizes& s) : liv(l), sizes(s) {
   check_sizes(s);
-  const FeatureGroup *v = group(Role::value), *write = star::writer(l.groups);
+  const FeatureGroup *v = group(Role::value), *write = liv::writer(l.groups);
   inner_ = expand(v->expansion(), int(s.width));
   head_width_ = inner_ / s.heads;
   kv_heads_ = std::max<int64_t>(1, s.heads / repeats(v->repeat()));
@@ -38,4 +38,4 @@ int64_t Layout::width_of(const FeatureGroup& g) const {
   return inner_;
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -7,7 +7,7 @@
 #include "liv/parameters.h"
 #include "liv/pool.h"
 
-namespace star {
+namespace star::liv {
 
 // What a genome leaves open.
 struct Sizes {
@@ -33,8 +33,8 @@ struct Layout {
   // Null where the class has none.
   const FeatureGroup* group(Role role) const { return find_group(liv.groups, role); }
   // The roles of what reads and of what writes, where the class has them.
-  Role reader() const { return star::reader(liv.groups)->role; }
-  Role writer() const { return star::writer(liv.groups)->role; }
+  Role reader() const { return liv::reader(liv.groups)->role; }
+  Role writer() const { return liv::writer(liv.groups)->role; }
   bool grouped() const { return liv.op.channels() == Channels::grouped; }
   // The channels that a feature group puts out.
   int64_t width_of(const FeatureGroup& g) const;
@@ -55,4 +55,4 @@ struct Layout {
   int64_t inner_, head_width_, kv_heads_, states_;
 };
 
-}  // namespace star
+}  // namespace star::liv

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 // The legal combinations, stated as refusals. What star/README.md leaves open is decided here,
@@ -252,4 +252,4 @@ std::vector<std::string> refusals() {
   return reasons;
 }
 
-}  // namespace star
+}  // namespace star::liv

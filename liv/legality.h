@@ -6,7 +6,7 @@
 
 #include "liv/pool.h"
 
-namespace star {
+namespace star::liv {
 
 // Why an operator on these groups is illegal, a line a reason; empty if it is legal.
 std::vector<std::string> check_operator(const OperatorGenome& op,
@@ -16,4 +16,4 @@ std::vector<std::string> check_operator(const OperatorGenome& op,
 // a group they stand behind its role and a colon.
 std::vector<std::string> refusals();
 
-}  // namespace star
+}  // namespace star::liv

@@ -11,7 +11,7 @@
 #include "autograd/elementwise.h"
 #include "autograd/views.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 bool is_delta(const Layout& layout) { return layout.group(Role::beta) != nullptr; }
@@ -94,4 +94,4 @@ std::unique_ptr<TokenMixing> make_matrix_recurrence(const Layout& layout) {
   return std::make_unique<MatrixRecurrence>(layout);
 }
 
-}  // namespace star
+}  // namespace star::liv

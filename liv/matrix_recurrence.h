@@ -3,8 +3,8 @@
 
 #include "liv/mixing.h"
 
-namespace star {
+namespace star::liv {
 
 std::unique_ptr<TokenMixing> make_matrix_recurrence(const Layout& layout);
 
-}  // namespace star
+}  // namespace star::liv

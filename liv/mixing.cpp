@@ -1,6 +1,6 @@
 #include "liv/mixing.h"
 
-namespace star {
+namespace star::liv {
 
 std::unique_ptr<TokenMixing> make_mixing(const Layout& layout) {
   switch (layout.liv.op.mixing()) {
@@ -16,4 +16,4 @@ std::unique_ptr<TokenMixing> make_mixing(const Layout& layout) {
   fail("{}: token mixing {} is unknown", layout.liv.name, int(layout.liv.op.mixing()));
 }
 
-}  // namespace star
+}  // namespace star::liv

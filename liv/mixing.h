@@ -13,7 +13,7 @@
 #include "autograd/views.h"
 #include "liv/featurizer.h"
 
-namespace star {
+namespace star::liv {
 
 // A dense T(x): [rows, L, L] in double precision, rows being heads or channels.
 struct DenseCore {
@@ -94,4 +94,4 @@ class FeatureRows {
   std::vector<double> values_;
 };
 
-}  // namespace star
+}  // namespace star::liv

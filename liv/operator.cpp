@@ -9,7 +9,7 @@
 #include "autograd/views.h"
 #include "core/counting.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 // w ⊙ y of y [B, L, inner]; w holds a number a head where channels are grouped, else one a channel.
@@ -167,4 +167,4 @@ double Operator::work(int64_t length, std::span<const Role> reused) const {
   return work;
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -11,7 +11,7 @@
 
 #include "liv/mixing.h"
 
-namespace star {
+namespace star::liv {
 
 class Operator {
  public:
@@ -64,4 +64,4 @@ class Operator {
   std::unique_ptr<TokenMixing> mixing_;
 };
 
-}  // namespace star
+}  // namespace star::liv

@@ -4,7 +4,7 @@
 
 #include "liv/layout.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 std::string name_of(const ParameterKey& key) {
@@ -72,4 +72,4 @@ Initializer sigmoid_uniform(double lo, double hi) {
 }
 
 }  // namespace init
-}  // namespace star
+}  // namespace star::liv

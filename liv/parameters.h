@@ -11,7 +11,7 @@
 #include "core/rng.h"
 #include "liv/role.h"
 
-namespace star {
+namespace star::liv {
 
 // Fills a fresh parameter.
 using Initializer = std::function<void(Rng&, std::span<double>)>;
@@ -116,4 +116,4 @@ class Weights {
   int part_;
 };
 
-}  // namespace star
+}  // namespace star::liv

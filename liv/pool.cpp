@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 Digits digits_of(std::string_view text) {
@@ -204,4 +204,4 @@ int repeats(int repeat) {
   return 1 << (repeat - 1);
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -11,10 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "core/layers.h"
 #include "liv/digits.h"
 #include "liv/role.h"
 
-namespace star {
+namespace star::liv {
 
 int base36_value(char digit);  // 0 … 35; −1 unless one of 0-9a-z
 char base36_digit(int value);  // value in 0 … 35
@@ -99,4 +100,4 @@ bool counts_states(const OperatorGenome& op);
 int expand(Expansion expansion, int width);  // the width that it makes; states of width 1
 int repeats(int repeat);                     // 1, 2 or 4, from the digit
 
-}  // namespace star
+}  // namespace star::liv

@@ -8,7 +8,7 @@
 #include "core/split.h"
 #include "liv/legality.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 std::vector<std::string_view> words_of(std::string_view text) {
@@ -171,4 +171,4 @@ std::string pool_setting(const std::string& name_or_path) {
   return text;
 }
 
-}  // namespace star
+}  // namespace star::liv

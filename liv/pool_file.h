@@ -14,7 +14,7 @@
 
 #include "liv/pool.h"
 
-namespace star {
+namespace star::liv {
 
 // Throws `Error` that names the file, the line and what is wrong: an unknown role, an identifier or
 // a name given twice, a digit out of range, an illegal operator with its reason.
@@ -30,4 +30,4 @@ Pool named_pool(const std::string& name_or_text);
 // the text, which has been checked.
 std::string pool_setting(const std::string& name_or_path);
 
-}  // namespace star
+}  // namespace star::liv

@@ -1,6 +1,6 @@
 #include "liv/random_operator.h"
 
-namespace star {
+namespace star::liv {
 
 Tensor moved_parameter(Exec& exec, Rng& rng, const Tensor& start, bool decay, double gain) {
   std::vector<double> values = start.to_doubles();
@@ -45,4 +45,4 @@ Tensor tokens_between(Exec& exec, const Tensor& x, int64_t from, int64_t to) {
   return exec.contiguous(x.narrow(1, from, to - from));
 }
 
-}  // namespace star
+}  // namespace star::liv

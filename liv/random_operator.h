@@ -4,7 +4,7 @@
 
 #include "liv/operator.h"
 
-namespace star {
+namespace star::liv {
 
 // What starts at 0 or 1 would hide a mistake: every parameter moves, those of linear maps (`decay`)
 // by a gain, so that features are of order 1.
@@ -33,4 +33,4 @@ class RandomOperator {
 // The tokens from … to of x [B, L, …].
 Tensor tokens_between(Exec& exec, const Tensor& x, int64_t from, int64_t to);
 
-}  // namespace star
+}  // namespace star::liv

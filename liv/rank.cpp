@@ -5,7 +5,7 @@
 #include <limits>
 #include <numeric>
 
-namespace star {
+namespace star::liv {
 namespace {
 
 constexpr double kEpsilon = std::numeric_limits<double>::epsilon();
@@ -88,4 +88,4 @@ int64_t numerical_rank(Columns a, double threshold) {
                        [&](double s) { return s > threshold * values[0]; });
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace star {
+namespace star::liv {
 
 // By columns: columns[j][i] is the entry (i, j).
 using Columns = std::vector<std::vector<double>>;
@@ -18,4 +18,4 @@ std::vector<double> singular_values(Columns a);
 // How many singular values exceed `threshold` times the largest.
 int64_t numerical_rank(Columns a, double threshold);
 
-}  // namespace star
+}  // namespace star::liv

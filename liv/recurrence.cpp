@@ -10,7 +10,7 @@
 #include "liv/matrix_recurrence.h"
 #include "liv/mixing.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 class GatedRecurrence : public TokenMixing {
@@ -105,4 +105,4 @@ FeatureRows::FeatureRows(const Var& feature) {
   values_ = t.to_doubles();
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::liv {
 
 const char* text_of(Role role) {
   switch (role) {
@@ -27,4 +27,4 @@ std::optional<Role> role_of(std::string_view text) {
   return std::nullopt;
 }
 
-}  // namespace star
+}  // namespace star::liv

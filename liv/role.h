@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace star {
+namespace star::liv {
 
 // X(word, text), in the order in which they are told:
 //   query, C        what token i reads with
@@ -60,4 +60,4 @@ constexpr bool makes_map(Role role) { return role != Role::value && role != Role
 // The role whose sharing `role` follows: dt for beta, itself for the others.
 constexpr Role shared_with(Role role) { return role == Role::beta ? Role::dt : role; }
 
-}  // namespace star
+}  // namespace star::liv

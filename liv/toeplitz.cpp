@@ -13,7 +13,7 @@
 #include "core/counting.h"
 #include "liv/mixing.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 constexpr int64_t kFrequencies = 8, kPositionFeatures = 1 + 2 * kFrequencies, kFilterWidth = 32;
@@ -153,4 +153,4 @@ std::unique_ptr<TokenMixing> make_toeplitz(const Layout& layout) {
   return std::make_unique<Toeplitz>(layout);
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -3,7 +3,7 @@
 
 #include "liv/parameters.h"
 
-namespace star {
+namespace star::liv {
 
 // The convolution kernel K [taps, C], K_τ meeting the token τ back, of weights [C, taps] whose last
 // column meets the current token.
@@ -17,4 +17,4 @@ std::vector<ParameterSpec> filter_parameters(int64_t channels, int64_t training_
 // K(t) for t = first … first + taps − 1: [taps, C].
 Var filter_kernel(const Weights& weights, int64_t first, int64_t taps, int64_t training_length);
 
-}  // namespace star
+}  // namespace star::liv

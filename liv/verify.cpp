@@ -5,7 +5,7 @@
 #include "liv/backbone.h"
 #include "liv/random_operator.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 std::vector<Check> compare_views(Exec& exec, const LivClass& liv, const Sizes& sizes,
@@ -78,4 +78,4 @@ std::vector<Check> verify(Exec& exec, const LivClass& liv, const Sizes& sizes, i
   return checks;
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -5,7 +5,7 @@
 
 #include "liv/certificate.h"
 
-namespace star {
+namespace star::liv {
 
 // On random weights and input of one class:
 //   the certificates            of T(x) in double precision
@@ -30,4 +30,4 @@ struct Decoded {
 Decoded decode(Exec& exec, const Tensor& x, int64_t prefill, const DecodeStep& step,
                const std::function<int64_t(int64_t context)>& cache_floats);
 
-}  // namespace star
+}  // namespace star::liv

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace star {
+namespace star::synthesis {
 
 void Archive::add(int individual, const Fitness& fitness) {
   if (has_failed(fitness)) return;
@@ -50,4 +50,4 @@ double HypervolumeScale::of(std::vector<std::vector<double>> points) const {
   return hypervolume(points, reference) * boxes;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -7,7 +7,7 @@
 
 #include "star/pareto.h"
 
-namespace star {
+namespace star::synthesis {
 
 class Archive {
  public:
@@ -42,4 +42,4 @@ class HypervolumeScale {
   double reference_;  // r
 };
 
-}  // namespace star
+}  // namespace star::synthesis

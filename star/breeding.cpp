@@ -6,7 +6,7 @@
 #include "star/genome.h"
 #include "star/repair.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 bool evolves(const SearchSettings& s, const std::string& level) {
@@ -85,4 +85,4 @@ void Breeding::learn(const std::vector<FirstLoss>& losses) {
   screening_->fit();
 }
 
-}  // namespace star
+}  // namespace star::synthesis

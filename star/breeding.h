@@ -10,7 +10,7 @@
 #include "star/screening.h"
 #include "star/search_settings.h"
 
-namespace star {
+namespace star::synthesis {
 
 // Random genomes as they follow in the initial population on those that it begins with, other
 // ones; fewer where the pool and depth have no more.
@@ -46,4 +46,4 @@ class Breeding {
   std::optional<Screening> screening_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

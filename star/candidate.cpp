@@ -6,7 +6,7 @@
 #include "star/device.h"
 #include "star/measurement.h"
 
-namespace star {
+namespace star::synthesis {
 
 std::vector<Objective> measured_objectives(const SearchSettings& settings) {
   std::vector<Objective> all;
@@ -52,4 +52,4 @@ std::string answer(const SearchSettings& settings, const Dataset& data, const Re
   return to_text(e);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

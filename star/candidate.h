@@ -6,7 +6,7 @@
 #include "star/request.h"
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 
 // The objectives and bounds that are measured on a machine, each name once.
 std::vector<Objective> measured_objectives(const SearchSettings& settings);
@@ -25,4 +25,4 @@ double cost_of(const SearchSettings& settings, const Pool& pool, const Genome& g
 // What a worker answers to a request: an evaluation (star/trial.h), as text.
 std::string answer(const SearchSettings& settings, const Dataset& data, const Request& request);
 
-}  // namespace star
+}  // namespace star::synthesis

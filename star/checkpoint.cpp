@@ -11,7 +11,7 @@
 #include "star/settings_table.h"
 #include "star/translation.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr const char* kFormat = "star-checkpoint/2";
@@ -128,4 +128,4 @@ LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Ex
   return loaded;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -15,10 +15,11 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "core/safetensors.h"
 #include "liv/backbone.h"
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct Checkpoint {
   std::string genome;             // canonical text
@@ -42,8 +43,6 @@ struct LoadedModel {
   Checkpoint about;
 };
 
-class SafeTensors;
-
 // Throws `Error` that names the file and what is wrong with it: no checkpoint of this format, a bad
 // genome or config, a tensor that is missing, too many, or of another shape or type.
 LoadedModel load_checkpoint(const std::string& path, Exec& exec, DType dtype = DType::f32);
@@ -52,4 +51,4 @@ LoadedModel load_checkpoint(const std::string& path, Exec& exec, DType dtype = D
 LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Exec& exec,
                             DType dtype = DType::f32);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include "star/sharing.h"
 
-namespace star {
+namespace star::synthesis {
 
 std::vector<Block> compile(const Genome& genome, const Pool& pool) {
   Pool effective = effective_pool(genome, pool);
@@ -56,4 +56,4 @@ std::vector<Block> stretched(const std::vector<Block>& blocks, int times) {
   return all;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -4,7 +4,7 @@
 #include "liv/backbone.h"
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 // The blocks of a valid genome; `pool` is the pool in force, to which the genome's overrides are
 // applied.
@@ -21,4 +21,4 @@ std::vector<Block> repeated(const std::vector<Block>& blocks, int times);
 // `repeated`, and what differs is the order alone.
 std::vector<Block> stretched(const std::vector<Block>& blocks, int times);
 
-}  // namespace star
+}  // namespace star::synthesis

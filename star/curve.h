@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace star {
+namespace star::synthesis {
 
 struct CurvePoint {
   int64_t step = 0;  // from 1
@@ -11,4 +11,4 @@ struct CurvePoint {
   bool operator==(const CurvePoint&) const = default;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 constexpr int32_t kIgnored = -100;  // a target that is not counted
 
@@ -57,4 +57,4 @@ class Dataset {
   virtual Batch evaluation(Split split, std::span<const int64_t> numbers) const = 0;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

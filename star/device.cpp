@@ -4,7 +4,7 @@
 #include "cuda/cuda.h"
 #include "star/executor.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 bool is_cuda(const std::string& device) {
@@ -35,4 +35,4 @@ void check_device(const std::string& device) {
 
 CpuKernels cpu_kernels() { return {cpu_backend().target, blas_core()}; }
 
-}  // namespace star
+}  // namespace star::synthesis

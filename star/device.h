@@ -5,7 +5,7 @@
 
 #include "core/exec.h"
 
-namespace star {
+namespace star::synthesis {
 
 // Throws `Error` for a device that this machine lacks or this program was built without.
 const Backend& backend_named(const std::string& device);
@@ -25,4 +25,4 @@ struct CpuKernels {
 };
 CpuKernels cpu_kernels();
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Settles one kind of sharing: `group` and `strategy` of each LIV, groups numbered from 1 within
@@ -120,4 +120,4 @@ std::vector<Segment> settle(Rng& rng, const Draft& draft, const Pool& pool) {
   return segments;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -14,7 +14,7 @@
 #include "star/genome.h"
 #include "star/shares.h"
 
-namespace star {
+namespace star::synthesis {
 
 inline constexpr std::array<SharingKind, 2> kSharingKinds = {kWeightSharing, kFeatureSharing};
 
@@ -52,4 +52,4 @@ std::vector<Segment> apart(const Draft& draft);
 // of these that is in no group.
 std::vector<Segment> settle(Rng& rng, const Draft& draft, const Pool& pool);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // What LIV l gives to others and takes from them: "gives k v", "q of 1, k of 3".
@@ -142,4 +142,4 @@ std::string draw(const Genome& genome, const Backbone& backbone, int64_t cache_c
   return table;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

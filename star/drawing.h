@@ -8,7 +8,7 @@
 #include "liv/backbone.h"
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 // Bytes with a unit: "512 B", "12.0 KiB".
 std::string size_text(int64_t bytes);
@@ -25,4 +25,4 @@ std::vector<Link> links_of(const Backbone& backbone, bool weights);
 // others ("gives k v") and takes ("k v of 1"). LIVs count from 1. Lines end in "\n".
 std::string draw(const Genome& genome, const Backbone& backbone, int64_t cache_context);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace star {
+namespace star::synthesis {
 
 Evaluations::Evaluations(const SearchSettings& settings, const RunFile& file, Workers& workers,
                          std::function<void(const Evaluation&)> record, Interrupt interrupted,
@@ -68,4 +68,4 @@ bool Evaluations::measure(Evaluation& evaluation) {
   return true;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

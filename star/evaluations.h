@@ -11,7 +11,7 @@
 #include "star/candidate.h"
 #include "star/workers.h"
 
-namespace star {
+namespace star::synthesis {
 
 class Evaluations {
  public:
@@ -69,4 +69,4 @@ class Evaluations {
   double busy_seconds_ = 0;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

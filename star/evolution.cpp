@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // A child that was bred before is bred again this often, then replaced by a random genome.
@@ -179,4 +179,4 @@ int Evolution::tournament(Rng& rng, int rounds) const {
   return population_[best];
 }
 
-}  // namespace star
+}  // namespace star::synthesis

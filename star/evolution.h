@@ -20,7 +20,7 @@
 #include "star/pareto.h"
 #include "star/variation.h"
 
-namespace star {
+namespace star::synthesis {
 
 inline constexpr int kByGenerations = -1;
 inline constexpr int kSteadyLag = 8;  // of what breeds steadily, unless it is said
@@ -113,4 +113,4 @@ class Evolution {
   std::vector<Standing> standings_;  // of the population
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -21,7 +21,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // The first byte of what a worker sends; the rest is the result or the text of the exception.
@@ -313,4 +313,4 @@ bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
   return true;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

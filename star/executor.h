@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 struct Limits {
   uint64_t memory_bytes = 0;  // memory a job may take beyond what it starts with; 0: any
@@ -107,4 +107,4 @@ bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
               const std::function<void(int, const Outcome&)>& done,
               const std::function<bool()>& interrupted = {});
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 
 Family family_of(const LivClass& liv) {
   switch (liv.op.mixing()) {
@@ -34,4 +34,4 @@ const char* name_of(Family family) {
   fail("a family without a name");
 }
 
-}  // namespace star
+}  // namespace star::synthesis

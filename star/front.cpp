@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 
 FrontMember front_member(const SearchSettings& settings, const SeedMean& judged) {
   const Metrics& metrics = judged.mean.metrics;
@@ -56,4 +56,4 @@ std::string broken_bounds(const SearchSettings& settings, const std::vector<Fron
                      fmt::join(broken, ", "));
 }
 
-}  // namespace star
+}  // namespace star::synthesis

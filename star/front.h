@@ -5,7 +5,7 @@
 #include "star/run_check.h"
 #include "star/seeds.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct FrontMember {
   std::string genome;
@@ -32,4 +32,4 @@ const FrontMember* nearest_to_bounds(const std::vector<FrontMember>& front);
 // What is said of such a front, a line without a full stop; empty of any other.
 std::string broken_bounds(const SearchSettings& settings, const std::vector<FrontMember>& front);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -5,7 +5,7 @@
 
 #include "core/clock.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 double milliseconds_now() { return 1000 * seconds_now(); }
@@ -92,4 +92,4 @@ std::vector<float> all_logits(Exec& exec, const Backbone& model, std::span<const
   return out;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -6,7 +6,7 @@
 
 #include "liv/backbone.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct GenerateOptions {
   int64_t tokens = 100;
@@ -30,4 +30,4 @@ enum class DecodeMode { parallel, recurrent };
 std::vector<float> all_logits(Exec& exec, const Backbone& model, std::span<const int32_t> tokens,
                               DecodeMode mode);
 
-}  // namespace star
+}  // namespace star::synthesis

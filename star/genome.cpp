@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/number.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // The base of a class; the class itself where the pool does not know better.
@@ -200,4 +200,4 @@ void require_same_classes(const Genome& genome, const Pool& pool, std::string_vi
          other->name);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

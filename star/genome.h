@@ -12,7 +12,7 @@
 
 #include "liv/pool.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct Segment {
   char liv;  // the id of a class
@@ -123,4 +123,4 @@ std::string at_depth(const std::string& text_or_name, int depth);
 // otherwise. Classes that it lacks are no matter.
 void require_same_classes(const Genome& genome, const Pool& pool, std::string_view text);
 
-}  // namespace star
+}  // namespace star::synthesis

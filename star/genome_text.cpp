@@ -5,7 +5,7 @@
 #include "star/genome.h"
 #include "star/genome_tokens.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Reads a text, collecting every error; what has errors is left out of the genome.
@@ -183,4 +183,4 @@ Genome parse(std::string_view text, const Pool& pool) {
   return reader.genome;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -4,7 +4,7 @@
 #include "core/split.h"
 #include "liv/pool.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string quoted(char c) {
@@ -61,4 +61,4 @@ std::string override_place(const OverrideTokens& tokens, size_t index, size_t gr
   return fmt::format("override {}, group {}", index + 1, group + 1);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 struct OverrideTokens {
   bool featurizer;  // "%c:…", else "2:…"
@@ -26,4 +26,4 @@ GenomeTokens tokenize(std::string_view text, std::vector<std::string>& errors);
 // The place of an override's digits: "override 1", or "override 1, group 2" for a featurizer.
 std::string override_place(const OverrideTokens& tokens, size_t index, size_t group);
 
-}  // namespace star
+}  // namespace star::synthesis

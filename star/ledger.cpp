@@ -4,7 +4,7 @@
 
 #include "star/seeds.h"
 
-namespace star {
+namespace star::synthesis {
 
 Ledger::Ledger(const SearchSettings& settings, std::vector<double> reference)
     : settings_(settings), reference_(std::move(reference)) {}
@@ -55,4 +55,4 @@ void Ledger::summarise(Generation& g, const GenomeOf& genome) {
   g.scaled = scale_ ? scale_->of(points) : std::nan("");
 }
 
-}  // namespace star
+}  // namespace star::synthesis

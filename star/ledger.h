@@ -15,7 +15,7 @@
 #include "star/search_settings.h"
 #include "star/store.h"
 
-namespace star {
+namespace star::synthesis {
 
 class Ledger {
  public:
@@ -37,6 +37,8 @@ class Ledger {
 
   using GenomeOf = std::function<const std::string&(int individual)>;
   void summarise(Generation& generation, const GenomeOf& genome);
+  // Of the first front, which the hypervolume is scaled by, nothing is known yet.
+  void forget_scale() { scale_.reset(); }
 
  private:
   const SearchSettings& settings_;
@@ -48,4 +50,4 @@ class Ledger {
   double best_ = std::numeric_limits<double>::quiet_NaN();
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -12,7 +12,7 @@
 #include "core/clock.h"
 #include "core/rng.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr int kPrefills = 5, kDecodedTokens = 100, kWarmUpTokens = 10;
@@ -109,4 +109,4 @@ Measured measure_peak(const MeasuringPlace& place) {
   return {double(memory_status("VmHWM:") + device - before)};
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -8,7 +8,7 @@
 #include "core/exec.h"
 #include "liv/backbone.h"
 
-namespace star {
+namespace star::synthesis {
 
 // Keeps this thread on the core that it runs on.
 void pin_to_core();
@@ -42,4 +42,4 @@ int64_t resident_bytes();
 // `context` tokens are decoded one by one. Throws `Error` where the system does not say.
 Measured measure_peak(const MeasuringPlace& place);
 
-}  // namespace star
+}  // namespace star::synthesis

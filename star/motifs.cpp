@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "star/statistics.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string name_of(const LivClass& liv, const Pool& pool) {
@@ -165,4 +165,4 @@ std::vector<MotifFinding> find_motifs(const MotifSets& group,
   return findings;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -10,7 +10,7 @@
 
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 // A feature that a backbone has or has not, in the words of the pool:
 //   class     a LIV of the class stands in it                 SA-1
@@ -70,4 +70,4 @@ std::vector<MotifFinding> find_motifs(const MotifSets& group,
                                       const std::map<std::string, MotifSets>& others,
                                       const Judged& judged, int least);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 template <class Row>
 class Named {
@@ -57,12 +57,12 @@ void from_json(const Json& json, Named<Row>& named) {
   named = Named<Row>(json.template get<std::string>());
 }
 
-}  // namespace star
+}  // namespace star::synthesis
 
 template <class Row>
-struct fmt::formatter<star::Named<Row>> : fmt::formatter<std::string_view> {
+struct fmt::formatter<star::synthesis::Named<Row>> : fmt::formatter<std::string_view> {
   template <class Context>
-  auto format(const star::Named<Row>& named, Context& context) const {
+  auto format(const star::synthesis::Named<Row>& named, Context& context) const {
     return fmt::formatter<std::string_view>::format(named.name(), context);
   }
 };

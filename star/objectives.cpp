@@ -5,7 +5,7 @@
 
 #include "core/number.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 double params(const Backbone& model, int64_t) { return double(model.parameter_count()); }
@@ -159,4 +159,4 @@ Fitness fitness_of(const Metrics& metrics, const std::vector<Objective>& objecti
   return fitness;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -14,7 +14,7 @@
 #include "star/measurement.h"
 #include "star/pareto.h"
 
-namespace star {
+namespace star::synthesis {
 
 // Objectives under the names that the command line gives them, and other figures beside them.
 using Metrics = std::map<std::string, double>;
@@ -91,25 +91,25 @@ Metrics static_metrics(const Backbone& model, int64_t cache_context);
 Fitness fitness_of(const Metrics& metrics, const std::vector<Objective>& objectives,
                    const Bounds& bounds);
 
-}  // namespace star
+}  // namespace star::synthesis
 
 template <>
-struct fmt::formatter<star::Objective> : fmt::formatter<std::string_view> {
+struct fmt::formatter<star::synthesis::Objective> : fmt::formatter<std::string_view> {
   template <class Context>
-  auto format(const star::Objective& objective, Context& context) const {
+  auto format(const star::synthesis::Objective& objective, Context& context) const {
     return fmt::formatter<std::string_view>::format(objective.name(), context);
   }
 };
 
 // In JSON an objective is its name.
 template <>
-struct nlohmann::adl_serializer<star::Objective> {
+struct nlohmann::adl_serializer<star::synthesis::Objective> {
   template <class Json>
-  static star::Objective from_json(const Json& json) {
-    return star::Objective(json.template get<std::string>());
+  static star::synthesis::Objective from_json(const Json& json) {
+    return star::synthesis::Objective(json.template get<std::string>());
   }
   template <class Json>
-  static void to_json(Json& json, const star::Objective& objective) {
+  static void to_json(Json& json, const star::synthesis::Objective& objective) {
     json = objective.name();
   }
 };

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);
@@ -64,4 +64,4 @@ std::vector<TextFile> unpack(std::span<const char> bytes) {
   return files;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

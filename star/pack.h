@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 struct TextFile {
   std::string name;
@@ -25,4 +25,4 @@ std::string pack(std::vector<TextFile> files);
 // Errors: bytes that are no pack, cut short, or too many.
 std::vector<TextFile> unpack(std::span<const char> bytes);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 using Point = std::vector<double>;
@@ -235,4 +235,4 @@ double hypervolume(const std::vector<Point>& points, const Point& reference) {
   return std::clamp(dominated_volume(std::move(inside)), 0.0, 1.0);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 // What is known of an individual. All fitnesses compared have the same number of objectives.
 struct Fitness {
@@ -47,4 +47,4 @@ std::vector<size_t> best_first(const std::vector<Standing>& standing);
 double hypervolume(const std::vector<std::vector<double>>& points,
                    const std::vector<double>& reference);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -6,7 +6,7 @@
 
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr double kRounding = 1e-9;  // of 3 / 0.3
@@ -123,4 +123,4 @@ void Promotion::decide_in_order(size_t stage, std::vector<int>& gone_on) {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -17,7 +17,7 @@
 #include "star/objectives.h"
 #include "star/search_settings.h"
 
-namespace star {
+namespace star::synthesis {
 
 // How many of a generation are trained to each rung, and last to the end: so many that `population`
 // come there when none fails. Without rungs that is all.
@@ -95,4 +95,4 @@ class Promotion {
   std::vector<std::vector<Fitness>> reached_;  // by rung: those that came there, in their order
 };
 
-}  // namespace star
+}  // namespace star::synthesis

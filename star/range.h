@@ -7,7 +7,7 @@
 #include <limits>
 #include <string>
 
-namespace star {
+namespace star::synthesis {
 
 struct Range {
   static constexpr double kNoEnd = std::numeric_limits<double>::max();
@@ -37,4 +37,4 @@ inline Range within(double least, double most) { return {least, most}; }
 inline Range from_zero() { return {0}; }
 inline Range above_zero() { return {0, Range::kNoEnd, true}; }
 
-}  // namespace star
+}  // namespace star::synthesis

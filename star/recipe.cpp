@@ -4,7 +4,7 @@
 
 #include "core/number.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr std::string_view kWhole = "search", kRung = "search:rung=", kSeed = "search:seed=";
@@ -31,4 +31,4 @@ Recipe Recipe::with(const std::string& name, const std::string& value) const {
   return fmt::format("{},{}={}", text_, name, value);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-namespace star {
+namespace star::synthesis {
 
 class Recipe {
  public:
@@ -46,12 +46,12 @@ class Recipe {
   std::optional<int64_t> number_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis
 
 template <>
-struct fmt::formatter<star::Recipe> : fmt::formatter<std::string_view> {
+struct fmt::formatter<star::synthesis::Recipe> : fmt::formatter<std::string_view> {
   template <class Context>
-  auto format(const star::Recipe& recipe, Context& context) const {
+  auto format(const star::synthesis::Recipe& recipe, Context& context) const {
     return fmt::formatter<std::string_view>::format(recipe.text(), context);
   }
 };

@@ -6,7 +6,7 @@
 #include "star/candidate.h"
 #include "star/compiler.h"
 
-namespace star {
+namespace star::synthesis {
 
 std::optional<std::map<std::string, double>> reference_point(const SearchSettings& settings,
                                                              Workers& workers,
@@ -52,4 +52,4 @@ std::optional<std::vector<double>> reference_of_run(const SearchSettings& settin
   return reference;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

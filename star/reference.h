@@ -10,7 +10,7 @@
 #include "star/store.h"
 #include "star/workers.h"
 
-namespace star {
+namespace star::synthesis {
 
 // By objective: quality ln V, the others twice the value of a Transformer of the run's depth and
 // sizes, which is measured where an objective is; what the settings give stands. Nothing:
@@ -23,4 +23,4 @@ std::optional<std::map<std::string, double>> reference_point(const SearchSetting
 std::optional<std::vector<double>> reference_of_run(const SearchSettings& settings, RunFile& file,
                                                     Workers& workers, const Interrupt& interrupted);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -8,7 +8,7 @@
 #include "liv/legality.h"
 #include "star/genome_tokens.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 int wrap(int x, int n) { return ((x - 1) % n + n) % n + 1; }
@@ -263,4 +263,4 @@ std::vector<Genome> neighbours(const Genome& genome, const Pool& pool) {
   return result;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -7,7 +7,7 @@
 
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 // The valid genome nearest to a text of base-36 digits, changing as little as possible
 // (star/README.md); a valid text comes back as it is. Missing digits are 1, digits out of range
@@ -26,4 +26,4 @@ Genome repair(Genome genome, const Pool& pool);
 // The digits are those of the backbone and of the overrides present.
 std::vector<Genome> neighbours(const Genome& genome, const Pool& pool);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -14,7 +14,7 @@
 #include "star/seeds.h"
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 using nlohmann::json;
@@ -322,4 +322,4 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
   report["random"] = {{"run", name}, {"generations", found_by(random, settings, reference)}};
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -37,7 +37,7 @@
 #include "star/search_settings.h"
 #include "star/store.h"
 
-namespace star {
+namespace star::synthesis {
 
 // `run` may be growing. Null once `interrupted` says so: to draw many genomes takes long. Throws
 // Error for settings that cannot be read.
@@ -51,4 +51,4 @@ void add_random_search(nlohmann::json& report, const RunFile& random, const std:
 // At most `most` points: means of neighbours, each over the steps that it stands for.
 std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& curve, size_t most);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include "core/json.h"
 
-namespace star {
+namespace star::synthesis {
 
 std::string to_text(const Request& r) {
   return nlohmann::json({r.measure, r.genome, r.recipe.text(), r.states})
@@ -15,4 +15,4 @@ Request request_of(const std::string& text) {
           json.at(3).get<std::string>()};
 }
 
-}  // namespace star
+}  // namespace star::synthesis

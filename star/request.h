@@ -3,7 +3,7 @@
 
 #include "star/recipe.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct Request {
   bool measure = false;  // rather than train it and judge it
@@ -18,4 +18,4 @@ struct Request {
 std::string to_text(const Request& request);
 Request request_of(const std::string& text);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -12,7 +12,7 @@
 #include "star/seeds.h"
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Without a step of training there is no training loss, and no standard error of one sequence.
@@ -225,4 +225,4 @@ CheckedRun open_run_file(const std::string& path, bool claim) {
   return {std::move(file), std::move(settings), std::move(contents)};
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -10,7 +10,7 @@
 #include "star/search_settings.h"
 #include "star/store.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct CheckedRun {
   RunFile file;
@@ -26,4 +26,4 @@ CheckedRun open_run_file(const std::string& path, bool claim = false);
 void check_run(const RunContents& contents, const SearchSettings& settings,
                const std::string& name);
 
-}  // namespace star
+}  // namespace star::synthesis

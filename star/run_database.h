@@ -5,7 +5,7 @@
 #include "star/sqlite.h"
 #include "star/store.h"
 
-namespace star {
+namespace star::synthesis {
 
 // Marks by which a run file is known, and the format that this program writes.
 inline constexpr int64_t kRunFileMark = 0x53544152;  // "STAR"
@@ -28,6 +28,7 @@ class RunFile::Database : public Connection {
   // Writing and reading belong into a transaction of the caller.
   int64_t genome_id(const std::string& genome);
   void write(const Evaluation& evaluation);
+  void forget_generations(size_t from);
 
   // The evaluation at the statement's row (id, genome, recipe, status, failure, seconds).
   Evaluation read_evaluation(Statement& row);
@@ -40,4 +41,4 @@ class RunFile::Database : public Connection {
   int claim_ = -1;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

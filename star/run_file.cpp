@@ -14,7 +14,7 @@
 #include "star/run_database.h"
 #include "star/search_settings.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr int kClaimTries = 100;  // 20 ms apart
@@ -175,4 +175,4 @@ bool is_run_file(const std::string& path) {
   return std::memcmp(head.data(), "SQLite format 3", 16) == 0 && application == kRunFileMark;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -1,7 +1,7 @@
 // What a run file holds, read.
 #include "star/run_database.h"
 
-namespace star {
+namespace star::synthesis {
 
 Evaluation RunFile::Database::read_evaluation(Statement& row) {
   int64_t id = row.integer();
@@ -138,4 +138,4 @@ RunContents RunFile::contents() const {
           database_->evaluations()};
 }
 
-}  // namespace star
+}  // namespace star::synthesis

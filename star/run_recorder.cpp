@@ -1,6 +1,6 @@
 #include "star/run_recorder.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string parents_text(const Candidate& c) {
@@ -47,8 +47,13 @@ void RunRecorder::record(const Evaluation& evaluation, size_t candidates, size_t
   generations_ = std::min(generations_, generations);
 }
 
+void RunRecorder::record_settings(const std::string& settings, size_t generations) {
+  file_.record_settings(settings, generations);
+  generations_ = std::min(generations_, generations);
+}
+
 void RunRecorder::record(const Generation& generation) {
   if (size_t(generation.generation) >= generations_) file_.record(generation);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -4,7 +4,7 @@
 
 #include "star/store.h"
 
-namespace star {
+namespace star::synthesis {
 
 class RunRecorder {
  public:
@@ -12,6 +12,8 @@ class RunRecorder {
   RunRecorder(RunFile& file, bool retry);
 
   bool begun() const { return !stored_.empty(); }
+  // Whether the file held candidates that follow so many others.
+  bool held_more_than(size_t candidates) const { return stored_.size() > candidates; }
 
   // Candidates that follow `before` others. False: interrupted. Throws RunFileDamaged where the
   // file has others in their places.
@@ -24,6 +26,9 @@ class RunRecorder {
 
   void record(const Generation& generation);
 
+  // Other settings, under which generations from this one on will have ended otherwise.
+  void record_settings(const std::string& settings, size_t generations);
+
  private:
   void check(const Candidate& candidate, size_t number) const;
 
@@ -33,4 +38,4 @@ class RunRecorder {
   size_t generations_;             // likewise
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -5,7 +5,7 @@
 #include "star/candidate.h"
 #include "star/statistics.h"
 
-namespace star {
+namespace star::synthesis {
 
 Schedule::Schedule(const SearchSettings& settings, const Pool& pool, const Breeding& breeding,
                    Evaluations& evaluations, StateFolder& states,
@@ -159,4 +159,4 @@ int64_t Schedule::done_since(int generation) const {
   return done;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -12,7 +12,7 @@
 #include "star/promotion.h"
 #include "star/state_folder.h"
 
-namespace star {
+namespace star::synthesis {
 
 class Schedule {
  public:
@@ -87,4 +87,4 @@ class Schedule {
   int64_t failed_ = 0;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -8,7 +8,7 @@
 #include "star/compiler.h"
 #include "star/promotion.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr double kByLot = 0.2;
@@ -65,4 +65,4 @@ std::vector<size_t> Screening::choose(const std::vector<std::string>& proposals,
   return chosen;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

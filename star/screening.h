@@ -12,7 +12,7 @@
 #include "star/search_settings.h"
 #include "star/surrogate.h"
 
-namespace star {
+namespace star::synthesis {
 
 class Screening {
  public:
@@ -50,4 +50,4 @@ class Screening {
   std::optional<Ridge> model_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

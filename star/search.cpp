@@ -9,7 +9,7 @@
 #include "star/candidate.h"
 #include "star/reference.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const SearchSettings& checked(const SearchSettings& settings) {
@@ -19,11 +19,25 @@ const SearchSettings& checked(const SearchSettings& settings) {
 
 }  // namespace
 
+// The last generation ends otherwise than those before it.
+void go_on_under(const SearchSettings& settings, const SearchSettings& held, RunFile& file) {
+  if (settings_to_json(settings) == settings_to_json(held)) return;
+  const std::vector<Candidate> candidates = file.candidates();
+  const int begun = candidates.empty() ? 0 : candidates.back().generation + 1;
+  require(settings.generations >= begun, "--generations {}: {} has begun {} already",
+          settings.generations, file.path(), begun);
+  const bool same = settings.generations == held.generations;
+  const int last = std::min(settings.generations, held.generations) - 1;
+  const size_t ended = file.generations().size();
+  file.record_settings(settings_to_json(settings), same ? ended : std::min(ended, size_t(last)));
+}
+
 Search::Search(const SearchSettings& settings, const Dataset& data)
     : settings_(checked(settings)),
       data_(data),
       pool_(named_pool(settings.pool)),
-      breeding_(settings, pool_) {
+      breeding_(settings, pool_),
+      generations_(settings.generations) {
   require(settings.validation_tokens >= 0, "search: the setting `validation_tokens` is missing");
   data.check(Split::train);
   data.check(Split::validation);
@@ -45,7 +59,7 @@ std::unique_ptr<Workers> Search::local_workers(int count) const {
 
 SearchResult Search::run(RunFile& file, Workers& workers,
                          const std::function<void(const SearchProgress&)>& progress,
-                         const Interrupt& interrupted, bool retry) {
+                         const Interrupt& interrupted, bool retry, double most_seconds) {
   progress_ = progress;
   interrupted_ = interrupted;
   recorder_.emplace(file, retry);
@@ -54,6 +68,7 @@ SearchResult Search::run(RunFile& file, Workers& workers,
   states.make();
   prepare_blas();
   const double start = seconds_now();
+  deadline_.emplace(most_seconds, start);
   Evaluations evaluations(
       settings_, file, workers,
       [this](const Evaluation& e) {
@@ -77,14 +92,8 @@ SearchResult Search::run(RunFile& file, Workers& workers,
 
 // False: interrupted, as with all that follows.
 bool Search::search() {
-  const int64_t bred = cohort_sizes(settings_).front(), total = bred * settings_.generations;
-  const int64_t turn = settings_.by_generations() ? bred : 1;
-  for (int64_t request = 0; request < total; request += turn) {
-    const size_t lag = settings_.by_generations() ? 0 : size_t(settings_.lag),
-                 asked = schedule_->size();
-    if (!settle(asked - std::min(lag, asked)) || !breed(int(turn))) return false;
-    if ((request + turn) % bred == 0) schedule_->end_generation();
-  }
+  while (int(schedule_->generations()) < generations_)
+    if (!breed_generation()) return false;
   if (!settle(schedule_->size()) ||
       !confirm_front(seeds_wanted(settings_, settings_.generations - 1)))
     return false;
@@ -92,6 +101,45 @@ bool Search::search() {
   complete_ = true;
   close_generations();
   return true;
+}
+
+// Or ends the search, where it should end before its last generation.
+bool Search::breed_generation() {
+  const int64_t bred = cohort_sizes(settings_).front();
+  const int64_t turn = settings_.by_generations() ? bred : 1;
+  for (int64_t i = 0; i < bred; i += turn) {
+    const size_t lag = settings_.by_generations() ? 0 : size_t(settings_.lag);
+    const size_t asked = schedule_->size();
+    if (!settle(asked - std::min(lag, asked))) return false;
+    if (i == 0 && ends_early()) return true;
+    if (!breed(int(turn))) return false;
+  }
+  schedule_->end_generation();
+  return true;
+}
+
+// What the file holds already was bred, and ends no search.
+bool Search::ends_early() {
+  if (schedule_->generations() == 0 || recorder_->held_more_than(schedule_->size())) return false;
+  std::string reason = reason_to_stop(settings_, result_.history, ledger_->front());
+  if (reason.empty()) reason = deadline_->reason_to_stop(seconds_now());
+  if (reason.empty()) return false;
+  result_.ended = reason;
+  generations_ = int(schedule_->generations());
+  SearchSettings shorter = settings_;
+  shorter.generations = generations_;
+  recorder_->record_settings(settings_to_json(shorter), size_t(generations_ - 1));
+  if (result_.generations == generations_) reopen_last_generation();
+  return true;
+}
+
+// It ends otherwise where it is the last: its front is trained from more seeds.
+void Search::reopen_last_generation() {
+  --result_.generations;
+  result_.history.pop_back();
+  result_.hypervolume.pop_back();
+  result_.scaled.pop_back();
+  if (result_.generations == 0) ledger_->forget_scale();
 }
 
 // Breeds individuals from what was told, and asks for what is not known of them yet.
@@ -181,7 +229,7 @@ bool Search::confirm_front(int seeds) {
 void Search::close_generations() {
   while (size_t(result_.generations) < schedule_->generations() &&
          told_ == schedule_->end_of(result_.generations)) {
-    if (result_.generations + 1 == settings_.generations && !complete_) return;
+    if (result_.generations + 1 == generations_ && !complete_) return;
     Generation g;
     g.generation = result_.generations;
     for (int i : breeding_.population()) g.population.push_back(schedule_->genome(i));
@@ -204,7 +252,7 @@ void Search::report() {
   if (!progress_) return;
   const int64_t trainings = trainings_of_generation(settings_);
   const int64_t done = trainings * result_.generations + schedule_->done_since(result_.generations);
-  const int64_t total = trainings * settings_.generations;
+  const int64_t total = trainings * generations_;
   const double volume = result_.hypervolume.empty() ? 0 : result_.hypervolume.back();
   done_ = std::max(done_, std::min(done, total));
   progress_(
@@ -223,4 +271,4 @@ void Search::finish() {
   sort_front(settings_, result_.front);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

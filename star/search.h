@@ -18,8 +18,9 @@
 #include "star/ledger.h"
 #include "star/run_recorder.h"
 #include "star/schedule.h"
+#include "star/stopping.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct SearchProgress {
   int generation;       // running, from 0
@@ -39,7 +40,13 @@ struct SearchResult {
   std::vector<FrontMember> front;     // by the first objective
   double busy = 0;  // share of the workers' time that they worked; NaN if there was nothing to do
   bool interrupted = false;
+  std::string ended;  // why before the last generation; empty where it was not
 };
+
+// Lets a run go on under settings that differ from those it holds in the number of generations,
+// where it ends early, what a candidate may take, and where the data lies: it then ends as if it had
+// been begun with them. Error: it has begun more generations than they have.
+void go_on_under(const SearchSettings& settings, const SearchSettings& held, RunFile& file);
 
 class Search {
  public:
@@ -58,13 +65,19 @@ class Search {
   // `retry`: candidates that the file holds as failed are tried again. Where one succeeds now, what
   // was bred since is forgotten, for it was bred from the failure: the search goes on from there,
   // and evaluations that it comes upon again are still taken from the file.
+  //
+  // `most_seconds`: it ends in time (star/stopping.h); 0: when it will. A search that ends before
+  // its last generation has settings with so many generations in the file from then on.
   SearchResult run(RunFile& file, Workers& workers,
                    const std::function<void(const SearchProgress&)>& progress = {},
-                   const Interrupt& interrupted = {}, bool retry = false);
+                   const Interrupt& interrupted = {}, bool retry = false, double most_seconds = 0);
 
  private:
   bool stopped() const { return interrupted_ && interrupted_(); }
   bool search();
+  bool breed_generation();
+  bool ends_early();
+  void reopen_last_generation();
   bool breed(int count);
   bool record(const std::vector<Offspring>& offspring);
   bool settle(size_t count);
@@ -89,10 +102,12 @@ class Search {
   std::optional<Schedule> schedule_;
   std::optional<Ledger> ledger_;
 
+  int generations_;  // to be bred
+  std::optional<Deadline> deadline_;
   size_t told_ = 0;        // individuals that were told, or stopped before
   int64_t fallen_ = 0;     // those that failed from another seed
   bool complete_ = false;  // the last front is settled
   SearchResult result_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

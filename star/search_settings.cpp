@@ -10,7 +10,7 @@
 #include "star/promotion.h"
 #include "star/settings_table.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Fields as JSON, where that is not what the library makes of them.
@@ -128,9 +128,11 @@ void check_rungs(const SearchSettings& s) {
 void check_objectives(const SearchSettings& s) {
   require(!s.objectives.empty(), "search: no objective");
   check_distinct(s.objectives);
-  for (auto& [objective, value] : s.hv_reference)
-    require(std::find(s.objectives.begin(), s.objectives.end(), objective) != s.objectives.end(),
-            "--hv-ref: `{}` is no objective of this search", objective);
+  for (auto& [option, values] :
+       {std::pair("--hv-ref", &s.hv_reference), std::pair("--until", &s.until)})
+    for (auto& [objective, value] : *values)
+      require(std::find(s.objectives.begin(), s.objectives.end(), objective) != s.objectives.end(),
+              "{}: `{}` is no objective of this search", option, objective);
 }
 
 }  // namespace
@@ -227,4 +229,4 @@ SearchSettings settings_from_json(const std::string& text) {
   return settings;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

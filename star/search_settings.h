@@ -13,7 +13,7 @@
 #include "star/objectives.h"
 #include "star/trainer.h"
 
-namespace star {
+namespace star::synthesis {
 
 inline constexpr const char* kNoStart = "none";  // an initial population of random genomes alone
 // Validation tokens of a run file from before they were a setting: it can be read, not gone on
@@ -48,6 +48,10 @@ struct SearchSettings {
   std::vector<Objective> objectives = {"quality", "params"};
   Bounds bounds;        // largest values
   Bounds hv_reference;  // where the reference point is not the usual one
+  // Ends before the last generation (star/stopping.h): values to be reached, and generations
+  // without a gain in hypervolume; 0: any number.
+  Bounds until;
+  int patience = 0;
   int64_t cache_context = 4096;
   // The candidates.
   Sizes sizes;
@@ -99,4 +103,4 @@ std::string reproducing_command(const SearchSettings& settings, const std::strin
 std::string shell_word(const std::string& text);
 std::string shell_path(const std::string& path);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -5,7 +5,7 @@
 #include "star/statistics.h"
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 
 int seeds_wanted(const SearchSettings& settings, int generation) {
   if (settings.reseed == 0) return 1;
@@ -49,4 +49,4 @@ std::map<std::string, SeedMean> results_over_seeds(const SearchSettings& setting
   return results;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -10,7 +10,7 @@
 #include "star/search_settings.h"
 #include "star/store.h"
 
-namespace star {
+namespace star::synthesis {
 
 // How many trainings a member of a generation's front must have: one without --reseed, otherwise
 // one and so many more, and at the end of the search two beyond these.
@@ -32,4 +32,4 @@ std::map<std::string, SeedMean> results_over_seeds(const SearchSettings& setting
                                                    const std::vector<Evaluation>& evaluations,
                                                    int generations);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -14,7 +14,7 @@
 #include "star/range.h"
 #include "star/search_settings.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct Setting {
   const char* name;                     // in the run file
@@ -133,6 +133,13 @@ void for_each_evolution_setting(const F& f) {
   f(Setting{"objectives", "--objectives"}, STAR_FIELD(objectives));
   f(Setting{"bounds", "--max"}, STAR_FIELD(bounds));
   f(Setting{"hv_reference", "--hv-ref"}, STAR_FIELD(hv_reference));
+  f(Setting{.name = "until", .option = "--until", .newer = true}, STAR_FIELD(until));
+  f(Setting{.name = "patience",
+            .option = "--patience",
+            .range = within(0, 1 << 20),
+            .help = "Ends after so many generations without a gain in hypervolume; 0: never",
+            .newer = true},
+    STAR_FIELD(patience));
   f(Setting{"cache_context", "--cache-context", within(1, kMostSteps),
             "Tokens at which cache, latencies and memory are taken"},
     STAR_FIELD(cache_context));
@@ -174,4 +181,4 @@ void for_each_setting(const F& f) {
 
 #undef STAR_FIELD
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 bool mixes_channels(const LivClass& c) { return c.op.mixing() == Mixing::diagonal; }
@@ -73,4 +73,4 @@ char ClassShares::draw_but(Rng& rng, char id) const {
   return drawn;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

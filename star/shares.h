@@ -7,7 +7,7 @@
 #include "core/rng.h"
 #include "liv/pool.h"
 
-namespace star {
+namespace star::synthesis {
 
 inline constexpr double kChannelMixers = 0.5;  // LIVs whose T is diagonal; the others mix tokens
 inline constexpr double kDifferential = 0.25;  // of a base that has differential variants, these
@@ -43,4 +43,4 @@ class ClassShares {
   std::vector<Entry> entries_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -4,7 +4,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Whether the strategy names the group, by the role whose sharing it follows.
@@ -51,4 +51,4 @@ SharingPlan plan_sharing(const Genome& genome, const Pool& pool) {
   return plan;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

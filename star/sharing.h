@@ -6,7 +6,7 @@
 #include "liv/backbone.h"
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 // plan[l][g]: LIV l, feature group g in the order of LivClass::groups (all of them: the ones that
 // cannot be shared are the LIV's own, beta goes with dt). With a feature goes everything that makes
@@ -19,4 +19,4 @@ using SharingPlan = std::vector<std::vector<FeatureSource>>;
 // `genome` is valid, `pool` its effective pool.
 SharingPlan plan_sharing(const Genome& genome, const Pool& pool);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -3,8 +3,8 @@
 
 #include "star/pack.h"
 
-namespace star {
+namespace star::synthesis {
 
 std::vector<TextFile> source_text();
 
-}  // namespace star
+}  // namespace star::synthesis

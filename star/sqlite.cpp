@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 
 namespace {
 
@@ -143,4 +143,4 @@ void Statement::check(int code) const {
   if (code != SQLITE_OK) connection_.fail_with(code);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

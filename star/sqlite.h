@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace star {
+namespace star::synthesis {
 
 class Connection {
  public:
@@ -95,4 +95,4 @@ class Transaction {
   bool done_ = false;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

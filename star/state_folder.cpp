@@ -4,7 +4,7 @@
 
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 
 namespace fs = std::filesystem;
 
@@ -36,4 +36,4 @@ void StateFolder::remove() {
   fs::remove(path_, none);  // unless somebody keeps something of his own there
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 class StateFolder {
  public:
@@ -24,4 +24,4 @@ class StateFolder {
   std::vector<int64_t> rungs_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

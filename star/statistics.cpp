@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
@@ -257,4 +257,4 @@ std::vector<double> benjamini_hochberg(std::span<const double> p) {
   return adjusted;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

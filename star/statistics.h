@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 struct Spread {
   double mean;
@@ -79,4 +79,4 @@ PairedDifference paired_difference(std::span<const double> a, std::span<const do
 // and counts for nothing.
 std::vector<double> benjamini_hochberg(std::span<const double> p);
 
-}  // namespace star
+}  // namespace star::synthesis

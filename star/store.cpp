@@ -4,7 +4,7 @@
 
 #include "star/run_database.h"
 
-namespace star {
+namespace star::synthesis {
 
 int64_t RunFile::Database::genome_id(const std::string& genome) {
   Statement(*this, "INSERT OR IGNORE INTO genomes (genome) VALUES (?)").bind(genome).run();
@@ -31,6 +31,11 @@ void RunFile::Database::write(const Evaluation& evaluation) {
   for (const auto& [name, value] : evaluation.metrics) metric.bind(id, name, value).run();
   Statement point(*this, "INSERT INTO curve VALUES (?, ?, ?)");
   for (const auto& [step, loss] : evaluation.curve) point.bind(id, step, loss).run();
+}
+
+void RunFile::Database::forget_generations(size_t from) {
+  for (const char* table : {"members", "stopped", "fronts", "generations"})
+    Statement(*this, fmt::format("DELETE FROM {} WHERE generation >= ?", table)).bind(from).run();
 }
 
 RunFile::RunFile(std::unique_ptr<Database> database) : database_(std::move(database)) {}
@@ -78,10 +83,14 @@ void RunFile::record_anew(const Evaluation& evaluation, size_t candidates, size_
           .bind(generation, place)
           .run();
   }
-  for (const char* table : {"members", "stopped", "fronts", "generations"})
-    Statement(*database_, fmt::format("DELETE FROM {} WHERE generation >= ?", table))
-        .bind(generations)
-        .run();
+  database_->forget_generations(generations);
+  transaction.commit();
+}
+
+void RunFile::record_settings(const std::string& settings, size_t generations) {
+  Transaction transaction(*database_);
+  Statement(*database_, "UPDATE run SET settings = ?").bind(settings).run();
+  database_->forget_generations(generations);
   transaction.commit();
 }
 
@@ -135,4 +144,4 @@ double mean_rung_tau(const std::vector<Generation>& generations) {
   return count ? sum / count : std::nan("");
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -47,7 +47,7 @@
 #include "star/curve.h"
 #include "star/recipe.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct Evaluation {
   std::string genome;   // canonical
@@ -148,6 +148,9 @@ class RunFile {
   // come to before: all candidates but the first `candidates`, all generations but the first
   // `generations`. Evaluations stay.
   void record_anew(const Evaluation& evaluation, size_t candidates, size_t generations);
+  // The run goes on under other settings; and forgets how generations ended, all but the first
+  // `generations`: candidates and evaluations stay.
+  void record_settings(const std::string& settings, size_t generations);
 
   std::optional<Evaluation> evaluation(const std::string& genome, const Recipe& recipe = {}) const;
   std::vector<Evaluation> evaluations() const;  // in the order in which they were first recorded
@@ -165,4 +168,4 @@ class RunFile {
 // Whether the file bears the marks of a run file; nothing else of it is read.
 bool is_run_file(const std::string& path);
 
-}  // namespace star
+}  // namespace star::synthesis

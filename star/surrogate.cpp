@@ -10,7 +10,7 @@
 #include "star/family.h"
 #include "star/statistics.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr Family kFamilies[] = {Family::attention, Family::linear_attention, Family::convolution,
@@ -161,4 +161,4 @@ double Ridge::predict(const Vector& row) const {
   return intercept_ + dot(weights_, standardised(row));
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -7,7 +7,7 @@
 
 #include "liv/backbone.h"
 
-namespace star {
+namespace star::synthesis {
 
 // What is known of a model by its digits: of each family (star/family.h) its share of the LIVs,
 // whether it occurs, and the place of its first LIV (from 0 to 1; 1 where there is none); the
@@ -36,4 +36,4 @@ class Ridge {
   double intercept_ = 0, penalty_ = 0;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

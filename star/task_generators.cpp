@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Distinct numbers of lo … hi−1, uniformly, in random order (Floyd's sampling keeps the cost at
@@ -285,4 +285,4 @@ const std::vector<TaskRow>& TaskRow::rows() {
   return kRows;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

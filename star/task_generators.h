@@ -11,7 +11,7 @@
 #include "core/rng.h"
 #include "star/named.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct TaskOptions;
 class TaskGenerator;
@@ -67,4 +67,4 @@ class TaskGenerator {
   const TaskOptions o;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -14,7 +14,7 @@
 #include "core/rng.h"
 #include "star/task_generators.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr int kMaxVocab = 1 << 20, kMaxLength = 1 << 20;
@@ -169,4 +169,4 @@ Batch TaskData::draw(uint64_t seed, Split split, std::span<const int64_t> indice
   return batch;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

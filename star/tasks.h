@@ -13,7 +13,7 @@
 #include "star/data.h"
 #include "star/task_generators.h"
 
-namespace star {
+namespace star::synthesis {
 
 // The defaults of a task. Error: unknown name.
 TaskOptions task_defaults(std::string_view name);
@@ -56,4 +56,4 @@ class TaskData : public Dataset {
   std::vector<std::unique_ptr<TaskGenerator>> generators_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

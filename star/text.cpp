@@ -7,7 +7,7 @@
 #include "core/host_device.h"
 #include "core/rng.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr int32_t kBetweenFiles = 0;  // no byte of what people write
@@ -159,4 +159,4 @@ Batch TextData::evaluation(Split split, std::span<const int64_t> numbers) const 
   return batch;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -9,7 +9,7 @@
 #include "star/data.h"
 #include "star/pack.h"
 
-namespace star {
+namespace star::synthesis {
 
 // What a folder holds and is no text to learn from: what the program itself wrote (run files,
 // checkpoints, reports), links that lead nowhere or to what is read already, what is no file.
@@ -78,4 +78,4 @@ class TextData : public Dataset {
   std::vector<uint64_t> joined_{0};  // where each training part begins in the joined text
 };
 
-}  // namespace star
+}  // namespace star::synthesis

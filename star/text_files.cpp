@@ -15,7 +15,7 @@
 #include "star/store.h"
 #include "star/text.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 namespace fs = std::filesystem;
@@ -145,4 +145,4 @@ std::string warning_of(const TextFiles& text) {
                      fmt::join(named, ", "));
 }
 
-}  // namespace star
+}  // namespace star::synthesis

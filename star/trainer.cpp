@@ -7,7 +7,7 @@
 #include "star/statistics.h"
 #include "star/training_step.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr int64_t kCurvePoints = 100;
@@ -221,4 +221,4 @@ Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split sp
   return total.judgement();
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -12,7 +12,7 @@
 #include "star/data.h"
 #include "star/training_state.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct TrainOptions {
   int64_t steps = 1000;
@@ -79,4 +79,4 @@ struct JudgeOptions {
 Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split split,
                 const JudgeOptions& options = {}, std::vector<Judgement>* by_part = nullptr);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include "core/json.h"
 
-namespace star {
+namespace star::synthesis {
 
 std::string to_text(const TrainingRecord& r) {
   nlohmann::ordered_json json = {{"data", r.identity}};
@@ -36,4 +36,4 @@ TrainingRecord training_record(const std::string& text) {
   return r;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -6,7 +6,7 @@
 
 #include "star/trainer.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct TrainingRecord {
   // What it was trained on: a path, absolute, or a task, as it was given; both empty where a
@@ -26,4 +26,4 @@ std::string to_text(const TrainingRecord& record);
 // Of such a text what says where the data comes from; what is missing stays empty.
 TrainingRecord training_record(const std::string& text);
 
-}  // namespace star
+}  // namespace star::synthesis

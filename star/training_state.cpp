@@ -6,7 +6,7 @@
 #include "core/rng.h"
 #include "core/safetensors.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr const char* kFormat = "star-training/1";
@@ -84,4 +84,4 @@ std::optional<TrainingState> load_training_state(const std::string& path,
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

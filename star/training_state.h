@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::synthesis {
 
 struct StepLoss {
   double loss;      // nats a counted target
@@ -31,4 +31,4 @@ void save_training_state(const std::string& path, const std::string& training,
 std::optional<TrainingState> load_training_state(const std::string& path,
                                                  const std::string& training);
 
-}  // namespace star
+}  // namespace star::synthesis

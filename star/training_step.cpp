@@ -2,7 +2,7 @@
 
 #include "autograd/rows.h"
 
-namespace star {
+namespace star::synthesis {
 
 Tensor tokens_of(Exec& exec, const Batch& b) {
   return exec.from({b.sequences, b.length}, b.tokens);
@@ -56,4 +56,4 @@ int64_t TrainingStep::peak_bytes() const {
                  (recorded_ ? recorded_->exec.arena().peak_bytes() : 0));
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -9,7 +9,7 @@
 #include "liv/backbone.h"
 #include "star/data.h"
 
-namespace star {
+namespace star::synthesis {
 
 Tensor tokens_of(Exec& exec, const Batch& batch);   // [sequences, length]
 Tensor targets_of(Exec& exec, const Batch& batch);  // [sequences · length]
@@ -47,4 +47,4 @@ class TrainingStep {
   std::unique_ptr<Recorded> recorded_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

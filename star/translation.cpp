@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // The classes of a backbone with one base, one plain and one differential at most: what one class
@@ -115,4 +115,4 @@ std::optional<Genome> translate(const Genome& genome, const Pool& from, const Po
   return canonical(result, to);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

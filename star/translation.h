@@ -6,7 +6,7 @@
 
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 // The canonical genome in `to` of the same architecture as a valid genome in `from`: equal blocks
 // but for the ids and names of classes. A class keeps its id where it can and moves to another
@@ -14,4 +14,4 @@ namespace star {
 // same order.
 std::optional<Genome> translate(const Genome& genome, const Pool& from, const Pool& to);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -11,7 +11,7 @@
 #include "star/compiler.h"
 #include "star/device.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 double number(const nlohmann::json& json) {
@@ -230,4 +230,4 @@ std::optional<std::vector<Evaluation>> run_trials(
   return evaluations;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

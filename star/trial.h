@@ -13,7 +13,7 @@
 #include "star/search_settings.h"
 #include "star/store.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct Trial {
   std::string genome;  // canonical in the pool
@@ -104,4 +104,4 @@ std::optional<std::vector<Evaluation>> run_trials(
     RunFile& file, const std::vector<Trial>& trials,
     const std::function<Evaluation(const Trial&)>& work, const TrialOptions& options);
 
-}  // namespace star
+}  // namespace star::synthesis

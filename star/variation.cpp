@@ -8,7 +8,7 @@
 #include "star/draft.h"
 #include "star/repair.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // A mutation that changes nothing is tried again this often.
@@ -258,4 +258,4 @@ Genome mutate(Rng& rng, const Genome& genome, const Pool& pool, const VariationC
   return result;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

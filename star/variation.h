@@ -5,7 +5,7 @@
 #include "core/rng.h"
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct VariationConfig {
   double rate = 0.1;  // of each digit to become another, of each change of the backbone's structure
@@ -44,4 +44,4 @@ Genome crossover(Rng& rng, const Genome& a, const Genome& b, const Pool& pool,
 // change digits of other levels to fit.
 Genome mutate(Rng& rng, const Genome& genome, const Pool& pool, const VariationConfig& config);
 
-}  // namespace star
+}  // namespace star::synthesis

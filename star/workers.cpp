@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 
 LocalWorkers::LocalWorkers(int count, const Limits& limits, Answer answer)
     : count_(count), limits_(limits), answer_(std::move(answer)), pool_(limits) {
@@ -28,4 +28,4 @@ std::optional<Outcome> LocalWorkers::alone(const Request& request, const Interru
   return finished.outcome;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -8,7 +8,7 @@
 #include "star/executor.h"
 #include "star/request.h"
 
-namespace star {
+namespace star::synthesis {
 
 // What a worker process answers to a request. It is called in that process.
 using Answer = std::function<std::string(const Request& request)>;
@@ -48,4 +48,4 @@ class LocalWorkers : public Workers {
   WorkerPool pool_;
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <new>
 
-namespace star {
+namespace star::cli {
 namespace {
 
 thread_local int64_t count = 0;
@@ -18,13 +18,13 @@ static void* counted(size_t bytes) {
   return std::malloc(bytes ? bytes : 1);
 }
 
-}  // namespace star
+}  // namespace star::cli
 
 // The forms for arrays and those that do not throw call these, by the standard. Inlined, `delete`
 // would look to GCC like memory given back to another than gave it.
 void* operator new(size_t bytes) {
   for (;;) {
-    if (void* memory = star::counted(bytes)) return memory;
+    if (void* memory = star::cli::counted(bytes)) return memory;
     const std::new_handler handler = std::get_new_handler();
     if (!handler) throw std::bad_alloc();
     handler();

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-namespace star {
+namespace star::cli {
 
 int64_t allocations();
 
-}  // namespace star
+}  // namespace star::cli

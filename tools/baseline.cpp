@@ -4,7 +4,7 @@
 #include "tools/run_command.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct Baseline : RunCommand {
@@ -109,4 +109,4 @@ void declare_baseline(CLI::App& app) {
   sub->callback([c] { c->execute(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -17,7 +17,7 @@
 #include "tools/options.h"
 #include "tools/output.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct Timing {
@@ -379,4 +379,4 @@ void declare_bench(CLI::App& app) {
   });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -5,7 +5,7 @@
 #include "core/rng.h"
 #include "tools/bench_kernels.h"
 
-namespace star {
+namespace star::cli {
 
 template <class T>
 class Benches {
@@ -81,4 +81,4 @@ class Benches {
   int drawn_ = 0;
 };
 
-}  // namespace star
+}  // namespace star::cli

@@ -7,7 +7,7 @@
 #include "core/safetensors.h"
 #include "star/checkpoint.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // The tensors of a file, and the float32 copies that they are views of.
@@ -57,4 +57,4 @@ void dump_step(const std::string& path, Exec& exec, const Backbone& model, const
                     {{"genome", genome}, {"config", sizes_json(model.sizes()).dump()}});
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -6,7 +6,7 @@
 #include "liv/backbone.h"
 #include "star/data.h"
 
-namespace star {
+namespace star::cli {
 
 // Runs forward and backward on the batch and writes, as safetensors:
 //   __metadata__  genome  as given
@@ -17,4 +17,4 @@ namespace star {
 void dump_step(const std::string& path, Exec& exec, const Backbone& model, const Batch& batch,
                const std::string& genome);
 
-}  // namespace star
+}  // namespace star::cli

@@ -2,7 +2,7 @@
 
 #include "tools/bench_cases.h"
 
-namespace star {
+namespace star::cli {
 
 template <class T>
 void Benches<T>::elementwise() {
@@ -190,4 +190,4 @@ std::vector<KernelBench> kernel_benches(Exec& exec, DType dtype, const BenchSize
   });
 }
 
-}  // namespace star
+}  // namespace star::cli

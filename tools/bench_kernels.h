@@ -7,7 +7,7 @@
 
 #include "core/exec.h"
 
-namespace star {
+namespace star::cli {
 
 struct BenchSizes {
   int64_t batch = 8, length = 256, width = 128, heads = 4, vocab = 256, states = 16;
@@ -24,4 +24,4 @@ struct KernelBench {
 // double. They use `exec` when they run.
 std::vector<KernelBench> kernel_benches(Exec& exec, DType dtype, const BenchSizes& sizes);
 
-}  // namespace star
+}  // namespace star::cli

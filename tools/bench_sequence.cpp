@@ -3,7 +3,7 @@
 
 #include "tools/bench_cases.h"
 
-namespace star {
+namespace star::cli {
 
 template <class T>
 void Benches<T>::attentions() {
@@ -310,4 +310,4 @@ void Benches<T>::along_tokens() {
 template void Benches<float>::along_tokens();
 template void Benches<double>::along_tokens();
 
-}  // namespace star
+}  // namespace star::cli

@@ -19,7 +19,7 @@
 #include "tools/console.h"
 #include "tools/options.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 volatile sig_atomic_t g_signal = 0;
@@ -205,4 +205,4 @@ void print_json(const nlohmann::json& document) {
   fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -15,7 +15,7 @@
 #include "star/objectives.h"
 #include "star/trainer.h"
 
-namespace star {
+namespace star::cli {
 
 // The work itself failed: exit status 1, where `Error` (bad input, wrong usage) is 2.
 class Failure : public std::runtime_error {
@@ -132,4 +132,4 @@ std::string judged_text(const std::vector<const Metrics*>& judged);
 #undef STAR_COMMAND
 #undef STAR_COMMAND_OF
 
-}  // namespace star
+}  // namespace star::cli

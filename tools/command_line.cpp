@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // Insertions, deletions, replacements and exchanges of neighbours that make one word of the other.
@@ -130,4 +130,4 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::cli {
 
 // Error: an unknown command or option, with the nearest one that there is, and an option
 // without a value, for which CLI11 would take the next word.
@@ -19,4 +19,4 @@ std::vector<std::string> command_names(const CLI::App& app);
 // With their dashes, those of the program itself too.
 std::vector<std::string> option_names(const CLI::App& command);
 
-}  // namespace star
+}  // namespace star::cli

@@ -5,7 +5,7 @@
 #include "liv/pool.h"
 #include "tools/command.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // What a value may be: one of the choices, the name of a file, or both; neither for a number.
@@ -287,4 +287,4 @@ void declare_completion(CLI::App& app) {
   sub->callback([c, root = &app] { c->run(*root); });
 }
 
-}  // namespace star
+}  // namespace star::cli

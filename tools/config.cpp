@@ -10,7 +10,7 @@
 #include "core/toml.h"
 #include "tools/command_line.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 constexpr std::streamsize kLongest = 1 << 20;
@@ -109,4 +109,4 @@ std::string unreadable(const std::string& path) {
   return fmt::format("{}: {}", path, file ? "cannot be read" : std::strerror(errno));
 }
 
-}  // namespace star
+}  // namespace star::cli

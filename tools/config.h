@@ -5,7 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-namespace star {
+namespace star::cli {
 
 // Takes the options into the application itself, so that what is refused is refused with its line.
 // What the command line has given stays.
@@ -26,4 +26,4 @@ std::string check_regular(const std::string& path);
 // Why a file cannot be read, as one line.
 std::string unreadable(const std::string& path);
 
-}  // namespace star
+}  // namespace star::cli

@@ -6,7 +6,7 @@
 #include "tools/run_command.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct ConsensusCommand : RunCommand {
@@ -74,4 +74,4 @@ void declare_consensus(CLI::App& app) {
   sub->callback([c] { c->execute(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

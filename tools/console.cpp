@@ -11,7 +11,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // The error of the first write that failed, as far as it is known; 0: none has.
@@ -56,4 +56,4 @@ int finish_output(int status) {
   return status == 0 ? 1 : status;
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-namespace star {
+namespace star::cli {
 
 // To be called first. Descriptors 0, 1 and 2 that are closed become ones that nothing can be
 // written to, so that no file opened later gets their numbers; writing to a pipe that nobody reads
@@ -32,4 +32,4 @@ void flush_output();
 // be written, not 0, after a line that says so.
 int finish_output(int status);
 
-}  // namespace star
+}  // namespace star::cli

@@ -11,7 +11,7 @@
 #include "tools/options.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 
 void DataOptions::declare(CLI::App& app) {
   auto* by_path =
@@ -87,4 +87,4 @@ std::string judged_text(const std::vector<const Metrics*>& judged) {
       targets, fixed(error, 4));
 }
 
-}  // namespace star
+}  // namespace star::cli

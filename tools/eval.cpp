@@ -10,7 +10,7 @@
 #include "tools/console.h"
 #include "tools/options.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 const std::map<std::string, Split> kSplits = {
@@ -129,4 +129,4 @@ void declare_eval(CLI::App& app) {
   sub->callback([c] { c->run(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

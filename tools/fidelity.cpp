@@ -5,7 +5,7 @@
 #include "tools/run_command.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct Fidelity : RunCommand {
@@ -66,4 +66,4 @@ void declare_fidelity(CLI::App& app) {
   sub->callback([c] { c->execute(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -8,7 +8,7 @@
 #include "tools/run_command.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct Final : RunCommand {
@@ -190,4 +190,4 @@ void declare_final(CLI::App& app) {
   sub->callback([c] { c->execute(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -12,7 +12,7 @@
 #include "tools/options.h"
 #include "tools/output.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // Whole numbers separated by commas or white space.
@@ -141,4 +141,4 @@ void declare_generate(CLI::App& app) {
   sub->callback([c] { c->run(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -8,7 +8,7 @@
 #include "tools/command.h"
 #include "tools/options.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct GenomeCommand {
@@ -190,4 +190,4 @@ void declare_genome(CLI::App& app) {
   random->callback([c] { c->random(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -2,7 +2,7 @@
 #include "liv/pool_file.h"
 #include "tools/command.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct LivList {
@@ -55,4 +55,4 @@ void declare_liv_list(CLI::App& liv) {
   list->callback([c] { c->run(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -6,7 +6,7 @@
 #include "tools/command.h"
 #include "tools/options.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 std::string in_units(double x) {
@@ -119,4 +119,4 @@ void declare_liv_explain(CLI::App& liv) {
   sub->callback([c] { c->run(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

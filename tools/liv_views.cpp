@@ -7,7 +7,7 @@
 #include "tools/output.h"
 #include "tools/picture.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 void declare_sizes(CLI::App& app, Sizes& sizes, int64_t& length, const char* length_help) {
@@ -205,4 +205,4 @@ void declare_liv_matrix(CLI::App& liv) {
   });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -12,7 +12,7 @@
 #include "tools/options.h"
 #include "tools/ranks/ranks.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // What the machine does not have is refused when it is asked for. Otherwise the kernel grants it,
@@ -92,11 +92,11 @@ int command(int argc, char** argv) {
 }
 
 }  // namespace
-}  // namespace star
+}  // namespace star::cli
 
 int main(int argc, char** argv) {
-  star::hold_standard_streams();
-  star::limit_memory();
+  star::cli::hold_standard_streams();
+  star::cli::limit_memory();
   signal(SIGXFSZ, SIG_IGN);  // writing fails instead, and is said where it fails
-  return star::run_ranks(argc, argv, star::command);
+  return star::cli::run_ranks(argc, argv, star::cli::command);
 }

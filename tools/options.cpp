@@ -7,7 +7,7 @@
 
 #include "core/number.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 constexpr double kMiB = 1 << 20, kMostMiB = double(int64_t(1) << 40);
@@ -140,6 +140,42 @@ CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::s
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
+namespace {
+
+// Numbers with units, one after the other; the last may lack its unit, which then is a second.
+std::optional<double> read_duration(std::string_view text) {
+  double seconds = 0;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find_first_not_of("0123456789."), text.size());
+    const std::optional<double> number = read_number<double>(text.substr(0, end));
+    const std::string_view unit = text.substr(end, 1);
+    const double worth = unit.empty() || unit == "s" ? 1
+                         : unit == "m"               ? 60
+                         : unit == "h"               ? 3600
+                         : unit == "d"               ? 86400
+                                                     : 0;
+    if (!number || worth == 0) return std::nullopt;
+    seconds += *number * worth;
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return seconds;
+}
+
+}  // namespace
+
+CLI::Option* add_duration(CLI::App& app, const std::string& name, double& seconds,
+                          const std::string& what) {
+  const CLI::callback_t read = [name, &seconds](const CLI::results_t& given) {
+    const std::optional<double> value = read_duration(given.at(0));
+    if (!value || !(*value > 0) || !(*value < 1e12))
+      throw CLI::ValidationError(
+          name, fmt::format("{} is no time such as 90s, 30m or 1h30m", given.at(0).substr(0, 40)));
+    seconds = *value;
+    return true;
+  };
+  return app.add_option(name, read, what)->type_name("TEXT");
+}
+
 CLI::Option* add_whole_numbers(CLI::App& app, const std::string& name, std::vector<int64_t>& values,
                                int64_t least, int64_t most, const std::string& what) {
   auto read = [=, &values](const CLI::results_t& given) {
@@ -169,4 +205,4 @@ void complete_options(CLI::App& app) {
     complete_options(*command);
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -15,7 +15,7 @@
 #include "star/range.h"
 #include "star/settings_table.h"
 
-namespace star {
+namespace star::cli {
 
 // A whole number from `least` to `most`; T is int, int64_t or uint64_t.
 template <class T>
@@ -40,6 +40,10 @@ CLI::Option* add_whole_numbers(CLI::App& app, const std::string& name, std::vect
 CLI::Option* add_memory_limit(CLI::App& app, const std::string& what,
                               const std::function<void(uint64_t bytes)>& set,
                               std::optional<uint64_t> usual = {});
+
+// A time as 90s, 30m, 1h30m, 2d, or a number of seconds; longer than 0.
+CLI::Option* add_duration(CLI::App& app, const std::string& name, double& seconds,
+                          const std::string& what);
 
 // Words separated by commas, in one or several values; empty `choices`: any.
 CLI::Option* add_list(CLI::App& app, const std::string& name, std::vector<std::string>& list,
@@ -85,4 +89,4 @@ void add_setting(CLI::App& app, const Setting& row, T& value) {
 // that is neither true nor false are refused.
 void complete_options(CLI::App& app);
 
-}  // namespace star
+}  // namespace star::cli

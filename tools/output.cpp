@@ -6,7 +6,7 @@
 #include "core/file.h"
 #include "star/store.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -42,4 +42,4 @@ void check_output(const std::string& path, const std::vector<std::string>& input
   require_writable(path);
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::cli {
 
 // To be asked before long work. Throws `Error` where `path` is one of the files that the command
 // reads or writes too, under whatever name, where it is a run file or a run file's journal, or
@@ -16,4 +16,4 @@ void check_output(const std::string& path, const std::vector<std::string>& input
 // The file that --config names, which a command reads too; empty where it was not given.
 std::string config_file(const CLI::App& command);
 
-}  // namespace star
+}  // namespace star::cli

@@ -13,9 +13,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    std::vector<star::TextFile> files;
+    std::vector<star::synthesis::TextFile> files;
     for (int i = 2; i < argc; ++i) files.push_back({argv[i], star::read_file(argv[i])});
-    std::string packed = star::pack(std::move(files));
+    std::string packed = star::synthesis::pack(std::move(files));
     std::string_view piece = packed;
     star::write_file(argv[1], {&piece, 1});
   } catch (const std::exception& e) {

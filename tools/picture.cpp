@@ -10,7 +10,7 @@
 #include "core/file.h"
 #include "core/host_device.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 using Colour = std::array<uint8_t, 3>;
@@ -112,4 +112,4 @@ void draw_matrices(const std::string& path, const DenseCore& m, int64_t panels) 
   picture.write(path);
 }
 
-}  // namespace star
+}  // namespace star::cli

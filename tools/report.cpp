@@ -9,7 +9,7 @@
 #include "tools/report_page.h"
 #include "tools/run_command.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // A page that this program wrote may be written anew; any other file is somebody's. Under the name
@@ -91,4 +91,4 @@ void declare_report(CLI::App& app) {
   });
 }
 
-}  // namespace star
+}  // namespace star::cli

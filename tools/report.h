@@ -6,7 +6,7 @@
 
 #include "star/store.h"
 
-namespace star {
+namespace star::cli {
 
 // Beside the run file: star.html of star.run, and of every other name that with .html after it, so
 // that exp.1 and exp.2 have pages of their own.
@@ -18,4 +18,4 @@ std::string report_path(const std::string& run);
 bool write_report(const RunFile& run, const std::string& path,
                   const std::function<bool()>& interrupted);
 
-}  // namespace star
+}  // namespace star::cli

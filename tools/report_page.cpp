@@ -11,7 +11,7 @@
 
 STAR_EMBED(star_report_pack, STAR_PACK_FILE);
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // By their names without folders.
@@ -95,4 +95,4 @@ std::string report_page(const nlohmann::json& document) {
   return page;
 }
 
-}  // namespace star
+}  // namespace star::cli

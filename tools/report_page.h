@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace star {
+namespace star::cli {
 
 // One page that needs nothing beside it: scripts and style stand in their places in page.html, the
 // document stands as text in its own. Text of the document cannot end that place early or become
@@ -19,4 +19,4 @@ struct PageOrigin {
 };
 PageOrigin page_origin(std::string_view page);
 
-}  // namespace star
+}  // namespace star::cli

@@ -9,12 +9,16 @@
 #include "tools/options.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 
-Run open_run(const std::string& path, bool write) {
+Run open_run(const std::string& path, bool write, const std::string& moved_to) {
   auto [file, settings, contents] = open_run_file(path, write);
   DataOptions source{settings.data_path, settings.task};
+  if (!moved_to.empty()) source = {moved_to, ""};
   auto data = source.open(settings.sizes.seq, 0, settings.seed);
+  require(moved_to.empty() || data->identity() == settings.data_identity,
+          "--data {}: it is other data than {} was begun with ({}, then {})", moved_to, path,
+          data->identity(), settings.data_identity);
   require(data->identity() == settings.data_identity,
           "{}: the data is no longer what the search began with ({}, then {})", path,
           data->identity(), settings.data_identity);
@@ -252,4 +256,4 @@ std::string metric_text(const std::string& name, double value) {
   return fixed(value, whole ? 0 : 4);
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -9,7 +9,7 @@
 #include "star/front.h"
 #include "tools/command.h"
 
-namespace star {
+namespace star::cli {
 
 struct Run {
   std::string path;
@@ -21,7 +21,8 @@ struct Run {
 
 // Error: no run file, a damaged one, or its data is no longer what the search began with. Warns
 // where the processor is another one. `write`: as this run's only writer (RunFile::claim).
-Run open_run(const std::string& path, bool write);
+// `moved_to`: where its data lies now, if not where it was.
+Run open_run(const std::string& path, bool write, const std::string& moved_to = "");
 
 // A line on standard error where no member of the last front keeps the bounds of the search.
 void warn_of_bounds(const std::string& path, const SearchSettings& settings,
@@ -56,7 +57,7 @@ struct RunCommand {
   // The run for an analysis; it refers to this object.
   Study study();
   double metric_of(const Evaluation& evaluation, const std::string& name) {
-    return star::metric_of(study(), evaluation, name);
+    return star::synthesis::metric_of(study(), evaluation, name);
   }
 
  private:
@@ -93,4 +94,4 @@ std::string agreements_text(const std::vector<Agreement>& agreements);
 // Losses and times have digits after the point, counts have none.
 std::string metric_text(const std::string& name, double value);
 
-}  // namespace star
+}  // namespace star::cli

@@ -12,7 +12,7 @@
 #include "tools/run_command.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 namespace fs = std::filesystem;
@@ -250,4 +250,4 @@ void declare_runs(CLI::App& app) {
   });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -15,7 +15,7 @@
 #include "tools/search_check.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct SearchCommand {
@@ -25,7 +25,8 @@ struct SearchCommand {
   SearchSettings settings;
   std::string program;  // as it was called
   std::string out, resume, depth = "8", objectives = "quality,params", preset;
-  std::vector<std::string> bounds, hv_reference;
+  std::vector<std::string> bounds, hv_reference, until;
+  double most_seconds = 0;
   int lag = 0, workers = 0;
   bool retry = false, no_check = false;
   CLI::App* command = nullptr;  // whose options these are
@@ -62,14 +63,34 @@ struct SearchCommand {
   }
 
   void go_on() {
-    Run then = open_run(resume, true);
+    Run then = open_run(resume, true, data.path);
     fill_options();
     require_same(then.settings);
-    settings = then.settings;
+    settings = changed(then.settings);
+    go_on_under(settings, then.settings, then.file);
     check_device(settings.device);
     Search search(settings, *then.data);
     std::unique_ptr<Workers> crew = workers_for(search, settings, workers, common.cores());
     go(search, *then.data, then.file, resume, *crew);
+  }
+
+  // What may change of a run that goes on: how long it does, what a candidate may take, and where
+  // the same data lies.
+  SearchSettings changed(const SearchSettings& run) const {
+    SearchSettings now = run;
+    if (given("--generations")) now.generations = settings.generations;
+    if (given("--patience")) now.patience = settings.patience;
+    if (given("--until")) now.until = settings.until;
+    if (given("--memory-limit")) now.limits.memory_bytes = settings.limits.memory_bytes;
+    if (given("--timeout")) {
+      now.limits.cpu_seconds = settings.limits.cpu_seconds;
+      now.limits.wall_seconds = settings.limits.wall_seconds;
+    }
+    if (given("--data")) {
+      now.data_path = settings.data_path;
+      now.task = "";
+    }
+    return now;
   }
 
   bool given(const char* option) const { return command->count(option) > 0; }
@@ -90,7 +111,8 @@ struct SearchCommand {
     settings.objectives = parse_objectives(objectives);
     for (auto& text : bounds) set_value(settings.bounds, text, "--max");
     for (auto& text : hv_reference) set_value(settings.hv_reference, text, "--hv-ref");
-    for (auto& genome : settings.start) genome = at_depth(genome, settings.max_depth);
+    for (auto& text : until) set_value(settings.until, text, "--until");
+    settings.start = start_of(settings.start, settings.max_depth);
     settings.sizes = model.sizes;
     settings.sizes.seq = model.length;
     if (!data.path.empty()) settings.data_path = absolute_path(data.path);
@@ -120,6 +142,23 @@ struct SearchCommand {
             depth);
   }
 
+  // Genomes, names at the depth, and of a run the front.
+  static std::vector<std::string> start_of(const std::vector<std::string>& given, int depth) {
+    std::vector<std::string> start;
+    for (auto& text : given) {
+      if (!is_run_file(text)) {
+        start.push_back(at_depth(text, depth));
+        continue;
+      }
+      const RunContents run = open_run_file(text).contents;
+      require(!run.generations.empty() && !run.generations.back().front.empty(),
+              "--start: {} has no front yet", text);
+      const auto& front = run.generations.back().front;
+      start.insert(start.end(), front.begin(), front.end());
+    }
+    return start;
+  }
+
   // Of an objective given twice the last value counts.
   static void set_value(Bounds& values, const std::string& text, const std::string& option) {
     const auto parsed = parse_value(text, option);
@@ -130,8 +169,10 @@ struct SearchCommand {
 
   // Error: an option beside --resume that the run file fixes, and has otherwise.
   void require_same(const SearchSettings& run) const {
-    static const std::set<std::string> kFree = {"--help",    "--resume", "--retry", "--workers",
-                                                "--threads", "--quiet",  "--json",  "--no-check"};
+    static const std::set<std::string> kFree = {
+        "--help",  "--resume",   "--retry",   "--workers",     "--threads",
+        "--quiet", "--json",     "--data",    "--generations", "--patience",
+        "--until", "--max-time", "--timeout", "--no-check",    "--memory-limit"};
     static const std::set<std::string> kPreset = {"--population", "--generations", "--depth",
                                                   "--start"};
     const std::vector<FixedOption> asked = fixed_options(settings), kept = fixed_options(run);
@@ -177,6 +218,7 @@ struct SearchCommand {
       if (!is_run_file(path)) throw Failure(fmt::format("{}; what was found is lost", e.what()));
       throw Failure(fmt::format("{}; what was found is kept, go on with: {}", e.what(), onward));
     }
+    settings.generations = result.ended.empty() ? settings.generations : result.generations;
     const bool kept = is_run_file(path);
     if (result.interrupted)
       throw Interrupted(kept
@@ -219,7 +261,7 @@ struct SearchCommand {
                              p.hypervolume, p.failed ? fmt::format("  {} failed", p.failed) : ""));
     };
     return search.run(
-        file, crew, show, [] { return interrupted(); }, retry);
+        file, crew, show, [] { return interrupted(); }, retry, most_seconds);
   }
 
   // The name of the page; empty, after a warning, where it could not be written: the run is safe.
@@ -243,6 +285,7 @@ struct SearchCommand {
                 {"evaluated", r.evaluated},
                 {"failed", r.failed},
                 {"stopped", r.stopped},
+                {"ended", r.ended.empty() ? nlohmann::json() : nlohmann::json(r.ended)},
                 {"rungs", rungs_json(r.history)},
                 {"hypervolume", r.hypervolume},
                 {"hypervolume_scaled", r.scaled},
@@ -262,6 +305,7 @@ struct SearchCommand {
         r.hypervolume.front(), r.hypervolume.back(), fixed(r.scaled.front(), 3),
         fixed(r.scaled.back(), 3),
         std::isnan(r.busy) ? "" : fmt::format("; workers busy {:.1f} %", 100 * r.busy));
+    if (!r.ended.empty()) fmt::print("ended early: {}\n\n", r.ended);
     fmt::print("{}", front_text(settings, r.front));
     if (r.front.empty()) return;
     const std::string run = shell_path(path), star = shell_word(program);
@@ -297,8 +341,10 @@ void declare_search(CLI::App& app) {
   sub->add_option("--out", c->out, "The run file (default star.run, or the first free star-N.run)");
   sub->add_option(
          "--resume", c->resume,
-         "Goes on with a run file, under the settings it holds; options that say otherwise "
-         "are refused")
+         "Goes on with a run file, under the settings it holds. How long it goes on "
+         "(--generations, --until, --patience, --max-time), what a candidate may take (--timeout, "
+         "--memory-limit) and the place of the data (--data) may be others; what says otherwise "
+         "in another option is refused")
       ->excludes("--out");
   sub->add_flag("--retry", c->retry,
                 "With --resume: tries failed candidates again; where one succeeds, what was bred "
@@ -329,10 +375,16 @@ void declare_search(CLI::App& app) {
   add_list(*sub, "--hv-ref", c->hv_reference,
            "Where the hypervolume ends, if not at ln V for the quality and twice a Transformer's "
            "value: quality=5,params=1e6");
+  add_list(*sub, "--until", c->until,
+           "Ends after the generation in which a member of the front has these values, or less: "
+           "quality=2.1");
+  add_duration(*sub, "--max-time", c->most_seconds,
+               "Begins no generation that would end later than so long from now: 90s, 30m, 1h30m");
   sub->add_option("--start", s.start,
-                  "Genomes or names that the initial population begins with; names at the largest "
-                  "--depth unless they say another; none: it is random (default: the named genomes "
-                  "whose classes the pool has, as many as find place)")
+                  "Genomes, names, or run files, for their fronts, that the initial population "
+                  "begins with; names at the largest --depth unless they say another; none: it is "
+                  "random (default: the named genomes whose classes the pool has, as many as find "
+                  "place)")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub->add_option(
          "--preset", c->preset,
@@ -358,4 +410,4 @@ void declare_search(CLI::App& app) {
   });
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -5,7 +5,7 @@
 #include "tools/console.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 nlohmann::json losses(const AtRate& trained) {
@@ -124,4 +124,4 @@ std::string check_text(const SearchCheck& check) {
       check.found.params, check.design.params);
 }
 
-}  // namespace star
+}  // namespace star::cli

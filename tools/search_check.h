@@ -4,7 +4,7 @@
 #include "star/after/check.h"
 #include "tools/run_command.h"
 
-namespace star {
+namespace star::cli {
 
 struct CheckWork {
   int workers;         // trainings at a time
@@ -22,4 +22,4 @@ std::optional<SearchCheck> check_found(RunFile& file, const SearchSettings& sett
 nlohmann::json check_json(const std::optional<SearchCheck>& check);  // null for nothing
 std::string check_text(const SearchCheck& check);                    // lines
 
-}  // namespace star
+}  // namespace star::cli

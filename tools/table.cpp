@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // Characters, of which UTF-8 begins each with a byte of another form than those that follow.
@@ -53,4 +53,4 @@ std::string plus_minus(double mean, double deviation, int digits) {
                                : fmt::format("{:.{}f} ± {:.{}f}", mean, digits, deviation, digits);
 }
 
-}  // namespace star
+}  // namespace star::cli

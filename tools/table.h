@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::cli {
 
 // Rows of cells under a head; every column as wide as its widest cell, all flush right but the
 // last.
@@ -25,4 +25,4 @@ std::string percent(double share);                                  // "+12.3 %"
 std::string probability(double p);                                  // "0.0123", "<0.0001"
 std::string plus_minus(double mean, double deviation, int digits);  // "1.234 ± 0.012"
 
-}  // namespace star
+}  // namespace star::cli

@@ -10,7 +10,7 @@
 #include "tools/command.h"
 #include "tools/output.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 // The genome of the best quality in the front that a search has come to.
@@ -200,4 +200,4 @@ void declare_train(CLI::App& app) {
   sub->callback([c] { c->run(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

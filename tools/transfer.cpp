@@ -5,7 +5,7 @@
 #include "tools/run_command.h"
 #include "tools/table.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 struct Transfer : RunCommand {
@@ -111,4 +111,4 @@ void declare_transfer(CLI::App& app) {
   sub->callback([c] { c->execute(); });
 }
 
-}  // namespace star
+}  // namespace star::cli

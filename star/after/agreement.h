@@ -5,7 +5,7 @@
 
 #include "star/statistics.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct Agreement {
   std::string signal, target;  // what is cheap, what it stands for
@@ -13,4 +13,4 @@ struct Agreement {
   int64_t n;  // genomes
 };
 
-}  // namespace star
+}  // namespace star::synthesis

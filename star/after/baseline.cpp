@@ -4,7 +4,7 @@
 
 #include "star/candidate.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // What the search measures, all are measured in too. It does not depend on what was learnt.
@@ -92,4 +92,4 @@ std::vector<BaselineRow> compare_baselines(const Study& study,
   return rows;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -5,7 +5,7 @@
 
 #include "star/after/rates.h"
 
-namespace star {
+namespace star::synthesis {
 
 // What a member of the front saves against a baseline that it dominates.
 struct Gain {
@@ -31,4 +31,4 @@ std::vector<BaselineRow> compare_baselines(const Study& study,
                                            const std::vector<std::string>& names,
                                            const std::vector<double>& rates);
 
-}  // namespace star
+}  // namespace star::synthesis

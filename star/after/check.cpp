@@ -6,7 +6,7 @@
 #include "liv/pool_file.h"
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 int64_t parameters_of(const Study& study, const Subject& subject) {
@@ -150,4 +150,4 @@ std::optional<SearchCheck> check_search(const Study& study) {
   return check;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

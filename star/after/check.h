@@ -10,7 +10,7 @@
 
 #include "star/after/rates.h"
 
-namespace star {
+namespace star::synthesis {
 
 inline constexpr int kCheckSeeds = 3;
 inline constexpr int kCheckSteps = 4;  // times the search's
@@ -52,4 +52,4 @@ std::optional<SearchCheck> check_search(const Study& study);
 // its sizes; of those that are one at this depth the first.
 std::vector<Subject> named_designs(const Study& study);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "star/repair.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 template <class T>
@@ -111,4 +111,4 @@ Consensus consensus_of(const std::vector<Genome>& ranked, const Pool& pool) {
   return consensus;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -8,7 +8,7 @@
 
 #include "star/genome.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct ConsensusPlace {
   Segment segment;  // as voted, before repair
@@ -29,4 +29,4 @@ struct Consensus {
 // vote too. Of equal votes those count that the best ranked genome is among.
 Consensus consensus_of(const std::vector<Genome>& ranked, const Pool& pool);
 
-}  // namespace star
+}  // namespace star::synthesis

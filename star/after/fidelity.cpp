@@ -5,7 +5,7 @@
 #include "core/rng.h"
 #include "star/tasks.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 void settle(const Study& study, FidelityOptions& o) {
@@ -119,4 +119,4 @@ FidelityTable fidelity_table(const Study& study, FidelityOptions options) {
   return table;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

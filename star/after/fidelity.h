@@ -6,7 +6,7 @@
 #include "star/after/agreement.h"
 #include "star/after/study.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct FidelityOptions {
   int sample = 12;              // genomes, drawn from all that the search has evaluated
@@ -32,4 +32,4 @@ struct FidelityTable {
 // The sample is drawn by the study's seed. Throws `Error` for a task that is not known.
 FidelityTable fidelity_table(const Study& study, FidelityOptions options);
 
-}  // namespace star
+}  // namespace star::synthesis

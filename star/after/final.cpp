@@ -4,7 +4,7 @@
 #include <numeric>
 #include <set>
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // The best of the group by the metric that was asked for, if any.
@@ -116,4 +116,4 @@ FinalTable final_table(const Study& study, FinalOptions options) {
   return table;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

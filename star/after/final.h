@@ -7,7 +7,7 @@
 
 #include "star/after/rates.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct FinalOptions {
   std::vector<std::string> names = {"@transformer", "@hybrid", "@mamba"};  // baselines
@@ -43,4 +43,4 @@ struct FinalTable {
 // Throws `Error` for a name, a group or a metric that is not known.
 FinalTable final_table(const Study& study, FinalOptions options);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -4,7 +4,7 @@
 #include "star/breeding.h"
 #include "star/seeds.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // All that the search has evaluated and that did not fail.
@@ -42,4 +42,4 @@ MotifTable motif_table(const Study& study, const MotifOptions& options) {
   return table;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

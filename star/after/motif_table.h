@@ -5,7 +5,7 @@
 #include "star/after/study.h"
 #include "star/motifs.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct MotifOptions {
   std::string from = "front";  // of kSubjectGroups
@@ -24,4 +24,4 @@ struct MotifTable {
 // Throws `Error` for a group that is not known, or that has nobody.
 MotifTable motif_table(const Study& study, const MotifOptions& options);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 size_t best_rate(const Study& study, const std::vector<AtRate>& rates) {
@@ -97,4 +97,4 @@ std::vector<double> rates_or_usual(const Study& study, const std::vector<double>
   return once;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

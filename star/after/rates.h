@@ -9,7 +9,7 @@
 #include "star/after/study.h"
 #include "star/statistics.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct AtRate {
   double rate;
@@ -50,4 +50,4 @@ PairedDifference test_difference(const Study& study, const AtRate& a, const AtRa
 // The rates with doubles left out; the search's where there are none.
 std::vector<double> rates_or_usual(const Study& study, const std::vector<double>& rates);
 
-}  // namespace star
+}  // namespace star::synthesis

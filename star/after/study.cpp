@@ -7,7 +7,7 @@
 #include "star/genome.h"
 #include "star/seeds.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::map<std::string, SeedMean> searched_of(const Study& study) {
@@ -106,4 +106,4 @@ Trial& apart(Trial& trial) {
   return trial;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -9,7 +9,7 @@
 
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 
 // A genome to compare.
 struct Subject {
@@ -68,4 +68,4 @@ Trial searched_trial(const Study& study, const Subject& subject);
 // Gives a trial that is not the search's own the recipe that says all of it, and the test part.
 Trial& apart(Trial& trial);
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // What is left open follows the search and the width.
@@ -82,4 +82,4 @@ TransferTable transfer_table(const Study& study, TransferOptions options) {
   return table;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -11,7 +11,7 @@
 #include "star/after/agreement.h"
 #include "star/after/rates.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct TransferOptions {
   std::vector<std::string> names = {"@transformer", "@hybrid", "@mamba"};  // beside the group
@@ -45,4 +45,4 @@ inline const std::vector<std::string> kTransferred = {"quality", "params", "cach
 // Throws `Error` for a name or a group that is not known, and sizes that do not fit each other.
 TransferTable transfer_table(const Study& study, TransferOptions options);
 
-}  // namespace star
+}  // namespace star::synthesis

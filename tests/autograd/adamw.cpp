@@ -10,7 +10,7 @@
 #include "cpu/cpu.h"
 #include "tests/difference.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 // The algorithm as its paper has it, with the gradient clipped by its norm.
@@ -137,4 +137,4 @@ TEST_CASE("adamw: the learning rate rises in a line and falls as a cosine to a t
     }
 }
 
-}  // namespace star
+}  // namespace star::autograd

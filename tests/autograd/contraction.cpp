@@ -14,7 +14,7 @@
 #include "cpu/cpu.h"
 #include "tests/difference.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 struct Problem {
@@ -361,4 +361,4 @@ TEST_CASE("contraction: linear maps over any leading axes") {
   }
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -12,7 +12,7 @@
 #include "autograd/network.h"
 #include "core/tensor.h"
 
-namespace star {
+namespace star::autograd {
 
 class Definition {
  public:
@@ -242,4 +242,4 @@ class Definition {
   Assignment extents_;
 };
 
-}  // namespace star
+}  // namespace star::autograd

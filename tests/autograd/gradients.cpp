@@ -18,6 +18,8 @@
 
 using namespace star;
 
+using namespace star::autograd;
+
 namespace {
 
 using Function = std::function<Var(Tape&, const std::vector<Var>&)>;

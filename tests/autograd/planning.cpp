@@ -9,7 +9,7 @@
 #include "tests/autograd/plans.h"
 #include "tests/difference.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 using Shapes = std::vector<Shape>;
@@ -163,4 +163,4 @@ TEST_CASE("planning: a step goes on from the state, or is refused") {
                        doctest::Contains("a kernel of 4 lags"), Error);
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -7,7 +7,7 @@
 #include "autograd/plan.h"
 #include "cpu/cpu.h"
 
-namespace star {
+namespace star::autograd {
 
 inline ContractionPlan plan_of(const std::string& network, const std::vector<Shape>& shapes,
                                const Rates& rates = cpu_rates()) {
@@ -20,4 +20,4 @@ inline std::set<std::string> names_of(const ContractionPlan& plan) {
   return names;
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -11,7 +11,7 @@
 #include "autograd/views.h"
 #include "cpu/cpu.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 struct Refusals {
@@ -115,4 +115,4 @@ TEST_CASE_FIXTURE(Refusals, "refusals: what cannot be differentiated") {
   refuses("depends on nothing", [&] { recording.backward(recording.constant(state({1}))); });
 }
 
-}  // namespace star
+}  // namespace star::autograd

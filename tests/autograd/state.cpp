@@ -7,7 +7,7 @@
 
 #include "cpu/cpu.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 // Rows first … first + n − 1 of a sequence whose row t is (t, −t).
@@ -62,4 +62,4 @@ TEST_CASE("state: rows that are the same for every sequence are made once") {
   CHECK(state.floats() == 0);
 }
 
-}  // namespace star
+}  // namespace star::autograd

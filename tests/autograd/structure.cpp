@@ -13,7 +13,7 @@
 #include "tests/autograd/plans.h"
 #include "tests/difference.h"
 
-namespace star {
+namespace star::autograd {
 namespace {
 
 // Tokens enough for every order: more than the largest block of the state in chunks, and no
@@ -296,4 +296,4 @@ TEST_CASE("structure: tensors that do not fit are refused") {
       doctest::Contains("no order `state`"), Error);
 }
 
-}  // namespace star
+}  // namespace star::autograd

@@ -12,6 +12,7 @@
 #include "tests/liv/models.h"
 
 using namespace star;
+using namespace star::liv;
 
 namespace {
 

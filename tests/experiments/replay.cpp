@@ -11,7 +11,7 @@
 #include "star/variation.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::experiments {
 namespace {
 
 void write_gz(const std::string& path, const std::string& text) {
@@ -129,4 +129,4 @@ TEST_CASE("experiments: between generations what was found is interpolated") {
   CHECK(std::isinf(steps_to(points, 0.5)));
 }
 
-}  // namespace star
+}  // namespace star::experiments

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 
-namespace star {
+namespace star::experiments {
 namespace {
 
 struct Sample {
@@ -63,4 +63,4 @@ TEST_CASE("experiments: trees refuse what is no sample") {
     CHECK_THROWS_AS(BoostedTrees(*features, two), Error);
 }
 
-}  // namespace star
+}  // namespace star::experiments

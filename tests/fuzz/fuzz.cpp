@@ -22,7 +22,7 @@
 #endif
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto& targets = star::fuzz_targets();
+  const auto& targets = star::synthesis::fuzz_targets();
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   if (!input.empty()) targets[data[0] % targets.size()].run(input.substr(1));
   return 0;
@@ -30,7 +30,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 
 #if !defined(STAR_LIBFUZZER)
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr size_t kLongest = 1 << 14;
@@ -132,10 +132,11 @@ bool fuzz(const FuzzTarget& target, uint64_t seed, int count) {
 }
 
 }  // namespace
-}  // namespace star
+}  // namespace star::synthesis
 
 int main(int argc, char** argv) {
   using namespace star;
+  using namespace star::synthesis;
   const int count = argc > 1 ? std::atoi(argv[1]) : 20000;
   const std::string only = argc > 2 ? argv[2] : "";
   const uint64_t seed = argc > 3 ? uint64_t(std::atoll(argv[3])) : 0;

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 
-namespace star {
+namespace star::synthesis {
 
 struct FuzzTarget {
   const char* name;
@@ -42,4 +42,4 @@ bool accepted(const F& f) {
 bool run_run_file(std::string_view input);
 std::vector<std::string> run_file_seeds();
 
-}  // namespace star
+}  // namespace star::synthesis

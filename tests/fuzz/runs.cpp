@@ -17,7 +17,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const char* const kTables[] = {"run",     "reference",   "genomes",    "candidates",
@@ -103,7 +103,7 @@ const std::string& good_run() {
 
 class Vandal {
  public:
-  Vandal(const std::string& path, Rng rng) : rng_(std::move(rng)) {
+  Vandal(const std::string& path, const Rng& rng) : rng_(rng) {
     sqlite3_open(path.c_str(), &handle_);
     run("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = "
         "ON");
@@ -235,7 +235,7 @@ void read_all(const std::string& path, bool retry) {
   CheckedRun run = open_run_file(path);
   const std::vector<FrontMember> front = last_front(run.settings, run.contents);
   const std::string broken = broken_bounds(run.settings, front);
-  promise(broken.empty() || front.size() > 0, "a front of nobody breaks the bounds");
+  promise(broken.empty() || !front.empty(), "a front of nobody breaks the bounds");
   const Pool pool = named_pool(run.settings.pool);
   for (auto& c : run.contents.candidates) motifs_of(parse(c.genome, pool), pool);
   promise(!report_data(run.file, "fuzz").is_null(), "no report");
@@ -274,4 +274,4 @@ std::vector<std::string> run_file_seeds() {
   return seeds;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -17,7 +17,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const Sizes kSizes{8, 2, 7, 6, 3};
@@ -228,4 +228,4 @@ const std::vector<FuzzTarget>& fuzz_targets() {
   return targets;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

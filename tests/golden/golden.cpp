@@ -14,6 +14,7 @@
 #include "tests/liv/models.h"
 
 using namespace star;
+using namespace star::synthesis;
 
 namespace {
 

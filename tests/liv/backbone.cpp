@@ -9,7 +9,7 @@
 #include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 const Sizes kSizes{8, 2, 7, 6, 3};
@@ -467,4 +467,4 @@ TEST_CASE("backbone: errors") {
   CHECK(model.find("blocks.1.liv.q.weight") == nullptr);
 }
 
-}  // namespace star
+}  // namespace star::liv

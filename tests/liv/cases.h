@@ -5,7 +5,7 @@
 
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::liv {
 
 // Beside the classes of the pool: other entries of T, bands, repeats, widths, projections, states.
 inline const char* const kOverrides[] = {"11111|1:12113",
@@ -80,4 +80,4 @@ void for_each_sized_case(const char* purpose, int settings, F f) {
     }
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -12,7 +12,7 @@
 #include "liv/verify.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 using Names = std::set<std::string>;
@@ -372,4 +372,4 @@ TEST_CASE(
   }
 }
 
-}  // namespace star
+}  // namespace star::liv

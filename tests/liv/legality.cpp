@@ -12,7 +12,7 @@
 #include "liv/pool.h"
 #include "tests/liv/cases.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 using Lines = std::vector<std::string>;
@@ -261,4 +261,4 @@ TEST_CASE("legality: digits out of range are reasons, whatever they are, and the
   }
 }
 
-}  // namespace star
+}  // namespace star::liv

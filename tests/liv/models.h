@@ -13,7 +13,9 @@
 #include "star/compiler.h"
 #include "star/repair.h"
 
-namespace star {
+namespace star::liv {
+
+using namespace synthesis;  // models are written as genomes
 
 inline std::vector<double> normals(Rng& rng, int64_t count, double deviation = 1) {
   std::vector<double> values(static_cast<size_t>(count));
@@ -72,4 +74,4 @@ inline std::string random_genome_text(Rng& rng, const Pool& pool, int depth, boo
   return text;
 }
 
-}  // namespace star
+}  // namespace star::liv

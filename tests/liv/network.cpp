@@ -7,7 +7,7 @@
 #include "tests/autograd/definition.h"
 #include "tests/liv/cases.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 constexpr int64_t kLength = 7;
@@ -140,4 +140,4 @@ TEST_CASE("network: an operator is planned once for its shapes, and not while it
   });
 }
 
-}  // namespace star
+}  // namespace star::liv

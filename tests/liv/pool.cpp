@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "liv/legality.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 std::string joined(const std::vector<std::string>& words) {
@@ -131,4 +131,4 @@ TEST_CASE("pool: rotary positions and scale") {
   CHECK(with_scale == "1234abcdjklnop");
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -9,7 +9,7 @@
 #include "tests/liv/pools.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 std::string fault_of(const std::string& text) {
@@ -114,4 +114,4 @@ TEST_CASE("pool file: names stay, a file becomes its text") {
   CHECK_THROWS_WITH_AS(named_pool("papers"), doctest::Contains("must be `featurizer ID"), Error);
 }
 
-}  // namespace star
+}  // namespace star::liv

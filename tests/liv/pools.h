@@ -8,7 +8,7 @@
 #include "star/repair.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::liv {
 
 // Some of the default classes, with digits changed on both levels, in random order and under other
 // identifiers now and then.
@@ -37,4 +37,4 @@ inline Pool random_pool(Rng& rng) {
   return pool;
 }
 
-}  // namespace star
+}  // namespace star::liv

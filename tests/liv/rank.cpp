@@ -6,7 +6,7 @@
 
 #include "core/rng.h"
 
-namespace star {
+namespace star::liv {
 namespace {
 
 // k orthonormal vectors of n ≥ k numbers, by Gram–Schmidt, twice for the sake of rounding.
@@ -75,4 +75,4 @@ TEST_CASE("rank: values below the threshold do not count") {
   CHECK(numerical_rank({{1, 0, INFINITY}, {2, 4, 0}}, 1e-10) == 2);
 }
 
-}  // namespace star
+}  // namespace star::liv

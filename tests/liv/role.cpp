@@ -6,10 +6,11 @@
 #include <set>
 
 #include "core/error.h"
+#include "cpu/cpu.h"
 #include "liv/featurizer.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::liv {
 
 TEST_CASE("role: each has a text of its own, from which it is read") {
   CHECK(fmt::format("{}", fmt::join(texts_of(kRoles), " ")) ==
@@ -85,4 +86,4 @@ TEST_CASE("features: the parts have their own, but one value and one output gate
   }
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -5,7 +5,7 @@
 #include "cpu/cpu.h"
 #include "tests/liv/cases.h"
 
-namespace star {
+namespace star::liv {
 
 TEST_CASE("views: the overrides of these tests are legal as written") {
   for (const std::string text : kOverrides) {
@@ -399,4 +399,4 @@ TEST_CASE("views: logits are those of the materialised operators") {
   }
 }
 
-}  // namespace star
+}  // namespace star::liv

@@ -7,7 +7,7 @@
 
 #include "core/rng.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 using Points = std::vector<std::vector<double>>;
@@ -97,4 +97,4 @@ TEST_CASE("archive: where the first front has no range, the absolute reference e
   CHECK(HypervolumeScale({{7}}, {5}, 3).of({{6}}) > 1);  // beyond the reference already
 }
 
-}  // namespace star
+}  // namespace star::synthesis

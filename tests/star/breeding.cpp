@@ -2,7 +2,7 @@
 
 #include "tests/star/instant_search.h"
 
-namespace star {
+namespace star::synthesis {
 
 TEST_CASE("breeding: where the backbone does not evolve, random genomes are mutants of the seeds") {
   SearchSettings settings = small_settings();
@@ -24,4 +24,4 @@ TEST_CASE("breeding: where the backbone does not evolve, random genomes are muta
   CHECK(backbones().size() > 30);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

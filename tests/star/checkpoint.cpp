@@ -12,7 +12,7 @@
 #include "tests/liv/models.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const Sizes kSizes{8, 2, 7, 6, 3};
@@ -227,4 +227,4 @@ TEST_CASE("checkpoint: a file cut anywhere, or none at all") {
                        doctest::Contains("there is no folder /nowhere"), Error);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

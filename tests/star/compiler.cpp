@@ -9,7 +9,7 @@
 #include "star/sharing.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const Sizes kSizes{8, 2, 5, 4, 3};
@@ -194,4 +194,4 @@ TEST_CASE("compiler: a parallel run reads what the LIV before it read") {
   CHECK(relative_error(logits("11111-11111", false), logits("11111-111112", false)) > 1e-3);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

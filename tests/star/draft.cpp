@@ -7,7 +7,7 @@
 
 #include "star/variation.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 Genome settled(Rng& rng, const Draft& draft, const Pool& pool) {
@@ -67,4 +67,4 @@ TEST_CASE("draft: there are nine groups of a class at most") {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

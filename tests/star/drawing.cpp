@@ -10,7 +10,7 @@
 #include "star/repair.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string drawn(const Genome& genome) {
@@ -92,4 +92,4 @@ TEST_CASE("drawing: rows are aligned, and say what every LIV takes and gives") {
   CHECK(links > 500);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -12,7 +12,7 @@
 #include "star/objectives.h"
 #include "star/shares.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // What is counted in a population: a share of its LIVs or, of a genome, of its genomes.
@@ -142,4 +142,4 @@ TEST_CASE("drift: selected for cache alone, attention comes to share keys and va
   CHECK(single >= kSearches / 2);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "star/repair.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 EvolutionConfig small_config(uint64_t seed) {
@@ -437,4 +437,4 @@ TEST_CASE("evolution: wrong use") {
   CHECK_THROWS_WITH_AS(Evolution("nsga2", config), doctest::Contains("depth 6 to 2"), Error);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -22,6 +22,8 @@
 
 using namespace star;
 
+using namespace star::synthesis;
+
 namespace {
 
 // So that a job that should have been killed does not outlive a test that fails.

@@ -7,7 +7,7 @@
 #include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const Sizes kSizes{8, 2, 9, 6, 3};
@@ -121,4 +121,4 @@ TEST_CASE("generator: tokens outside the vocabulary and empty prompts are errors
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

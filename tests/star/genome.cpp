@@ -10,7 +10,7 @@
 #include "star/repair.h"
 #include "star/variation.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string message_of(const std::string& text, const Pool& pool) {
@@ -277,4 +277,4 @@ TEST_CASE("genome: the named designs that a pool can write, each once") {
   CHECK(classes(other, 1) == Texts{"5", "7"});
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -14,7 +14,7 @@
 #include "star/tasks.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::synthesis {
 
 inline SearchSettings small_settings() {
   SearchSettings s;
@@ -197,4 +197,4 @@ inline SearchSettings with_seeds(int lag, bool rungs) {
   return settings;
 }
 
-}  // namespace star
+}  // namespace star::synthesis

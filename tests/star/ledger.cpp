@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 Evaluation trained(double quality, double params, const std::string& failure = "") {
@@ -72,4 +72,4 @@ TEST_CASE("ledger: what breaks the bounds is in no volume, and not the best") {
   CHECK(summary(ledger).hypervolume == doctest::Approx(0.7 * 0.6));
 }
 
-}  // namespace star
+}  // namespace star::synthesis

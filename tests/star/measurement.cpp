@@ -11,6 +11,8 @@
 
 using namespace star;
 
+using namespace star::synthesis;
+
 namespace {
 
 constexpr Sizes kSizes = {.width = 64, .heads = 2, .vocab = 64, .seq = 64};

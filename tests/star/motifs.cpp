@@ -8,7 +8,7 @@
 
 #include "star/statistics.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::set<Motif> motifs(const char* genome) {
@@ -157,4 +157,4 @@ TEST_CASE("motifs: effects among the evaluated") {
   CHECK(find_motifs({made({"A"})}, {}, all_alike, 1)[0].effects.empty());
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -9,7 +9,7 @@
 #include "star/draft.h"
 #include "star/variation.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string classes_of(const Genome& genome) {
@@ -133,4 +133,4 @@ TEST_CASE("moves: who joins is as often in a group that is there as in a new one
   CHECK(std::abs(present - fresh) < 4 * std::sqrt(present + fresh));
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -4,7 +4,7 @@
 
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string error_of(const std::function<void()>& f) {
@@ -111,4 +111,4 @@ TEST_CASE("objectives: all names are known to both parsers") {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

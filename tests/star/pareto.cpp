@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -346,4 +346,4 @@ TEST_CASE("pareto: hypervolume at its limits") {
   CHECK_THROWS_WITH_AS(hypervolume({}, {}), doctest::Contains("no objectives"), Error);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

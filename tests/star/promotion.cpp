@@ -7,7 +7,7 @@
 
 #include "core/rng.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 SearchSettings with_rungs(std::vector<int64_t> rungs, double keep, int population = 4) {
@@ -159,4 +159,4 @@ TEST_CASE("promotion: steadily, the order in which results arrive changes nothin
   CHECK(different.size() == 5);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

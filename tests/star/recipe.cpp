@@ -5,7 +5,7 @@
 #include "core/error.h"
 #include "star/request.h"
 
-namespace star {
+namespace star::synthesis {
 
 TEST_CASE("recipe: what is written is read") {
   CHECK(Recipe().text() == "search");
@@ -48,4 +48,4 @@ TEST_CASE("request: comes back from its text as it was") {
   CHECK_THROWS_AS(request_of("nothing"), Error);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "liv/legality.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::string random_digits(Rng& rng, int most) {
@@ -102,7 +102,7 @@ TEST_CASE("repair: digits wrap, and nothing else changes") {
     std::string text;
     for (int i = 0; i < 6; ++i) text += base36_digit(int(rng.below(36)));
     // Twice the same segment after another: a group of two, parallel or not.
-    const Genome genome = repair("11111-" + text + "-" + text, pool);
+    const Genome genome = repair(fmt::format("11111-{0}-{0}", text), pool);
     const LivClass& c = pool.classes[size_t(wrapped(base36_value(text[0]), 17) - 1)];
     const Segment expected = {c.id,
                               wrapped(base36_value(text[1]), 9),
@@ -201,4 +201,4 @@ TEST_CASE("repair: neighbours are what one digit leads to") {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -10,6 +10,8 @@
 #include "tests/temporary.h"
 
 using namespace star;
+
+using namespace star::synthesis;
 using nlohmann::json;
 
 namespace {

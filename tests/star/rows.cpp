@@ -10,7 +10,7 @@
 #include "star/tasks.h"
 #include "tests/sources.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 using Files = std::vector<std::string>;
@@ -115,4 +115,4 @@ TEST_CASE("rows: a command is its row and its file") {
   CHECK(commands > 10);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -10,6 +10,8 @@
 
 using namespace star;
 
+using namespace star::synthesis;
+
 namespace {
 
 const std::string kA = "11111-91111", kB = "71111-91111", kC = "91111-11111", kD = "91111-71111";

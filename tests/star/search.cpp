@@ -4,7 +4,7 @@
 #include "star/statistics.h"
 #include "tests/star/instant_search.h"
 
-namespace star {
+namespace star::synthesis {
 
 TEST_CASE("search: neither the number of workers nor their order changes anything") {
   TemporaryFolder folder;
@@ -315,4 +315,4 @@ TEST_CASE("search: the initial population begins with the named designs, or as i
                        Error);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

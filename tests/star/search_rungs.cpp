@@ -2,7 +2,7 @@
 #include "star/statistics.h"
 #include "tests/star/instant_search.h"
 
-namespace star {
+namespace star::synthesis {
 
 TEST_CASE("search: rungs depend neither on the number of workers nor on their order") {
   TemporaryFolder folder;
@@ -160,4 +160,4 @@ TEST_CASE("search: rungs that cannot judge are refused") {
   refused("`candidates of a generation`", [](SearchSettings& s) { s.keep = 1e-9; });
 }
 
-}  // namespace star
+}  // namespace star::synthesis

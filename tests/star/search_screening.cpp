@@ -1,7 +1,7 @@
 // The search with a model that chooses (star/screening.h).
 #include "tests/star/instant_search.h"
 
-namespace star {
+namespace star::synthesis {
 
 TEST_CASE("search: a model screens, whatever the workers and wherever it was stopped") {
   TemporaryFolder folder;
@@ -30,4 +30,4 @@ TEST_CASE("search: a model screens, whatever the workers and wherever it was sto
   CHECK(different.size() == 8);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 #include "star/statistics.h"
 #include "tests/star/instant_search.h"
 
-namespace star {
+namespace star::synthesis {
 
 TEST_CASE("search: with second seeds the front is of means, whatever the workers") {
   TemporaryFolder folder;
@@ -103,4 +103,4 @@ TEST_CASE("search: what stays in the front is measured again") {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

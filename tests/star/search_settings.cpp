@@ -11,6 +11,8 @@
 
 using namespace star;
 
+using namespace star::synthesis;
+
 namespace {
 
 // The settings as JSON without one line, that of `name`.

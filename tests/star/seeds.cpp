@@ -6,7 +6,7 @@
 
 #include "star/trial.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 Evaluation trained(const Recipe& recipe, double quality, const std::string& failure = "") {
@@ -62,4 +62,4 @@ TEST_CASE("seeds: as many count as the generation asks for") {
   CHECK(results_over_seeds(settings, all, 3).empty());
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <new>
 
-namespace star {
+namespace star::synthesis {
 
 struct Shared {
   std::atomic<int> flag, pid, count;
@@ -21,4 +21,4 @@ struct Shared {
   static void free(Shared* shared) { munmap(shared, sizeof(Shared)); }
 };
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -7,7 +7,7 @@
 
 #include "liv/pool_file.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 Pool only(const Pool& pool, std::string_view ids) {
@@ -86,4 +86,4 @@ TEST_CASE("shares: a yes or no that mutates keeps its share, and the rarer alway
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "star/repair.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 bool same_group(const Segment& a, const Segment& b, bool weights) {
@@ -109,4 +109,4 @@ TEST_CASE("sharing: beta goes with dt") {
                        doctest::Contains("class i is not in the pool"), Error);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

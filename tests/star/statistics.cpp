@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 using Values = std::vector<double>;
@@ -362,4 +362,4 @@ TEST_CASE("statistics: paired differences are those of a textbook's example") {
   CHECK_THROWS_AS(paired_difference(Values{std::nan("")}, Values{1}), Error);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -18,6 +18,8 @@
 #include "tests/temporary.h"
 
 using namespace star;
+
+using namespace star::synthesis;
 namespace fs = std::filesystem;
 
 namespace {

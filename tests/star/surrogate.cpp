@@ -12,7 +12,7 @@
 #include "star/search.h"
 #include "star/statistics.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 using Rows = std::vector<std::vector<double>>;
@@ -170,4 +170,4 @@ TEST_CASE("screening: after enough results, places go to what the model expects,
   CHECK(choose(100, 1).size() == 60);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -18,6 +18,8 @@
 
 using namespace star;
 
+using namespace star::synthesis;
+
 namespace {
 
 using Row = std::vector<int32_t>;

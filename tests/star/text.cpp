@@ -16,6 +16,8 @@
 #include "tests/temporary.h"
 
 using namespace star;
+
+using namespace star::synthesis;
 namespace fs = std::filesystem;
 
 namespace {

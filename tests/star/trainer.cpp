@@ -11,7 +11,7 @@
 #include "star/statistics.h"
 #include "tests/liv/models.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Counts up from a random start: the target is the token's successor. Each second sequence is of
@@ -373,4 +373,4 @@ TEST_CASE("judge: loss and accuracies against counting by hand") {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -8,7 +8,7 @@
 #include "core/file.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 TrainingState small_state() {
@@ -73,4 +73,4 @@ TEST_CASE("training state: whatever byte is changed or missing, it is as if ther
   CHECK(kept < 8);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

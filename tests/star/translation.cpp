@@ -8,7 +8,7 @@
 #include "tests/liv/pools.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const Sizes kSizes{8, 2, 5, 4, 3};
@@ -118,4 +118,4 @@ TEST_CASE("checkpoint: the model of a user's pool needs no pool file") {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

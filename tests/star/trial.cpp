@@ -12,7 +12,7 @@
 #include "star/tasks.h"
 #include "tests/temporary.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 SearchSettings tiny() {
@@ -254,4 +254,4 @@ TEST_CASE("trial: an interruption loses what is in flight and nothing else") {
   CHECK(file.evaluations().size() == 2);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -12,7 +12,7 @@
 #include "star/draft.h"
 #include "star/repair.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Segments that need no repair wherever they stand: each of one class, unshared.
@@ -341,4 +341,4 @@ TEST_CASE("variation: no override of a canonical genome is idle") {
   CHECK(overrides > 200);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

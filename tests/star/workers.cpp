@@ -8,6 +8,8 @@
 
 using namespace star;
 
+using namespace star::synthesis;
+
 TEST_CASE("workers: what is asked is answered in another process") {
   LocalWorkers workers(2, {}, [&](const Request& request) {
     return fmt::format("{} {}", request.genome, getpid());

@@ -513,6 +513,42 @@ def check_killed_search(tmp, expected):
         assert outcome(resumed) == expected, f"{sign} after {evaluations} evaluations"
 
 
+def check_going_on(tmp, expected):
+    """A search that has ended goes on, and one ends before its last generation."""
+    run = tmp + "/on.run"
+    star(*SEARCH, "--generations", "1", "--out", run)
+    shutil.copytree(tmp + "/text", tmp + "/moved")
+    resumed = json.loads(star("search", "--no-check", "--resume", run, "--generations", "3", "--data", tmp + "/moved",
+                              "--json", "--quiet"))
+    assert outcome(resumed) == expected and resumed["ended"] is None, resumed
+    assert settings_of(run)["data_path"] == tmp + "/moved", settings_of(run)
+    err = star("search", "--resume", run, "--generations", "2", status=2)
+    assert "--generations 2" in err and "has begun 3" in err, err
+    err = star("search", "--resume", run, "--data", tmp + "/one.run", status=2)
+    assert "--data" in err, err
+    for rule, reason in ((["--max-time", "0.01s"], "within 0.01 s"), (["--until", "quality=9"], "was reached"),
+                         (["--until", "quality=1e-9", "--patience", "9"], None)):
+        path = tmp + "/early.run"
+        early = json.loads(star(*SEARCH, *rule, "--out", path))
+        assert (early["ended"] is None) == (reason is None), early
+        assert reason is None or reason in early["ended"], early
+        assert early["generations"] == (3 if reason is None else 1) == settings_of(path)["generations"], early
+        if reason and "--max-time" in rule:
+            assert outcome(json.loads(star("search", "--no-check", "--resume", path, "--generations", "3", "--json",
+                                           "--quiet"))) == expected
+        os.remove(path)
+    for wrong in ("1x", "", "h", "-3s", "0s", "nan", "1e3"):
+        star("search", "--max-time", wrong, "--out", path, status=2)
+        assert not os.path.exists(path), wrong
+    front = [m["genome"] for m in resumed["front"]]
+    other = json.loads(star(*SEARCH, "--generations", "1", "--population", str(len(front)), "--start", run, "--out",
+                            tmp + "/other.run"))
+    with sqlite3.connect(tmp + "/other.run") as file:
+        begun_with = [g for g, in file.execute("SELECT g.genome FROM candidates c JOIN genomes g ON g.id = c.genome "
+                                               "WHERE c.generation = 0 ORDER BY place")]
+    assert set(begun_with) == set(front) and other["failed"] == 0, (begun_with, front)
+
+
 def tau_b(x, y):
     """Kendall's, from its definition."""
     pairs = [(a - b, c - d) for i, (a, c) in enumerate(zip(x, y)) for b, d in list(zip(x, y))[:i]]
@@ -929,6 +965,7 @@ def main():
                   ("dump", lambda: check_dump(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),
+                  ("going on", lambda: check_going_on(tmp, results["expected"])),
                   ("run again", lambda: check_again(tmp)),
                   ("measured", lambda: check_measured(tmp)),
                   ("worth", lambda: check_worth(tmp)),

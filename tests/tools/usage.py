@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -341,7 +342,11 @@ def check_suggestions(tmp):
 
 
 # What may change from one part of a search to the next.
-FREE = {"--workers": "2", "--retry": None, "--threads": "1", "--quiet": None, "--json": None, "--no-check": None}
+FREE = {"--workers": "2", "--retry": None, "--threads": "1", "--quiet": None, "--json": None, "--no-check": None,
+        "--generations": "2", "--patience": "5", "--until": "quality=0.1", "--max-time": "1h30m", "--timeout": "500",
+        "--memory-limit": "2000"}
+
+
 def check_resume(tmp):
     """Beside --resume every option of search has its way, is what the run has, or is refused."""
     run = tmp + "/k.run"
@@ -352,7 +357,10 @@ def check_resume(tmp):
         if option == "--resume":
             continue
         if option in FREE:
-            star("search", "--no-check", "--resume", run, option, *([FREE[option]] if FREE[option] else []))
+            shutil.copy(run, tmp + "/free.run")
+            star("search", "--no-check", "--resume", tmp + "/free.run", option, *([FREE[option]] if FREE[option] else []))
+            if setting_of(option) in kept:
+                assert settings_of(tmp + "/free.run")[setting_of(option)] != kept[setting_of(option)], option
             continue
         setting = setting_of(option)
         value = tmp + "/new.run" if option == "--out" else another(option, kinds[option], kept.get(setting, 0))

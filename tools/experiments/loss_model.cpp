@@ -8,7 +8,7 @@
 #include "star/objectives.h"
 #include "star/statistics.h"
 
-namespace star {
+namespace star::experiments {
 namespace {
 
 using Matrix = std::vector<std::vector<double>>;
@@ -189,4 +189,4 @@ std::vector<double> LossModel::losses(const std::string& genome, uint64_t seed) 
   return y;
 }
 
-}  // namespace star
+}  // namespace star::experiments

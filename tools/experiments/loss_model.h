@@ -13,7 +13,7 @@
 #include "tools/experiments/recordings.h"
 #include "tools/experiments/trees.h"
 
-namespace star {
+namespace star::experiments {
 
 // Of a valid genome of the extended pool: how often each class stands in it, how it mixes tokens
 // place by place, pairs, sharing, runs in parallel, and the logarithms of parameters and cache.
@@ -50,4 +50,4 @@ class LossModel {
   mutable std::map<std::string, std::vector<double>> known_;
 };
 
-}  // namespace star
+}  // namespace star::experiments

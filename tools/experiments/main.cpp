@@ -12,7 +12,7 @@
 #include "star/statistics.h"
 #include "tools/experiments/replay.h"
 
-namespace star {
+namespace star::experiments {
 namespace {
 
 // Settings by the names that a run file keeps them under: "algorithm=random generations=20".
@@ -100,7 +100,7 @@ void run(const std::string& table, const std::vector<std::string>& texts, int se
 }
 
 }  // namespace
-}  // namespace star
+}  // namespace star::experiments
 
 int main(int argc, char** argv) {
   CLI::App app(
@@ -119,7 +119,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     star::reserve_blas_memory(1);
-    star::run(table, ways, seeds);
+    star::experiments::run(table, ways, seeds);
   } catch (const star::Error& e) {
     fmt::print(stderr, "replay: {}\n", e.what());
     return 2;

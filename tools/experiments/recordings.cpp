@@ -9,7 +9,7 @@
 #include "core/error.h"
 #include "core/number.h"
 
-namespace star {
+namespace star::experiments {
 namespace {
 
 std::string decompressed(const std::string& path) {
@@ -59,4 +59,4 @@ Recordings read_recordings(const std::string& path) {
   return table;
 }
 
-}  // namespace star
+}  // namespace star::experiments

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace star {
+namespace star::experiments {
 
 struct Recording {
   std::string genome;          // canonical in the extended pool
@@ -29,4 +29,4 @@ struct Recordings {
 // Throws `Error` that names the line where the file is not of this form.
 Recordings read_recordings(const std::string& path);
 
-}  // namespace star
+}  // namespace star::experiments

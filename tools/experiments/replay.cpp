@@ -8,7 +8,7 @@
 #include "star/pareto.h"
 #include "star/tasks.h"
 
-namespace star {
+namespace star::experiments {
 namespace {
 
 // Answers at once what a training would have come to.
@@ -148,4 +148,4 @@ double steps_to(const std::vector<ReplayPoint>& points, double truth) {
   return std::numeric_limits<double>::infinity();
 }
 
-}  // namespace star
+}  // namespace star::experiments

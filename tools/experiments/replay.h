@@ -5,7 +5,7 @@
 #include "star/search.h"
 #include "tools/experiments/loss_model.h"
 
-namespace star {
+namespace star::experiments {
 
 // What a search had found by the end of a generation.
 struct ReplayPoint {
@@ -25,4 +25,4 @@ std::vector<ReplayPoint> replay(const LossModel& model, const SearchSettings& se
 double truth_at(const std::vector<ReplayPoint>& points, double steps);
 double steps_to(const std::vector<ReplayPoint>& points, double truth);
 
-}  // namespace star
+}  // namespace star::experiments

@@ -7,7 +7,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 
-namespace star {
+namespace star::experiments {
 
 // Features by columns, each value replaced by the number of the cuts below it: splits are searched
 // among the cuts, quantiles where a feature has many values.
@@ -160,4 +160,4 @@ double BoostedTrees::leaf(const Tree& tree, std::span<const double> features) {
   return at->value;
 }
 
-}  // namespace star
+}  // namespace star::experiments

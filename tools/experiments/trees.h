@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-namespace star {
+namespace star::experiments {
 
 struct BoostingOptions {
   int trees = 300;
@@ -44,4 +44,4 @@ class BoostedTrees {
   friend class TreeGrower;
 };
 
-}  // namespace star
+}  // namespace star::experiments

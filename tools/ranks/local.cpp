@@ -4,7 +4,7 @@
 #include "core/number.h"
 #include "tools/ranks/ranks.h"
 
-namespace star {
+namespace star::cli {
 
 std::unique_ptr<Workers> workers_for(const Search& search, const SearchSettings&, int asked,
                                      int usual) {
@@ -20,4 +20,4 @@ int run_ranks(int argc, char** argv, int (*command)(int argc, char** argv)) {
   return command(argc, argv);
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -13,7 +13,7 @@
 #include "tools/command.h"
 #include "tools/ranks/ranks.h"
 
-namespace star {
+namespace star::cli {
 namespace {
 
 enum Tag { kSearch = 1, kWork, kPause, kResume, kPaused, kResult, kRefused, kEnd };
@@ -87,7 +87,7 @@ class RankWorkers : public Workers {
     auto free = std::find(jobs_.begin(), jobs_.end(), kFree);
     require(free != jobs_.end(), "all {} ranks are busy", count());
     *free = job;
-    send(int(free - jobs_.begin()) + 1, kWork, star::to_text(request));
+    send(int(free - jobs_.begin()) + 1, kWork, star::synthesis::to_text(request));
   }
 
   WorkerPool::Finished wait(const Interrupt& interrupted) override {
@@ -205,4 +205,4 @@ int run_ranks(int argc, char** argv, int (*command)(int argc, char** argv)) {
   return status;
 }
 
-}  // namespace star
+}  // namespace star::cli

@@ -8,7 +8,7 @@
 
 #include "star/search.h"
 
-namespace star {
+namespace star::cli {
 
 // As many workers as were asked for, or with 0 `usual` ones, here; under MPI with several ranks,
 // all ranks but this one. Error: others were asked for.
@@ -19,4 +19,4 @@ std::unique_ptr<Workers> workers_for(const Search& search, const SearchSettings&
 // than 0, serves the searches that rank 0 runs.
 int run_ranks(int argc, char** argv, int (*command)(int argc, char** argv));
 
-}  // namespace star
+}  // namespace star::cli

@@ -2,7 +2,7 @@
 
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 InstantRun searched() {
@@ -80,4 +80,4 @@ TEST_CASE("baseline: what the search measures, all are measured in, once") {
   CHECK(rows[1].evaluation().metrics.at("quality") == 1.5);  // and not what the search had
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -6,7 +6,7 @@
 
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // Of the designs of two LIVs @mamba (which @hybrid is too) has more parameters, @transformer and
@@ -180,4 +180,4 @@ TEST_CASE("check: the designs are those of the pool, at the run's depth") {
   CHECK(names() == std::set<std::string>{"@transformer"});
 }
 
-}  // namespace star
+}  // namespace star::synthesis

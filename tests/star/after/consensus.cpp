@@ -8,7 +8,7 @@
 #include "core/rng.h"
 #include "star/variation.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 Consensus of(const std::vector<std::string>& texts, const Pool& pool = extended_pool()) {
@@ -89,4 +89,4 @@ TEST_CASE("consensus: of whatever genomes, it is valid and canonical") {
   }
 }
 
-}  // namespace star
+}  // namespace star::synthesis

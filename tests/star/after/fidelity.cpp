@@ -4,7 +4,7 @@
 
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 // The order of the search holds after longer training, is turned round in the task, and memory
@@ -130,4 +130,4 @@ TEST_CASE("fidelity: what failed is left out of the comparison, and says why") {
   CHECK(table.agreements[0].n == 5);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

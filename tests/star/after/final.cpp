@@ -2,7 +2,7 @@
 
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 InstantRun searched() {
@@ -150,4 +150,4 @@ TEST_CASE("final: what failed comes last, and is no reference") {
   CHECK(final_table(run.study(), few()).reference == -1);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

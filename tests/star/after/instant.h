@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "star/after/study.h"
 
-namespace star {
+namespace star::synthesis {
 
 inline Evaluation evaluation(const std::string& genome, const Metrics& metrics,
                              const Recipe& recipe = {}) {
@@ -77,4 +77,4 @@ struct InstantRun {
   }
 };
 
-}  // namespace star
+}  // namespace star::synthesis

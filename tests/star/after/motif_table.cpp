@@ -4,7 +4,7 @@
 #include "star/breeding.h"
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 const MotifFinding& found(const MotifTable& table, const std::string& text) {
@@ -82,4 +82,4 @@ TEST_CASE("motif table: of several seeds the mean counts, and a failure of one o
   CHECK(found(table, "SA-1").without == 2);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -99,4 +99,4 @@ TEST_CASE("rates: doubles are left out, and none are the search's") {
   CHECK(rates_or_usual(run.study(), {0.1, 0.3, 0.1}) == std::vector<double>{0.1, 0.3});
 }
 
-}  // namespace star
+}  // namespace star::synthesis

@@ -2,7 +2,7 @@
 
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 std::vector<std::string> genomes(const std::vector<Subject>& subjects) {
@@ -78,4 +78,4 @@ TEST_CASE("study: a trial is the search's own, or says by its recipe what it is"
   CHECK(trial.test);
 }
 
-}  // namespace star
+}  // namespace star::synthesis

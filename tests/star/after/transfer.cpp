@@ -2,7 +2,7 @@
 
 #include "tests/star/after/instant.h"
 
-namespace star {
+namespace star::synthesis {
 namespace {
 
 InstantRun searched() {
@@ -75,4 +75,4 @@ TEST_CASE("transfer: what failed is last and has no rank") {
   CHECK(table.agreements[0].kendall.tau == 1);
 }
 
-}  // namespace star
+}  // namespace star::synthesis
