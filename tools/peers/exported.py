@@ -201,9 +201,15 @@ class Comparison:
                     raise AssertionError(f"generate {options}: {found!r} instead of {wanted!r}")
             by_beams = [model.generate(tokens, max_new_tokens=8, num_beams=3, do_sample=False, use_cache=c) for c in (True, False)]
             assert torch.equal(*by_beams), "beam search with the cache differs from that without"
+            pair = torch.cat([tokens, tokens.flip(1)])
+            cache = model._reorder_cache(model(pair).cache, torch.tensor([1, 0]))
+            wanted = model(torch.cat([pair.flip(0), pair], 1)).logits[:, tokens.shape[1]:]
+            self.close("a step of a reordered cache", model(pair, cache=cache).logits, wanted, 1e-4)
             labels = torch.tensor([[1, 2, 3, 4, -100]])
-            loss = model.train()(labels.clamp(min=0), labels=labels).loss
-            loss.backward()
+            output = model.train()(labels.clamp(min=0), labels=labels)
+            wanted = -output.logits[0, :3].log_softmax(-1)[range(3), labels[0, 1:4]].mean()
+            self.close("loss", output.loss, wanted, 1e-5)
+            output.loss.backward()
             assert all(p.grad is not None for p in model.parameters()), "a parameter has no gradient"
             try:
                 model(tokens, attention_mask=(torch.arange(tokens.shape[1]) > 1)[None].long())
