@@ -191,7 +191,7 @@ class DifferentialConvolvedAttentionGivingV(nn.Module):
         T = T₀ − lambda T₁, each with features of its own but for v
         y = W_o (T(x) v),  x and y [B, L, 16]
 
-    Its v go to later layers.
+    Later layers take its v.
     """
 
     def __init__(self):
@@ -259,8 +259,8 @@ class DifferentialConvolvedAttentionBorrowingQKReusingV(nn.Module):
         T = T₀ − lambda T₁, each with features of its own but for v
         y = W_o (T(x) v),  x and y [B, L, 16]
 
-    Of q, k, it has the weights of another layer.
-    It takes v as another layer has computed them.
+    Its weights of q, k are those of another layer.
+    From another layer it takes v as computed there.
     """
 
     def __init__(self):
@@ -287,7 +287,7 @@ class GatedDeltaRuleGivingDtBeta(nn.Module):
         S_t = a_t (I − beta_t k_t k_tᵀ) S_{t−1} + beta_t k_t ⊗ v_t,  T(x) v = q_tᵀ S_t / √4,  a_t = exp(−dt_t exp(A_log))
         y = W_o (z ⊙ (T(x) v + D v)),  x and y [B, L, 16]
 
-    Its dt, beta go to later layers.
+    Later layers take its dt, beta.
     """
 
     def __init__(self):
@@ -324,8 +324,8 @@ class GatedDeltaRuleBorrowingKReusingDtBeta(nn.Module):
         S_t = a_t (I − beta_t k_t k_tᵀ) S_{t−1} + beta_t k_t ⊗ v_t,  T(x) v = q_tᵀ S_t / √4,  a_t = exp(−dt_t exp(A_log))
         y = W_o (z ⊙ (T(x) v + D v)),  x and y [B, L, 16]
 
-    Of k, it has the weights of another layer.
-    It takes dt, beta as another layer has computed them.
+    Its weights of k are those of another layer.
+    From another layer it takes dt, beta as computed there.
     """
 
     def __init__(self):
@@ -357,7 +357,7 @@ class GatedUnitBorrowingGate(nn.Module):
         T_ij = silu(gate_i) where i = j, else 0
         y = W_o (T(x) v),  x and y [B, L, 16]
 
-    Of gate, it has the weights of another layer.
+    Its weights of gate are those of another layer.
     """
 
     def __init__(self):
