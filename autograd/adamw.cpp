@@ -23,17 +23,26 @@ double AdamW::step(double learning_rate) {
   double norm = 0;
   dispatch(values_.dtype(), [&]<class T>() {
     double squares = 0;
-    exec_.kernels<T>().sum_squares(exec_, {grads_.numel(), grads_.data<T>(), &squares});
+    exec_.kernels<T>().sum_squares(exec_,
+                                   {.n = grads_.numel(), .x = grads_.data<T>(), .out = &squares});
     norm = std::sqrt(squares);
     if (!std::isfinite(norm)) return;
     ++steps_;
     double factor = options_.clip > 0 && norm > options_.clip ? options_.clip / norm : 1;
     auto part = [&](int64_t begin, int64_t end, double decay) {
-      exec_.kernels<T>().adamw(
-          exec_, {end - begin, T(learning_rate), T(options_.beta1), T(options_.beta2),
-                  T(options_.epsilon), T(decay), T(1 - std::pow(options_.beta1, steps_)),
-                  T(1 - std::pow(options_.beta2, steps_)), T(factor), grads_.data<T>() + begin,
-                  values_.data<T>() + begin, first_.data<T>() + begin, second_.data<T>() + begin});
+      exec_.kernels<T>().adamw(exec_, {.n = end - begin,
+                                       .lr = T(learning_rate),
+                                       .beta1 = T(options_.beta1),
+                                       .beta2 = T(options_.beta2),
+                                       .epsilon = T(options_.epsilon),
+                                       .decay = T(decay),
+                                       .correction1 = T(1 - std::pow(options_.beta1, steps_)),
+                                       .correction2 = T(1 - std::pow(options_.beta2, steps_)),
+                                       .grad_scale = T(factor),
+                                       .g = grads_.data<T>() + begin,
+                                       .w = values_.data<T>() + begin,
+                                       .m = first_.data<T>() + begin,
+                                       .v = second_.data<T>() + begin});
     };
     part(0, decayed_, options_.weight_decay);
     part(decayed_, values_.numel(), 0);

@@ -88,22 +88,6 @@ BoundNetwork without_shapes(const Network& network) {
   return {network, Binder(network, {}).factors(network.nodes)};
 }
 
-Unary unary_of(Node::Function function) {
-  switch (function) {
-    case Node::Function::relu:
-      return Unary::relu;
-    case Node::Function::silu:
-      return Unary::silu;
-    case Node::Function::sigmoid:
-      return Unary::sigmoid;
-    case Node::Function::exp:
-      return Unary::exp;
-    case Node::Function::softmax:
-      break;
-  }
-  fail("contract: softmax is no function of single entries");
-}
-
 std::string letters_of(const Factor& f) {
   std::string letters = f.operand.letters;
   for (const Factor& x : f.inside) letters += letters_of(x);

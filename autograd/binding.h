@@ -25,9 +25,6 @@ BoundNetwork bind(const Network& network, std::span<const Shape> shapes);
 // Letters alone: what the algorithm is recognised by where the sizes do not matter.
 BoundNetwork without_shapes(const Network& network);
 
-// relu, silu, sigmoid or exp; `Error` for softmax, which is no function of single entries.
-Unary unary_of(Node::Function function);
-
 // The letters of a factor's tensors, inside too.
 std::string letters_of(const Factor& factor);
 

@@ -89,7 +89,7 @@ Operand band_of(const BoundNetwork& b, int64_t window) {
 
 // A function of the entries of one tensor is a tensor, and a decay by a function one of a tensor.
 bool pointwise(const Factor& f, const Network& network) {
-  if (f.node.kind != Kind::function || f.node.function == Node::Function::softmax) return false;
+  if (f.node.kind != Kind::function || f.node.is_softmax()) return false;
   for (const Factor& x : f.inside)
     if (x.node.kind != Kind::tensor && x.node.kind != Kind::number) return false;
   std::string letters = letters_of(f);
@@ -103,7 +103,7 @@ Factor evaluated(Machine& m, const Factor& f, const std::string& outside) {
     for (char c : x.letters)
       if (has(outside, c) && !has(letters, c)) letters += c;
   multiply(m, inside.tensors, inside.number);
-  return {{}, m.mapped(m.contract(inside.tensors, letters), unary_of(f.node.function)), {}};
+  return {{}, m.mapped(m.contract(inside.tensors, letters), *f.node.function), {}};
 }
 
 // The network with its functions of single tensors evaluated.
@@ -145,8 +145,8 @@ Operand softmax_of_scores(Machine& m, const BoundNetwork& b, const std::vector<F
 
 Operand function_of_scores(Machine& m, const BoundNetwork& b, const Factor& f,
                            const std::string& entries) {
-  if (f.node.function == Node::Function::softmax) return softmax_of_scores(m, b, f.inside, entries);
-  return m.mapped(scores(m, b, f.inside, entries), unary_of(f.node.function));
+  if (f.node.is_softmax()) return softmax_of_scores(m, b, f.inside, entries);
+  return m.mapped(scores(m, b, f.inside, entries), *f.node.function);
 }
 
 // All pairs of tokens: structure becomes tensors of (i, j), which meet the others like any factor.

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "autograd/orders.h"
+#include "autograd/plan.h"
 
 namespace star {
 namespace {
@@ -25,6 +26,14 @@ struct Candidate {
   Program program;
   int result;
 };
+
+// Where the candidate of least cost stands; of those that cost the same, the first.
+size_t cheapest(const std::vector<Candidate>& candidates, const Rates& rates) {
+  auto less = [&](const Candidate& a, const Candidate& b) {
+    return a.program.cost().time(rates) < b.program.cost().time(rates);
+  };
+  return size_t(std::min_element(candidates.begin(), candidates.end(), less) - candidates.begin());
+}
 
 }  // namespace
 
@@ -57,17 +66,18 @@ struct Contraction::Prepared {
     return *step;
   }
 
-  // Calls f(order's name, its program, its result) for all orders that fit.
-  template <class F>
-  void for_each_order(std::span<const Shape> shapes, const Rates& rates, bool told,
-                      const F& f) const {
+  // All orders that fit.
+  std::vector<Candidate> candidates(std::span<const Shape> shapes, const Rates& rates,
+                                    bool told) const {
+    std::vector<Candidate> all;
     BoundNetwork bound = bind(network, shapes);
     for (const Order& order : all_orders())
       for (int64_t size : order.match(bound, rates)) {
         Machine machine(network, rates, told);
         int result = order.program(machine, bound, size).value;
-        f(Candidate{order.name_with(size), std::move(machine).program(), result});
+        all.push_back({order.name_with(size), std::move(machine).program(), result});
       }
+    return all;
   }
 
   const Candidate& order_for(std::span<const Var> tensors) {
@@ -79,14 +89,10 @@ struct Contraction::Prepared {
     }
     require(!tensors.empty(), "contract \"{}\": no tensor given", network.text);
     const Rates& rates = tensors[0].exec().backend().rates;
-    std::optional<Candidate> best;
     std::vector<Shape> shapes = shapes_of(tensors);
-    for_each_order(shapes, rates, false, [&](Candidate c) {
-      if (!best || c.program.cost().time(rates) < best->program.cost().time(rates))
-        best.emplace(std::move(c));
-    });
+    std::vector<Candidate> all = candidates(shapes, rates, false);
     ++plans;
-    kept.push_front({std::move(shapes), &rates, *std::move(best)});
+    kept.push_front({std::move(shapes), &rates, std::move(all[cheapest(all, rates)])});
     if (kept.size() > kMostKept) kept.pop_back();
     return kept.front().order;
   }
@@ -123,23 +129,16 @@ Var Contraction::step(std::span<const Var> tensors, State& state) const {
 
 Var Contraction::by(const std::string& name, std::span<const Var> tensors) const {
   require(!tensors.empty(), "contract \"{}\": no tensor given", text());
-  Var y;
-  prepared_->for_each_order(shapes_of(tensors), tensors[0].exec().backend().rates, false,
-                            [&](const Candidate& c) {
-                              if (c.name == name && !y.defined())
-                                y = c.program.run(tensors, c.result);
-                            });
-  require(y.defined(), "contract \"{}\": no order `{}`", text(), name);
-  return y;
+  for (auto& c :
+       prepared_->candidates(shapes_of(tensors), tensors[0].exec().backend().rates, false))
+    if (c.name == name) return c.program.run(tensors, c.result);
+  fail("contract \"{}\": no order `{}`", text(), name);
 }
 
 ContractionPlan Contraction::plan(std::span<const Shape> shapes, const Rates& rates) const {
-  ContractionPlan plan;
-  prepared_->for_each_order(shapes, rates, true, [&](const Candidate& c) {
-    plan.orders.push_back({c.name, c.program.steps(), c.program.cost()});
-    if (plan.orders.back().cost.time(rates) < plan.orders[plan.chosen].cost.time(rates))
-      plan.chosen = plan.orders.size() - 1;
-  });
+  std::vector<Candidate> all = prepared_->candidates(shapes, rates, true);
+  ContractionPlan plan{.orders = {}, .chosen = cheapest(all, rates)};
+  for (auto& c : all) plan.orders.push_back({c.name, c.program.steps(), c.program.cost()});
   return plan;
 }
 

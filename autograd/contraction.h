@@ -23,22 +23,13 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
-#include "autograd/program.h"
-#include "autograd/state.h"
+#include "autograd/tape.h"
 
 namespace star {
 
-struct ContractionOrder {
-  std::string name;  // of the list above; "chunks of 64"
-  std::vector<ContractionStep> steps;
-  Cost cost;
-};
-struct ContractionPlan {
-  std::vector<ContractionOrder> orders;  // all that fit
-  size_t chosen = 0;
-};
+class State;             // autograd/state.h
+struct ContractionPlan;  // autograd/plan.h
 
 // A network, read once. The order that it is contracted in is worked out at the first call with
 // tensors of some shapes on some backend, and kept; later calls with the like only compute. One

@@ -22,8 +22,12 @@ Var unary(Unary op, const Var& x) {
   return x.tape().record(Primitive::unary, y, {x}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), dx = exec.empty(in.shape(), in.dtype());
     dispatch(in.dtype(), [&]<class T>() {
-      exec.kernels<T>().unary_grad(
-          exec, {op, in.numel(), in.data<T>(), y.data<T>(), g.data<T>(), dx.data<T>()});
+      exec.kernels<T>().unary_grad(exec, {.op = op,
+                                          .n = in.numel(),
+                                          .x = in.data<T>(),
+                                          .y = y.data<T>(),
+                                          .dy = g.data<T>(),
+                                          .dx = dx.data<T>()});
     });
     x.tape().add(x, dx);
   });
@@ -71,14 +75,20 @@ Var gated(Unary f, const Var& a, const Var& b) {
   Tensor gate = exec.contiguous(a.value()), in = exec.contiguous(b.value());
   Tensor y = exec.empty(a.shape(), a.dtype());
   dispatch(y.dtype(), [&]<class T>() {
-    exec.kernels<T>().gated(exec, {f, y.numel(), gate.data<T>(), in.data<T>(), y.data<T>()});
+    exec.kernels<T>().gated(
+        exec, {.f = f, .n = y.numel(), .a = gate.data<T>(), .b = in.data<T>(), .y = y.data<T>()});
   });
   return a.tape().record(Primitive::gated, y, {a, b}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), da = exec.empty(gate.shape(), gate.dtype());
     Tensor db = exec.empty(gate.shape(), gate.dtype());
     dispatch(g.dtype(), [&]<class T>() {
-      exec.kernels<T>().gated_grad(exec, {f, g.numel(), gate.data<T>(), in.data<T>(), g.data<T>(),
-                                          da.data<T>(), db.data<T>()});
+      exec.kernels<T>().gated_grad(exec, {.f = f,
+                                          .n = g.numel(),
+                                          .a = gate.data<T>(),
+                                          .b = in.data<T>(),
+                                          .dy = g.data<T>(),
+                                          .da = da.data<T>(),
+                                          .db = db.data<T>()});
     });
     a.tape().add(a, da);
     b.tape().add(b, db);

@@ -22,7 +22,8 @@ struct Heads {
   std::string lead, heads, group, inner, rest;
   double factor = 1;
 
-  static std::optional<Heads> of(const Network& n, Operand query, Operand key, Operand value) {
+  static std::optional<Heads> of(const Network& n, const Operand& query, const Operand& key,
+                                 const Operand& value) {
     size_t at = key.letters.find(n.write);
     if (at == std::string::npos) return {};
     Heads x{query, key, value, key.letters.substr(0, at), "", "", "", ""};
@@ -79,7 +80,7 @@ struct SoftmaxPattern {
   static std::optional<SoftmaxPattern> in(const BoundNetwork& b) {
     Kinds outside(b.factors);
     if (!outside.are(1, 0, 0, 1) || outside.band || outside.number != 1 ||
-        outside.functions[0]->node.function != Node::Function::softmax)
+        !outside.functions[0]->node.is_softmax())
       return {};
     Kinds inside(outside.functions[0]->inside);
     if (!inside.are(2, 0, 0, 0) || !inside.band) return {};
@@ -258,8 +259,8 @@ struct StatePattern {
     return [s = *s](Tensors x, State& state) {
       Tensor last;
       Var y = s.value([&](const Operand& o) -> const Var& { return x[size_t(o.value)]; },
-                      state.get("state"), &last);
-      state.set("state", last);
+                      state.get(State::kCarried), &last);
+      state.set(State::kCarried, last);
       return y;
     };
   }

@@ -23,10 +23,9 @@ struct ProductPattern {
     if (!k.are(1, 0, 0, 1) || k.number != 1 || k.window != 1) return {};
     const Factor& f = *k.functions[0];
     Kinds inside(f.inside);
-    if (f.node.function == Node::Function::softmax || !inside.are(1, 0, 0, 0) || inside.band ||
-        inside.number != 1)
+    if (f.node.is_softmax() || !inside.are(1, 0, 0, 0) || inside.band || inside.number != 1)
       return {};
-    ProductPattern p{unary_of(f.node.function), inside.tensors[0], k.tensors[0]};
+    ProductPattern p{*f.node.function, inside.tensors[0], k.tensors[0]};
     auto lies = [&](const Operand& x) {
       return renamed(x.letters, b.network.write, b.network.read) == b.network.result;
     };
@@ -103,8 +102,8 @@ struct ConvolutionPattern {
       Var written = x[size_t(w)] * x[size_t(v)];
       const Var& kernel = x[size_t(k)];
       int64_t before = grows ? kAllRows : kernel.size(0) - 1, L = written.size(1);
-      Tensor kept =
-          state.extend(written.exec(), "history", written.value(), before, grows ? 0 : before);
+      Tensor kept = state.extend(written.exec(), State::kCarried, written.value(), before,
+                                 grows ? 0 : before);
       Var all = written.tape().constant(kept);
       if (grows && L == 1)  // one row of the matrix
         return x[size_t(r)] * sum(all * flip(kernel, 0), {1}, true);

@@ -8,7 +8,6 @@
 namespace star {
 namespace {
 
-using Function = Node::Function;
 using Run = Program::Run;
 using Tensors = std::span<const Var>;
 
@@ -21,7 +20,7 @@ std::string read(const Network& n, const std::string& letters) {
 }
 
 // A decay by a function, as [i..t..j]exp(…).
-bool decays_by(const Factor& decay, Function function) {
+bool decays_by(const Factor& decay, Unary function) {
   return !decay.inside.empty() && decay.inside[0].node.function == function;
 }
 
@@ -35,7 +34,7 @@ struct GatedPattern {
     Kinds k(b.factors);
     if (!k.are(1, 0, 1, 1) || k.band || k.number != 1) return {};
     const Factor &decay = *k.decays[0], &rest = *k.functions[0];
-    if (!decays_by(decay, Function::sigmoid) || rest.node.function != Function::sigmoid) return {};
+    if (!decays_by(decay, Unary::sigmoid) || rest.node.function != Unary::sigmoid) return {};
     Kinds gate(decay.inside[0].inside), opposite(rest.inside);
     if (!gate.are(1, 0, 0, 0) || gate.band || gate.number != 1 || !opposite.are(1, 0, 0, 0) ||
         opposite.band || opposite.number != -1)
@@ -69,8 +68,8 @@ struct GatedPattern {
     auto g = in(b);
     if (!g || g->value.letters.size() != 3 || g->value.letters[1] != b.network.write) return {};
     return [a = g->gate.value, v = g->value.value](Tensors x, State& state) {
-      Var h = gated_scan(x[size_t(a)], x[size_t(v)], state.get("state"));
-      state.set("state", h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
+      Var h = gated_scan(x[size_t(a)], x[size_t(v)], state.get(State::kCarried));
+      state.set(State::kCarried, h.exec().contiguous(h.value().select(1, h.size(1) - 1)));
       return h;
     };
   }
@@ -86,7 +85,7 @@ struct SelectivePattern {
     const Network& n = b.network;
     Kinds k(b.factors);
     if (!k.are(4, 0, 1, 0) || k.band || k.number != 1 || n.result.size() != 3 ||
-        n.result[1] != n.read || !decays_by(*k.decays[0], Function::exp))
+        n.result[1] != n.read || !decays_by(*k.decays[0], Unary::exp))
       return {};
     Kinds decay(k.decays[0]->inside[0].inside);
     if (!decay.are(2, 0, 0, 0) || decay.band || decay.number != 1) return {};
@@ -137,8 +136,8 @@ struct SelectivePattern {
                Tensors x, State& state) {
       Tensor last;
       Var y = selective_scan(x[size_t(dt)], x[size_t(A)], x[size_t(B)], x[size_t(C)], x[size_t(v)],
-                             state.get("state"), &last);
-      state.set("state", last);
+                             state.get(State::kCarried), &last);
+      state.set(State::kCarried, last);
       return y;
     };
   }

@@ -52,25 +52,20 @@ struct Linear {
   Tensor value(const Tensor* base) const {
     Tensor y = x.exec().empty(shape(), x.dtype());
     dispatch(y.dtype(), [&]<class T>() {
-      x.exec().kernels<T>().gemm(x.exec(), {rows,
-                                            out,
-                                            in,
-                                            u.data<T>(),
-                                            in,
-                                            1,
-                                            W.data<T>(),
-                                            1,
-                                            in,
-                                            y.data<T>(),
-                                            out,
-                                            {},
-                                            {},
-                                            {},
-                                            {},
-                                            T(1),
-                                            T(base ? 1 : 0),
-                                            base ? base->data<T>() : nullptr,
-                                            base && base->rank() > 1 ? out : 0});
+      x.exec().kernels<T>().gemm(x.exec(), {.m = rows,
+                                            .n = out,
+                                            .k = in,
+                                            .a = u.data<T>(),
+                                            .a_row = in,
+                                            .a_col = 1,
+                                            .b = W.data<T>(),
+                                            .b_row = 1,
+                                            .b_col = in,
+                                            .c = y.data<T>(),
+                                            .c_row = out,
+                                            .beta = T(base ? 1 : 0),
+                                            .base = base ? base->data<T>() : nullptr,
+                                            .base_row = base && base->rank() > 1 ? out : 0});
     });
     return y;
   }

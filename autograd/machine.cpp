@@ -352,7 +352,7 @@ Operand Machine::narrowed(const Operand& x, char letter, int64_t start, int64_t 
 Operand Machine::split(const Operand& x, char letter, char chunk, int64_t size) {
   if (!x.has(letter) || x.is_band) return x;
   int axis = x.axis(letter);
-  int64_t length = x.shape[axis], chunks = (length + size - 1) / size;
+  int64_t length = x.shape[axis], chunks = blocks_of(length, size);
   Operand y{x.letters.substr(0, size_t(axis)) + chunk + x.letters.substr(size_t(axis)), {}};
   for (int i = 0; i < x.shape.rank(); ++i) {
     if (i == axis) y.shape.push_back(chunks);

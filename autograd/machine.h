@@ -4,6 +4,7 @@
 #pragma once
 
 #include "autograd/network.h"
+#include "autograd/pair_order.h"
 #include "autograd/program.h"
 #include "autograd/sequence.h"
 

@@ -26,8 +26,21 @@ Var matrix_state(const MatrixStateInputs& in, const Tensor& start, Tensor* last)
   if (last) *last = exec.empty({B, H, e, f}, q.dtype());
   dispatch(y.dtype(), [&]<class T>() {
     auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
-    exec.kernels<T>().matrix_state(exec, {B, L, H, G, e, f, T(in.factor), at(Q), at(K), at(V),
-                                          at(a), at(w), at(S), at(y), last ? at(*last) : nullptr});
+    exec.kernels<T>().matrix_state(exec, {.batch = B,
+                                          .length = L,
+                                          .heads = H,
+                                          .group = G,
+                                          .e = e,
+                                          .f = f,
+                                          .scale = T(in.factor),
+                                          .q = at(Q),
+                                          .k = at(K),
+                                          .v = at(V),
+                                          .decay = at(a),
+                                          .strength = at(w),
+                                          .start = at(S),
+                                          .y = at(y),
+                                          .last = last ? at(*last) : nullptr});
   });
   std::vector<Var> inputs{q, k, v};
   for (const Var* x : {&decay, &strength})
@@ -40,9 +53,24 @@ Var matrix_state(const MatrixStateInputs& in, const Tensor& start, Tensor* last)
     Tensor dq = like(Q), dk = like(K), dv = like(V), da = like(a), dw = like(w);
     dispatch(y.dtype(), [&]<class T>() {
       auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
-      exec.kernels<T>().matrix_state_grad(
-          exec, {B, L, H, G, e, f, T(in.factor), at(Q), at(K), at(V), at(a), at(w), at(g), at(dq),
-                 at(dk), at(dv), at(da), at(dw)});
+      exec.kernels<T>().matrix_state_grad(exec, {.batch = B,
+                                                 .length = L,
+                                                 .heads = H,
+                                                 .group = G,
+                                                 .e = e,
+                                                 .f = f,
+                                                 .scale = T(in.factor),
+                                                 .q = at(Q),
+                                                 .k = at(K),
+                                                 .v = at(V),
+                                                 .decay = at(a),
+                                                 .strength = at(w),
+                                                 .dy = at(g),
+                                                 .dq = at(dq),
+                                                 .dk = at(dk),
+                                                 .dv = at(dv),
+                                                 .d_decay = at(da),
+                                                 .d_strength = at(dw)});
     });
     Tape& tape = in.q.tape();
     tape.add(in.q, dq);
@@ -68,9 +96,17 @@ Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strengt
   Tensor S = start.defined() ? exec.contiguous(start) : start;
   Tensor x = exec.empty(v.shape(), v.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    exec.kernels<T>().delta_error(
-        exec, {B, L, H, e, f, K.data<T>(), V.data<T>(), a.data<T>(), w.data<T>(),
-               S.defined() ? S.data<T>() : nullptr, x.data<T>()});
+    exec.kernels<T>().delta_error(exec, {.batch = B,
+                                         .length = L,
+                                         .heads = H,
+                                         .e = e,
+                                         .f = f,
+                                         .k = K.data<T>(),
+                                         .v = V.data<T>(),
+                                         .decay = a.data<T>(),
+                                         .strength = w.data<T>(),
+                                         .start = S.defined() ? S.data<T>() : nullptr,
+                                         .x = x.data<T>()});
   });
   return k.tape().record(
       Primitive::delta_error, x, {k, v, decay, strength}, [=, &exec](const Tensor& dy) {
@@ -78,9 +114,20 @@ Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strengt
         auto like = [&](const Tensor& t) { return exec.empty(t.shape(), t.dtype()); };
         Tensor dk = like(K), dv = like(x), da = like(a), dw = like(w);
         dispatch(x.dtype(), [&]<class T>() {
-          exec.kernels<T>().delta_error_grad(
-              exec, {B, L, H, e, f, K.data<T>(), a.data<T>(), w.data<T>(), x.data<T>(),
-                     dx.data<T>(), dk.data<T>(), dv.data<T>(), da.data<T>(), dw.data<T>()});
+          exec.kernels<T>().delta_error_grad(exec, {.batch = B,
+                                                    .length = L,
+                                                    .heads = H,
+                                                    .e = e,
+                                                    .f = f,
+                                                    .k = K.data<T>(),
+                                                    .decay = a.data<T>(),
+                                                    .strength = w.data<T>(),
+                                                    .x = x.data<T>(),
+                                                    .dx = dx.data<T>(),
+                                                    .dk = dk.data<T>(),
+                                                    .dv = dv.data<T>(),
+                                                    .d_decay = da.data<T>(),
+                                                    .d_strength = dw.data<T>()});
         });
         Tape& tape = k.tape();
         tape.add(k, dk);

@@ -10,7 +10,6 @@ namespace star {
 namespace {
 
 using Kind = Node::Kind;
-using Function = Node::Function;
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)); }
 
@@ -77,21 +76,19 @@ class Parser {
   }
 
   bool function(Node& n) {
-    constexpr std::pair<const char*, Function> functions[] = {{"softmax(", Function::softmax},
-                                                              {"relu(", Function::relu},
-                                                              {"silu(", Function::silu},
-                                                              {"sigmoid(", Function::sigmoid},
-                                                              {"exp(", Function::exp}};
+#define STAR_OPENING(name, functor) {#name "(", Unary::name},
+    constexpr std::pair<const char*, Unary> functions[] = {STAR_UNARY(STAR_OPENING)};
+#undef STAR_OPENING
     for (auto [opening, f] : functions) {
-      if (!take(opening)) continue;
-      n.kind = Kind::function;
-      n.function = f;
-      has_function_ = true;
-      n.inside = nodes();
-      if (!take(")")) refuse(") expected");
-      return true;
+      if (n.function) break;
+      if (take(opening)) n.function = f;
     }
-    return false;
+    if (!n.function && !take("softmax(")) return false;
+    n.kind = Kind::function;
+    has_function_ = true;
+    n.inside = nodes();
+    if (!take(")")) refuse(") expected");
+    return true;
   }
 
   // A tensor's number: that of its name, or the next.
@@ -188,8 +185,8 @@ class Parser {
     if (!has(along_, t)) along_ += t;
     if (take("delta(")) return delta(n);
     n.inside.emplace_back();
-    if (!function(n.inside[0]) || n.inside[0].function == Function::softmax)
-      refuse("relu, silu, sigmoid, exp or delta expected");
+    if (!function(n.inside[0]) || n.inside[0].is_softmax())
+      refuse("a function of single entries or delta expected");
   }
 
   void delta(Node& n) {

@@ -14,7 +14,7 @@
 //   [i-j<3]c      the same with 3 lags, at any number of tokens
 //   b[i..j]h      decay: a tensor with an axis of tokens, Π_{t=j+1..i} a_t; 0 where i < j
 //   relu(…)       a function of the entries of the network inside, where letters that nothing
-//                 outside has are summed first: relu, silu, sigmoid, exp, or softmax over the
+//                 outside has are summed first: one of core/elementwise.h, or softmax over the
 //                 visible j
 //   [i..t..j]exp(btc,nc)            decay by a function: Π_{t=j+1..i} exp(…)_t; 0 where i < j
 //   [i..t..j]delta(bthn,bth,bth)m   transitions by the delta rule of a key k, a strength w and a
@@ -26,25 +26,29 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "core/elementwise.h"
 
 namespace star {
 
 struct Node {
   enum class Kind { tensor, number, band, toeplitz, decay, delta, function };
-  enum class Function { softmax, relu, silu, sigmoid, exp };
   static constexpr char kTokens = '.';  // in `axes`, the axis of lags or of decays
   static constexpr int64_t kCausal = INT64_MAX;
 
   Kind kind = Kind::tensor;
-  std::string axes = {};          // of its tensor, a letter each; of delta, those of its matrices
-  int tensor = -1;                // which of the tensors given; −1: none
-  int64_t window = kCausal;       // band; toeplitz: the lags, if they are stated
-  double number = 1;              // number
-  Function function = {};         // function
-  char along = 0;                 // t of decay by a function, and of delta
-  std::vector<Node> inside = {};  // function; decay by one: that function; delta: k, w, a
+  std::string axes = {};     // of its tensor, a letter each; of delta, those of its matrices
+  int tensor = -1;           // which of the tensors given; −1: none
+  int64_t window = kCausal;  // band; toeplitz: the lags, if they are stated
+  double number = 1;         // number
+  std::optional<Unary> function = {};  // function: of single entries; none: a softmax
+  char along = 0;                      // t of decay by a function, and of delta
+  std::vector<Node> inside = {};       // function; decay by one: that function; delta: k, w, a
+
+  bool is_softmax() const { return kind == Kind::function && !function; }
 };
 
 struct Network {

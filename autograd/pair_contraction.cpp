@@ -126,7 +126,6 @@ struct Product {
         g.b_batch.push_back(b.stride(c));
         g.c_batch.push_back(out.stride(c));
       }
-      g.alpha = T(1);
       g.beta = T(accumulate ? 1 : 0);
       exec.kernels<T>().gemm(exec, g);
     });

@@ -5,26 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "core/rates.h"
+#include "autograd/cost.h"
 
 namespace star {
-
-struct Cost {
-  double flops = 0;   // two a multiply-add
-  double bytes = 0;   // read and written, 4 a number
-  double memory = 0;  // bytes of results, which the gradient keeps
-  int operations = 0;
-
-  // What orders are compared by, in FLOPs.
-  double time(const Rates& r) const { return flops + r.byte * bytes + r.operation * operations; }
-  Cost& operator+=(const Cost& o) {
-    flops += o.flops;
-    bytes += o.bytes;
-    memory += o.memory;
-    operations += o.operations;
-    return *this;
-  }
-};
 
 using Extents = std::map<char, int64_t>;  // of the letters
 

@@ -3,18 +3,11 @@
 #pragma once
 
 #include <functional>
-#include <string>
 
-#include "autograd/pair_order.h"
+#include "autograd/plan.h"
 #include "autograd/tape.h"
 
 namespace star {
-
-// One step of a contraction as it is told: "bihn,bjhn->bhij".
-struct ContractionStep {
-  std::string what;
-  Cost cost;
-};
 
 class Program {
  public:

@@ -11,17 +11,28 @@ Var rms_norm(const Var& x, const Var& w) {
   Tensor in = exec.contiguous(x.value()), weight = exec.contiguous(w.value());
   Tensor y = exec.empty(x.shape(), x.dtype()), inverse = exec.empty({rows}, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    exec.kernels<T>().rms_norm(
-        exec, {rows, n, T(1e-5), in.data<T>(), weight.data<T>(), y.data<T>(), inverse.data<T>()});
+    exec.kernels<T>().rms_norm(exec, {.rows = rows,
+                                      .n = n,
+                                      .epsilon = T(1e-5),
+                                      .x = in.data<T>(),
+                                      .w = weight.data<T>(),
+                                      .y = y.data<T>(),
+                                      .inverse = inverse.data<T>()});
   });
   return x.tape().record(Primitive::rms_norm, y, {x, w}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), home = x.tape().target(x);
     Tensor dx = home.defined() ? home : exec.empty(in.shape(), in.dtype());
     Tensor dw = exec.zeros(weight.shape(), in.dtype());
     dispatch(in.dtype(), [&]<class T>() {
-      exec.kernels<T>().rms_norm_grad(
-          exec, {rows, n, home.defined(), in.data<T>(), weight.data<T>(), inverse.data<T>(),
-                 g.data<T>(), dx.data<T>(), dw.data<T>()});
+      exec.kernels<T>().rms_norm_grad(exec, {.rows = rows,
+                                             .n = n,
+                                             .add = home.defined(),
+                                             .x = in.data<T>(),
+                                             .w = weight.data<T>(),
+                                             .inverse = inverse.data<T>(),
+                                             .dy = g.data<T>(),
+                                             .dx = dx.data<T>(),
+                                             .dw = dw.data<T>()});
     });
     if (!home.defined()) x.tape().add(x, dx);
     w.tape().add(w, dw);
@@ -32,7 +43,10 @@ namespace {
 
 Visibility visibility_of(const Var& scores, CausalMask mask, int64_t& rows) {
   require(scores.value().rank() >= 2, "scores: shape {} lacks queries and keys", scores.shape());
-  Visibility v{scores.size(-2), scores.size(-1), mask.offset, mask.window};
+  Visibility v{.queries = scores.size(-2),
+               .keys = scores.size(-1),
+               .offset = mask.offset,
+               .window = mask.window};
   require(mask.offset >= 0 && mask.window >= 0 && mask.offset + v.queries <= v.keys,
           "scores: {} queries from position {} do not fit {} keys", v.queries, mask.offset, v.keys);
   rows = scores.value().numel() / std::max<int64_t>(v.keys, 1);
@@ -47,13 +61,19 @@ Var softmax(const Var& scores, CausalMask mask, double factor) {
   Visibility v = visibility_of(scores, mask, rows);
   Tensor in = exec.contiguous(scores.value()), y = exec.empty(scores.shape(), scores.dtype());
   dispatch(in.dtype(), [&]<class T>() {
-    exec.kernels<T>().softmax(exec, {rows, v, T(factor), in.data<T>(), y.data<T>()});
+    exec.kernels<T>().softmax(
+        exec,
+        {.rows = rows, .visibility = v, .scale = T(factor), .x = in.data<T>(), .y = y.data<T>()});
   });
   return scores.tape().record(Primitive::softmax, y, {scores}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), dx = exec.empty(y.shape(), y.dtype());
     dispatch(y.dtype(), [&]<class T>() {
-      exec.kernels<T>().softmax_grad(exec,
-                                     {rows, v, T(factor), y.data<T>(), g.data<T>(), dx.data<T>()});
+      exec.kernels<T>().softmax_grad(exec, {.rows = rows,
+                                            .visibility = v,
+                                            .scale = T(factor),
+                                            .y = y.data<T>(),
+                                            .dy = g.data<T>(),
+                                            .dx = dx.data<T>()});
     });
     scores.tape().add(scores, dx);
   });
@@ -66,7 +86,8 @@ Var visible(const Var& scores, CausalMask mask) {
   auto apply = [=, &exec](const Tensor& x) {
     Tensor in = exec.contiguous(x), y = exec.empty(x.shape(), x.dtype());
     dispatch(x.dtype(), [&]<class T>() {
-      exec.kernels<T>().visible(exec, {rows, v, in.data<T>(), y.data<T>()});
+      exec.kernels<T>().visible(
+          exec, {.rows = rows, .visibility = v, .x = in.data<T>(), .y = y.data<T>()});
     });
     return y;
   };
@@ -86,15 +107,23 @@ Var embedding(const Var& table, const Tensor& index) {
   shape.push_back(d);
   Tensor y = exec.empty(shape, table.dtype());
   dispatch(table.dtype(), [&]<class T>() {
-    exec.kernels<T>().gather_rows(
-        exec, {n, d, rows, index.data<int32_t>(), table.value().data<T>(), y.data<T>()});
+    exec.kernels<T>().gather_rows(exec, {.n = n,
+                                         .d = d,
+                                         .table_rows = rows,
+                                         .index = index.data<int32_t>(),
+                                         .table = table.value().data<T>(),
+                                         .y = y.data<T>()});
   });
   return table.tape().record(Primitive::embedding, y, {table}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), home = table.tape().target(table);
     Tensor out = home.defined() ? home : exec.zeros(table.shape(), table.dtype());
     dispatch(g.dtype(), [&]<class T>() {
-      exec.kernels<T>().scatter_rows(
-          exec, {n, d, rows, index.data<int32_t>(), g.data<T>(), out.data<T>()});
+      exec.kernels<T>().scatter_rows(exec, {.n = n,
+                                            .d = d,
+                                            .table_rows = rows,
+                                            .index = index.data<int32_t>(),
+                                            .x = g.data<T>(),
+                                            .table = out.data<T>()});
     });
     if (!home.defined()) table.tape().add(table, out);
   });
@@ -115,9 +144,13 @@ Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) 
   Tensor grad = logits.needs_grad() ? exec.empty(in.shape(), in.dtype()) : Tensor();
   double total = 0;
   dispatch(in.dtype(), [&]<class T>() {
-    exec.kernels<T>().cross_entropy(
-        exec, {rows, classes, in.data<T>(), targets.data<int32_t>(), losses.data<T>(),
-               grad.defined() ? grad.data<T>() : nullptr, T(weight)});
+    exec.kernels<T>().cross_entropy(exec, {.rows = rows,
+                                           .classes = classes,
+                                           .logits = in.data<T>(),
+                                           .targets = targets.data<int32_t>(),
+                                           .loss = losses.data<T>(),
+                                           .grad = grad.defined() ? grad.data<T>() : nullptr,
+                                           .weight = T(weight)});
     HostView<T> each(losses);
     for (int64_t i = 0; i < rows; ++i) total += double(each[i]);
   });

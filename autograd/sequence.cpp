@@ -16,8 +16,15 @@ Var rotary(const Var& x, int64_t position) {
     Exec& exec = x.exec();
     Tensor in = exec.contiguous(t), y = exec.empty(t.shape(), t.dtype());
     dispatch(t.dtype(), [&]<class T>() {
-      exec.kernels<T>().rotary(exec, {t.size(0), t.size(1), t.size(2), t.size(3), position,
-                                      kRotaryBase, inverse, in.data<T>(), y.data<T>()});
+      exec.kernels<T>().rotary(exec, {.batch = t.size(0),
+                                      .length = t.size(1),
+                                      .heads = t.size(2),
+                                      .e = t.size(3),
+                                      .position = position,
+                                      .base = kRotaryBase,
+                                      .inverse = inverse,
+                                      .x = in.data<T>(),
+                                      .y = y.data<T>()});
     });
     return y;
   };
@@ -61,7 +68,14 @@ Var conv(const Var& x, const Var& k, ConvMethod method) {
     Tensor y = exec.empty(t.shape(), t.dtype());
     dispatch(t.dtype(), [&]<class T>() {
       auto run = conv_by<T>(exec.kernels<T>(), method);
-      run(exec, {B, L, C, taps, transpose, t.data<T>(), kernel.data<T>(), y.data<T>()});
+      run(exec, {.batch = B,
+                 .length = L,
+                 .channels = C,
+                 .taps = taps,
+                 .transpose = transpose,
+                 .x = t.data<T>(),
+                 .k = kernel.data<T>(),
+                 .y = y.data<T>()});
     });
     return y;
   };
@@ -72,7 +86,13 @@ Var conv(const Var& x, const Var& k, ConvMethod method) {
     Tensor dk = exec.empty({taps, C}, in.dtype());
     dispatch(in.dtype(), [&]<class T>() {
       auto run = conv_kernel_grad_by<T>(exec.kernels<T>(), method);
-      run(exec, {B, L, C, taps, in.data<T>(), g.data<T>(), dk.data<T>()});
+      run(exec, {.batch = B,
+                 .length = L,
+                 .channels = C,
+                 .taps = taps,
+                 .x = in.data<T>(),
+                 .dy = g.data<T>(),
+                 .dk = dk.data<T>()});
     });
     k.tape().add(k, dk);
   });
@@ -88,17 +108,34 @@ Var gated_conv(const Var& c, const Var& k, const Var& b, const Var& v) {
   Tensor B = exec.contiguous(b.value()), V = exec.contiguous(v.value());
   Tensor y = exec.empty(c.shape(), c.dtype());
   dispatch(y.dtype(), [&]<class T>() {
-    exec.kernels<T>().gated_conv(exec, {C.size(0), C.size(1), C.size(2), K.size(0), C.data<T>(),
-                                        B.data<T>(), V.data<T>(), K.data<T>(), y.data<T>()});
+    exec.kernels<T>().gated_conv(exec, {.batch = C.size(0),
+                                        .length = C.size(1),
+                                        .channels = C.size(2),
+                                        .taps = K.size(0),
+                                        .c = C.data<T>(),
+                                        .b = B.data<T>(),
+                                        .v = V.data<T>(),
+                                        .k = K.data<T>(),
+                                        .y = y.data<T>()});
   });
   return c.tape().record(Primitive::gated_conv, y, {c, k, b, v}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), dk = exec.empty(K.shape(), K.dtype());
     auto like = [&](const Tensor& t) { return exec.empty(t.shape(), t.dtype()); };
     Tensor dc = like(C), db = like(B), dv = like(V);
     dispatch(g.dtype(), [&]<class T>() {
-      exec.kernels<T>().gated_conv_grad(
-          exec, {C.size(0), C.size(1), C.size(2), K.size(0), C.data<T>(), B.data<T>(), V.data<T>(),
-                 K.data<T>(), g.data<T>(), dc.data<T>(), db.data<T>(), dv.data<T>(), dk.data<T>()});
+      exec.kernels<T>().gated_conv_grad(exec, {.batch = C.size(0),
+                                               .length = C.size(1),
+                                               .channels = C.size(2),
+                                               .taps = K.size(0),
+                                               .c = C.data<T>(),
+                                               .b = B.data<T>(),
+                                               .v = V.data<T>(),
+                                               .k = K.data<T>(),
+                                               .dy = g.data<T>(),
+                                               .dc = dc.data<T>(),
+                                               .db = db.data<T>(),
+                                               .dv = dv.data<T>(),
+                                               .dk = dk.data<T>()});
     });
     c.tape().add(c, dc);
     b.tape().add(b, db);
@@ -116,8 +153,14 @@ Var scan(const Var& a, const Var& b, const Tensor& h0) {
   auto run = [=, &exec](const Tensor& input, const Tensor& start, bool reverse) {
     Tensor h = exec.empty(input.shape(), input.dtype());
     dispatch(h.dtype(), [&]<class T>() {
-      exec.kernels<T>().scan(exec, {B, L, C, reverse, decay.data<T>(), input.data<T>(),
-                                    start.defined() ? start.data<T>() : nullptr, h.data<T>()});
+      exec.kernels<T>().scan(exec, {.batch = B,
+                                    .length = L,
+                                    .channels = C,
+                                    .reverse = reverse,
+                                    .a = decay.data<T>(),
+                                    .b = input.data<T>(),
+                                    .h0 = start.defined() ? start.data<T>() : nullptr,
+                                    .h = h.data<T>()});
     });
     return h;
   };
@@ -146,15 +189,29 @@ Var gated_scan(const Var& u, const Var& v, const Tensor& h0) {
   Tensor start = h0.defined() ? exec.contiguous(h0) : h0, h = exec.empty(U.shape(), U.dtype());
   dispatch(h.dtype(), [&]<class T>() {
     auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
-    exec.kernels<T>().gated_scan(exec, {B, L, C, at(U), at(V), at(start), at(h)});
+    exec.kernels<T>().gated_scan(exec, {.batch = B,
+                                        .length = L,
+                                        .channels = C,
+                                        .u = at(U),
+                                        .v = at(V),
+                                        .h0 = at(start),
+                                        .h = at(h)});
   });
   return u.tape().record(Primitive::gated_scan, h, {u, v}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), du = exec.empty(U.shape(), U.dtype());
     Tensor dv = exec.empty(U.shape(), U.dtype());
     dispatch(h.dtype(), [&]<class T>() {
       auto at = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
-      exec.kernels<T>().gated_scan_grad(
-          exec, {B, L, C, at(U), at(V), at(start), at(h), at(g), at(du), at(dv)});
+      exec.kernels<T>().gated_scan_grad(exec, {.batch = B,
+                                               .length = L,
+                                               .channels = C,
+                                               .u = at(U),
+                                               .v = at(V),
+                                               .h0 = at(start),
+                                               .h = at(h),
+                                               .dh = at(g),
+                                               .du = at(du),
+                                               .dv = at(dv)});
     });
     u.tape().add(u, du);
     v.tape().add(v, dv);
@@ -181,13 +238,19 @@ Var decay(const Var& a) {
   int64_t B = a.size(0), L = a.size(1), C = a.size(2);
   Tensor in = exec.contiguous(a.value()), y = exec.empty({B, C, L, L}, a.dtype());
   dispatch(y.dtype(), [&]<class T>() {
-    exec.kernels<T>().decay(exec, {B, L, C, in.data<T>(), y.data<T>()});
+    exec.kernels<T>().decay(
+        exec, {.batch = B, .length = L, .channels = C, .a = in.data<T>(), .y = y.data<T>()});
   });
   return a.tape().record(Primitive::decay, y, {a}, [=, &exec](const Tensor& dy) {
     Tensor g = exec.contiguous(dy), da = exec.empty(in.shape(), in.dtype());
     dispatch(y.dtype(), [&]<class T>() {
-      exec.kernels<T>().decay_grad(exec,
-                                   {B, L, C, in.data<T>(), y.data<T>(), g.data<T>(), da.data<T>()});
+      exec.kernels<T>().decay_grad(exec, {.batch = B,
+                                          .length = L,
+                                          .channels = C,
+                                          .a = in.data<T>(),
+                                          .y = y.data<T>(),
+                                          .dy = g.data<T>(),
+                                          .da = da.data<T>()});
     });
     a.tape().add(a, da);
   });
@@ -207,15 +270,25 @@ Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, cons
   for (int i = 0; i < 5; ++i) in[i] = exec.contiguous(vars[i]->value());
   Tensor y = exec.empty(v.shape(), v.dtype());
   Tensor checkpoints = v.tape().recording()
-                           ? exec.empty({batch, (L + kScanChunk - 1) / kScanChunk, N, d}, v.dtype())
+                           ? exec.empty({batch, blocks_of(L, kScanChunk), N, d}, v.dtype())
                            : Tensor();
   if (last) *last = exec.empty({batch, N, d}, v.dtype());
   Tensor start = h0.defined() ? exec.contiguous(h0) : h0;
   dispatch(y.dtype(), [&]<class T>() {
     auto data = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
-    exec.kernels<T>().selective_scan(
-        exec, {batch, L, d, N, data(in[0]), data(in[1]), data(in[2]), data(in[3]), data(in[4]),
-               data(start), data(y), last ? data(*last) : nullptr, data(checkpoints)});
+    exec.kernels<T>().selective_scan(exec, {.batch = batch,
+                                            .length = L,
+                                            .d = d,
+                                            .n = N,
+                                            .dt = data(in[0]),
+                                            .A = data(in[1]),
+                                            .B = data(in[2]),
+                                            .C = data(in[3]),
+                                            .v = data(in[4]),
+                                            .h0 = data(start),
+                                            .y = data(y),
+                                            .last = last ? data(*last) : nullptr,
+                                            .checkpoints = data(checkpoints)});
   });
   return v.tape().record(
       Primitive::selective_scan, y, {dt, A, B, C, v},
@@ -225,10 +298,22 @@ Var selective_scan(const Var& dt, const Var& A, const Var& B, const Var& C, cons
         auto like = [&](const Tensor& t) { return exec.empty(t.shape(), t.dtype()); };
         Tensor ddt = like(dt_in), dB = like(B_in), dC = like(C_in), dv = like(v_in);
         dispatch(y.dtype(), [&]<class T>() {
-          exec.kernels<T>().selective_scan_grad(
-              exec, {batch, L, d, N, dt_in.data<T>(), A_in.data<T>(), B_in.data<T>(),
-                     C_in.data<T>(), v_in.data<T>(), checkpoints.data<T>(), g.data<T>(),
-                     ddt.data<T>(), dA.data<T>(), dB.data<T>(), dC.data<T>(), dv.data<T>()});
+          exec.kernels<T>().selective_scan_grad(exec, {.batch = batch,
+                                                       .length = L,
+                                                       .d = d,
+                                                       .n = N,
+                                                       .dt = dt_in.data<T>(),
+                                                       .A = A_in.data<T>(),
+                                                       .B = B_in.data<T>(),
+                                                       .C = C_in.data<T>(),
+                                                       .v = v_in.data<T>(),
+                                                       .checkpoints = checkpoints.data<T>(),
+                                                       .dy = g.data<T>(),
+                                                       .d_dt = ddt.data<T>(),
+                                                       .dA = dA.data<T>(),
+                                                       .dB = dB.data<T>(),
+                                                       .dC = dC.data<T>(),
+                                                       .dv = dv.data<T>()});
         });
         Tape& tape = v.tape();
         tape.add(dt, ddt);

@@ -17,9 +17,8 @@ void State::Slot::append(Exec& exec, const Tensor& more, bool doubling) {
   length = total;
 }
 
-Tensor State::extend(Exec& exec, const std::string& name, const Tensor& rows, int64_t keep,
-                     int64_t start) {
-  Slot& slot = slots_[name];
+Tensor State::extend(Exec& exec, int what, const Tensor& rows, int64_t keep, int64_t start) {
+  Slot& slot = slots_[what];
   if (!slot.buffer.defined() && start > 0)
     slot = {exec.zeros(rows.shape().with(1, start), rows.dtype()), start};
   slot.append(exec, rows, keep == kAllRows);
@@ -32,20 +31,17 @@ Tensor State::extend(Exec& exec, const std::string& name, const Tensor& rows, in
   return all;
 }
 
-Tensor State::memo(Exec& exec, const std::string& name, int64_t n, const MakeRows& make) {
-  Slot& slot = memos_[name];
-  if (slot.length < n) slot.append(exec, make(slot.length, n - slot.length), true);
-  return slot.buffer.narrow(1, 0, n);
+Tensor State::memo(Exec& exec, int64_t n, const MakeRows& make) {
+  if (memo_.length < n) memo_.append(exec, make(memo_.length, n - memo_.length), true);
+  return memo_.buffer.narrow(1, 0, n);
 }
 
-Tensor State::get(const std::string& name) const {
-  auto at = slots_.find(name);
+Tensor State::get(int what) const {
+  auto at = slots_.find(what);
   return at == slots_.end() ? Tensor() : at->second.buffer;
 }
 
-void State::set(const std::string& name, const Tensor& value) {
-  slots_[name] = {value, value.size(1)};
-}
+void State::set(int what, const Tensor& value) { slots_[what] = {value, value.size(1)}; }
 
 State& State::part(int part) {
   parts_.resize(std::max(parts_.size(), size_t(part) + 1));
@@ -55,7 +51,7 @@ State& State::part(int part) {
 int64_t State::floats() const {
   int64_t total = 0;
   for (const State& part : parts_) total += part.floats();
-  for (auto& [name, slot] : slots_) total += slot.rows().numel();
+  for (auto& [what, slot] : slots_) total += slot.rows().numel();
   return total;
 }
 

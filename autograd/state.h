@@ -1,10 +1,10 @@
-// What decoding keeps between tokens: named tensors, one set an operator. A tensor holds rows along
-// axis 1, its tokens; `extend` appends to it.
+// What decoding keeps between tokens: tensors by number, one set an operator. A tensor holds rows
+// along axis 1, its tokens; `extend` appends to it. A contraction keeps one, `kCarried`; whoever
+// keeps more chooses other numbers.
 #pragma once
 
 #include <functional>
 #include <map>
-#include <string>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -13,27 +13,28 @@ namespace star {
 
 class State {
  public:
+  static constexpr int kCarried = 0;
+
   int64_t position = 0;  // tokens seen
 
-  // Appends `rows` [B, n, …] to what is kept under `name` and returns all of it, [B, kept + n, …];
+  // Appends `rows` [B, n, …] to what is kept as `what` and returns all of it, [B, kept + n, …];
   // afterwards the last `keep` rows stay. Where nothing is kept yet, `start` rows of zeros stand
   // before.
-  Tensor extend(Exec& exec, const std::string& name, const Tensor& rows, int64_t keep,
-                int64_t start = 0);
+  Tensor extend(Exec& exec, int what, const Tensor& rows, int64_t keep, int64_t start = 0);
 
   // A tensor of fixed size; undefined until set.
-  Tensor get(const std::string& name) const;
-  void set(const std::string& name, const Tensor& value);
+  Tensor get(int what) const;
+  void set(int what, const Tensor& value);
 
   // Rows that follow from the weights alone, [1, n, …]: `make(first, count)` makes those that were
   // not asked for before. They save time and are no part of the state.
   using MakeRows = std::function<Tensor(int64_t first, int64_t count)>;
-  Tensor memo(Exec& exec, const std::string& name, int64_t n, const MakeRows& make);
+  Tensor memo(Exec& exec, int64_t n, const MakeRows& make);
 
   // What one part of a differential operator keeps beside what is kept once.
   State& part(int part);
 
-  int64_t floats() const;  // held now, memos aside
+  int64_t floats() const;  // held now, the memo aside
 
  private:
   struct Slot {
@@ -43,7 +44,8 @@ class State {
     void append(Exec& exec, const Tensor& rows, bool doubling);
     Tensor rows() const { return buffer.narrow(1, 0, length); }
   };
-  std::map<std::string, Slot> slots_, memos_;
+  std::map<int, Slot> slots_;
+  Slot memo_;
   std::vector<State> parts_;
 };
 

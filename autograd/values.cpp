@@ -5,7 +5,7 @@ namespace star::values {
 Tensor unary(Exec& exec, Unary op, const Tensor& x) {
   Tensor in = exec.contiguous(x), y = exec.empty(x.shape(), x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    exec.kernels<T>().unary(exec, {op, in.numel(), in.data<T>(), y.data<T>()});
+    exec.kernels<T>().unary(exec, {.op = op, .n = in.numel(), .x = in.data<T>(), .y = y.data<T>()});
   });
   return y;
 }
@@ -35,8 +35,13 @@ Tensor binary(Exec& exec, Binary op, const Tensor& a, const Tensor& b) {
   };
   Tensor out = exec.empty(shape, a.dtype());
   dispatch(a.dtype(), [&]<class T>() {
-    exec.kernels<T>().binary(
-        exec, {op, shape, strides(a), strides(b), a.data<T>(), b.data<T>(), out.data<T>()});
+    exec.kernels<T>().binary(exec, {.op = op,
+                                    .shape = shape,
+                                    .a_strides = strides(a),
+                                    .b_strides = strides(b),
+                                    .a = a.data<T>(),
+                                    .b = b.data<T>(),
+                                    .out = out.data<T>()});
   });
   return out;
 }
@@ -44,7 +49,11 @@ Tensor binary(Exec& exec, Binary op, const Tensor& a, const Tensor& b) {
 Tensor scale(Exec& exec, const Tensor& x, double factor, double shift) {
   Tensor in = exec.contiguous(x), y = exec.empty(x.shape(), x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    exec.kernels<T>().scale(exec, {in.numel(), T(factor), T(shift), in.data<T>(), y.data<T>()});
+    exec.kernels<T>().scale(exec, {.n = in.numel(),
+                                   .factor = T(factor),
+                                   .shift = T(shift),
+                                   .x = in.data<T>(),
+                                   .y = y.data<T>()});
   });
   return y;
 }
@@ -64,8 +73,12 @@ Tensor sum(Exec& exec, const Tensor& x, std::span<const int> axes, bool keep) {
   }
   Tensor out = exec.empty(shape, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    exec.kernels<T>().sum(
-        exec, {kept, kept_strides, reduced, reduced_strides, x.data<T>(), out.data<T>()});
+    exec.kernels<T>().sum(exec, {.kept = kept,
+                                 .kept_strides = kept_strides,
+                                 .reduced = reduced,
+                                 .reduced_strides = reduced_strides,
+                                 .x = x.data<T>(),
+                                 .y = out.data<T>()});
   });
   return out;
 }

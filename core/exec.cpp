@@ -5,7 +5,7 @@ namespace star {
 void Exec::fill(const Tensor& t, double value) {
   require(t.contiguous(), "fill: a strided tensor {}", t.shape());
   dispatch(t.dtype(), [&]<class T>() {
-    kernels<T>().fill(*this, {t.numel(), T(value), t.data<T>()});
+    kernels<T>().fill(*this, {.n = t.numel(), .value = T(value), .y = t.data<T>()});
   });
 }
 
@@ -42,8 +42,12 @@ void Exec::copy(const Tensor& src, const Tensor& dst, bool accumulate) {
   require(src.shape() == dst.shape() && src.dtype() == dst.dtype(), "copy: {} {} to {} {}",
           dtype_name(src.dtype()), src.shape(), dtype_name(dst.dtype()), dst.shape());
   dispatch(src.dtype(), [&]<class T>() {
-    kernels<T>().copy(*this, {src.shape(), src.strides(), dst.strides(), src.data<T>(),
-                              dst.data<T>(), accumulate});
+    kernels<T>().copy(*this, {.shape = src.shape(),
+                              .src_strides = src.strides(),
+                              .dst_strides = dst.strides(),
+                              .src = src.data<T>(),
+                              .dst = dst.data<T>(),
+                              .accumulate = accumulate});
   });
 }
 

@@ -38,20 +38,6 @@ struct Backend {
   const DeviceGraphs* graphs = nullptr;  // null: it keeps none
 };
 
-// The best of the CPU builds for this processor, or the one that the environment variable
-// STAR_CPU_TARGET names. Throws `Error` for a target that is unknown or not supported here.
-const Backend& cpu_backend();
-// All that this processor supports, the widest first.
-std::vector<const Backend*> cpu_backends();
-
-// An NVIDIA GPU; in a program with the emulator, this processor in its place. Throws `Error` where
-// the machine has none, or the program was built without. A process that has called it has started
-// CUDA, which does not work in its forks then.
-const Backend& cuda_backend();
-
-// Which kernels OpenBLAS chose, for the record of a run.
-const char* blas_core();
-
 // Not thread-safe: one thread drives an Exec. It outlives every tensor made with it.
 class Exec {
  public:

@@ -1,6 +1,6 @@
 // The arguments of the kernels in core/kernels.def. T is float or double. Memory is contiguous,
 // row-major, unless strides (in elements) are given; outputs do not overlap inputs unless said.
-// Shapes are checked by the caller: kernels receive validated views.
+// Shapes are checked by the caller: kernels receive validated views. Callers fill the fields by name.
 #pragma once
 
 #include <cstdint>
@@ -97,8 +97,8 @@ struct Gemm {
   int64_t b_row, b_col;
   T* c;
   int64_t c_row;
-  Shape batch, a_batch, b_batch, c_batch;
-  T alpha, beta;
+  Shape batch = {}, a_batch = {}, b_batch = {}, c_batch = {};
+  T alpha = 1, beta = 0;
   const T* base = nullptr;
   int64_t base_row = 0;
 };
@@ -177,7 +177,7 @@ struct Attention {
   Visibility visibility;
   T scale;
   const T *q, *k, *v;
-  T *y, *log_sum;
+  T *y, *log_sum = nullptr;
 };
 // With D_i = dy_i·y_i and ds_ij = scale · p_ij (dy_i·v_j − D_i):
 //   dq_i = Σ_j ds_ij k_j,  dk_j = Σ_i ds_ij q_i,  dv_j = Σ_i p_ij dy_i.
@@ -200,16 +200,16 @@ template <class T>
 struct MatrixState {
   int64_t batch, length, heads, group, e, f;
   T scale;
-  const T *q, *k, *v, *decay, *strength, *start;
-  T *y, *last;
+  const T *q, *k, *v, *decay = nullptr, *strength = nullptr, *start = nullptr;
+  T *y, *last = nullptr;
 };
 // Without a start; gradients of decay and strength are null where those are.
 template <class T>
 struct MatrixStateGrad {
   int64_t batch, length, heads, group, e, f;
   T scale;
-  const T *q, *k, *v, *decay, *strength, *dy;
-  T *dq, *dk, *dv, *d_decay, *d_strength;
+  const T *q, *k, *v, *decay = nullptr, *strength = nullptr, *dy;
+  T *dq, *dk, *dv, *d_decay = nullptr, *d_strength = nullptr;
 };
 
 // What a state that is corrected by the delta rule does not foretell of its values (Yang et al.,
@@ -219,7 +219,7 @@ struct MatrixStateGrad {
 template <class T>
 struct DeltaError {
   int64_t batch, length, heads, e, f;
-  const T *k, *v, *decay, *strength, *start;
+  const T *k, *v, *decay, *strength, *start = nullptr;
   T* x;
 };
 // Without a start.
@@ -283,7 +283,7 @@ template <class T>
 struct Scan {
   int64_t batch, length, channels;
   bool reverse;
-  const T *a, *b, *h0;
+  const T *a, *b, *h0 = nullptr;
   T* h;
 };
 
@@ -292,7 +292,7 @@ struct Scan {
 template <class T>
 struct GatedScan {
   int64_t batch, length, channels;
-  const T *u, *v, *h0;
+  const T *u, *v, *h0 = nullptr;
   T* h;
 };
 // With g_t = dh_t + σ(u_{t+1}) g_{t+1}:
@@ -300,7 +300,7 @@ struct GatedScan {
 template <class T>
 struct GatedScanGrad {
   int64_t batch, length, channels;
-  const T *u, *v, *h0, *h, *dh;
+  const T *u, *v, *h0 = nullptr, *h, *dh;
   T *du, *dv;
 };
 
@@ -331,8 +331,8 @@ inline constexpr int64_t kScanChunk = 16;
 template <class T>
 struct SelectiveScan {
   int64_t batch, length, d, n;
-  const T *dt, *A, *B, *C, *v, *h0;  // h0 null: 0
-  T *y, *last, *checkpoints;         // last, checkpoints: null if not wanted
+  const T *dt, *A, *B, *C, *v, *h0 = nullptr;     // h0 null: 0
+  T *y, *last = nullptr, *checkpoints = nullptr;  // last, checkpoints: null if not wanted
 };
 
 // dA is added to.
@@ -370,7 +370,7 @@ struct CrossEntropy {
   const T* logits;
   const int32_t* targets;
   T* loss;
-  T* grad;
+  T* grad = nullptr;
   T weight;
 };
 

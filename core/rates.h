@@ -15,8 +15,4 @@ struct Rates {
   int64_t state_chunk;   // tokens between which the kernels of a matrix state take scores
 };
 
-const Rates& cpu_rates();
-// Also in a program without CUDA.
-const Rates& cuda_rates();
-
 }  // namespace star

@@ -55,6 +55,20 @@ class Shape {
   int rank_ = 0;
 };
 
+// Where element `index` of a strided view lies, the elements of its first axes counted row by row.
+STAR_HOST_DEVICE inline int64_t offset_of(int64_t index, const Shape& shape, const Shape& strides,
+                                          int axes) {
+  int64_t offset = 0;
+  for (int i = axes - 1; i >= 0; --i) {
+    offset += index % shape[i] * strides[i];
+    index /= shape[i];
+  }
+  return offset;
+}
+STAR_HOST_DEVICE inline int64_t offset_of(int64_t index, const Shape& shape, const Shape& strides) {
+  return offset_of(index, shape, strides, shape.rank());
+}
+
 }  // namespace star
 
 // "[2, 3]". Error messages take shapes as they are, so that text is made only when it is needed.

@@ -57,19 +57,19 @@ void convolve(const T* k, int64_t taps, const T* x, int64_t n, T* y) {
 }
 
 template <class T>
-void conv_short(Exec& exec, const Conv<T>& g) {
-  int64_t C = g.channels, sign = g.transpose ? 1 : -1;
-  for_blocks(exec, g.batch * g.length, rows_a_block(C), [&](int64_t begin, int64_t end) {
+void conv_short(Exec& exec, const Conv<T>& args) {
+  int64_t C = args.channels, sign = args.transpose ? 1 : -1;
+  for_blocks(exec, args.batch * args.length, rows_a_block(C), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      int64_t t = row % g.length;
-      int64_t reach = std::min(g.taps, g.transpose ? g.length - t : t + 1);
-      const T* x = g.x + row * C;
-      T* y = g.y + row * C;
+      int64_t t = row % args.length;
+      int64_t reach = std::min(args.taps, args.transpose ? args.length - t : t + 1);
+      const T* x = args.x + row * C;
+      T* y = args.y + row * C;
       for (int64_t c = 0; c < C; c += kLanes<T>) {
         Vec<T> sum(T(0));
         for (int64_t tau = 0; tau < reach; ++tau)
-          sum =
-              xsimd::fma(load(g.k + tau * C + c, C - c), load(x + sign * tau * C + c, C - c), sum);
+          sum = xsimd::fma(load(args.k + tau * C + c, C - c), load(x + sign * tau * C + c, C - c),
+                           sum);
         store(y + c, sum, C - c);
       }
     }
@@ -77,64 +77,65 @@ void conv_short(Exec& exec, const Conv<T>& g) {
 }
 
 template <class T>
-void conv_long(Exec& exec, const Conv<T>& g) {
-  int64_t C = g.channels, strips = blocks_of(C, kLanes<T>), taps = std::min(g.taps, g.length);
+void conv_long(Exec& exec, const Conv<T>& args) {
+  int64_t C = args.channels, strips = blocks_of(C, kLanes<T>),
+          taps = std::min(args.taps, args.length);
   Strip<T> kernel(exec, strips, taps);
   exec.pool().run(strips, [&](int64_t s) {
     int64_t c = s * kLanes<T>;
-    gather(g.k + c, taps, C, C - c, false, kernel.of(s));
+    gather(args.k + c, taps, C, C - c, false, kernel.of(s));
   });
-  Strip<T> x(exec, g.batch * strips, g.length), y(exec, g.batch * strips, g.length);
-  exec.pool().run(g.batch * strips, [&](int64_t task) {
-    int64_t s = task % strips, c = s * kLanes<T>, base = task / strips * g.length * C + c;
-    gather(g.x + base, g.length, C, C - c, g.transpose, x.of(task));
-    convolve(kernel.of(s), taps, x.of(task), g.length, y.of(task));
-    for (int64_t t = 0; t < g.length; ++t) {
-      int64_t at = g.transpose ? g.length - 1 - t : t;
-      store(g.y + base + t * C, Vec<T>::load_unaligned(y.of(task) + at * kLanes<T>), C - c);
+  Strip<T> x(exec, args.batch * strips, args.length), y(exec, args.batch * strips, args.length);
+  exec.pool().run(args.batch * strips, [&](int64_t task) {
+    int64_t s = task % strips, c = s * kLanes<T>, base = task / strips * args.length * C + c;
+    gather(args.x + base, args.length, C, C - c, args.transpose, x.of(task));
+    convolve(kernel.of(s), taps, x.of(task), args.length, y.of(task));
+    for (int64_t t = 0; t < args.length; ++t) {
+      int64_t at = args.transpose ? args.length - 1 - t : t;
+      store(args.y + base + t * C, Vec<T>::load_unaligned(y.of(task) + at * kLanes<T>), C - c);
     }
   });
 }
 
 template <class T>
-void kernel_grad_short(Exec& exec, const ConvKernelGrad<T>& g) {
-  int64_t C = g.channels, strips = blocks_of(C, kLanes<T>);
+void kernel_grad_short(Exec& exec, const ConvKernelGrad<T>& args) {
+  int64_t C = args.channels, strips = blocks_of(C, kLanes<T>);
   exec.pool().run(strips, [&](int64_t s) {
     int64_t c = s * kLanes<T>;
     Vec<T> total[kShort];
     for (auto& v : total) v = Vec<T>(T(0));
-    for (int64_t b = 0; b < g.batch; ++b) {
+    for (int64_t b = 0; b < args.batch; ++b) {
       Vec<T> part[kShort];
       for (auto& v : part) v = Vec<T>(T(0));
-      for (int64_t t = 0; t < g.length; ++t) {
-        int64_t at = (b * g.length + t) * C + c;
-        Vec<T> dy = load(g.dy + at, C - c);
-        for (int64_t tau = 0; tau < std::min(g.taps, t + 1); ++tau)
-          part[tau] = xsimd::fma(dy, load(g.x + at - tau * C, C - c), part[tau]);
+      for (int64_t t = 0; t < args.length; ++t) {
+        int64_t at = (b * args.length + t) * C + c;
+        Vec<T> dy = load(args.dy + at, C - c);
+        for (int64_t tau = 0; tau < std::min(args.taps, t + 1); ++tau)
+          part[tau] = xsimd::fma(dy, load(args.x + at - tau * C, C - c), part[tau]);
       }
-      for (int64_t tau = 0; tau < g.taps; ++tau) total[tau] += part[tau];
+      for (int64_t tau = 0; tau < args.taps; ++tau) total[tau] += part[tau];
     }
-    for (int64_t tau = 0; tau < g.taps; ++tau) store(g.dk + tau * C + c, total[tau], C - c);
+    for (int64_t tau = 0; tau < args.taps; ++tau) store(args.dk + tau * C + c, total[tau], C - c);
   });
 }
 
 // dk_τ = Σ_t dy_t x_{t−τ} = Σ_s x_s dy_{s+τ}: the transposed convolution of dy by x.
 template <class T>
-void kernel_grad_long(Exec& exec, const ConvKernelGrad<T>& g) {
-  int64_t C = g.channels, L = g.length, strips = blocks_of(C, kLanes<T>);
+void kernel_grad_long(Exec& exec, const ConvKernelGrad<T>& args) {
+  int64_t C = args.channels, L = args.length, strips = blocks_of(C, kLanes<T>);
   Strip<T> x(exec, strips, L), dy(exec, strips, L), dk(exec, strips, L);
   exec.pool().run(strips, [&](int64_t s) {
     int64_t c = s * kLanes<T>;
-    for (int64_t b = 0; b < g.batch; ++b) {
+    for (int64_t b = 0; b < args.batch; ++b) {
       int64_t base = b * L * C + c;
-      gather(g.x + base, L, C, C - c, false, x.of(s));
-      gather(g.dy + base, L, C, C - c, true, dy.of(s));
+      gather(args.x + base, L, C, C - c, false, x.of(s));
+      gather(args.dy + base, L, C, C - c, true, dy.of(s));
       convolve(x.of(s), L, dy.of(s), L, dk.of(s));
     }
-    for (int64_t tau = 0; tau < g.taps; ++tau) {
+    for (int64_t tau = 0; tau < args.taps; ++tau) {
       Vec<T> v(T(0));
       if (tau < L) v = Vec<T>::load_unaligned(dk.of(s) + (L - 1 - tau) * kLanes<T>);
-      store(g.dk + tau * C + c, v, C - c);
+      store(args.dk + tau * C + c, v, C - c);
     }
   });
 }

@@ -98,13 +98,13 @@ struct Spectra {
   Transform<T> transform;
 
   template <class Args>
-  explicit Spectra(const Args& g)
-      : length(g.length),
-        channels(g.channels),
-        n(transform_length(g.length, std::min(g.taps, g.length))),
-        strips(blocks_of(g.channels, kLanes<T>)),
-        pairs(blocks_of(g.batch, 2)),
-        batch(g.batch),
+  explicit Spectra(const Args& args)
+      : length(args.length),
+        channels(args.channels),
+        n(transform_length(args.length, std::min(args.taps, args.length))),
+        strips(blocks_of(args.channels, kLanes<T>)),
+        pairs(blocks_of(args.batch, 2)),
+        batch(args.batch),
         transform(n) {}
 
   Tensor memory(Exec& exec, int64_t count) const {
@@ -132,31 +132,32 @@ struct Spectra {
 }  // namespace
 
 template <class T>
-void conv_fourier(Exec& exec, const Conv<T>& g) {
-  if (g.batch == 0 || g.length == 0) return;
-  Spectra<T> s(g);
+void conv_fourier(Exec& exec, const Conv<T>& args) {
+  if (args.batch == 0 || args.length == 0) return;
+  Spectra<T> s(args);
   Tensor kernels = s.memory(exec, s.strips), work = s.memory(exec, s.pairs * s.strips);
   exec.pool().run(s.strips, [&](int64_t strip) {
     T* k = s.of(kernels, strip);
-    s.gather(g.k, nullptr, std::min(g.taps, g.length), strip * kLanes<T>, k);
+    s.gather(args.k, nullptr, std::min(args.taps, args.length), strip * kLanes<T>, k);
     s.transform.forward(k);
   });
   Vec<T> factor(T(1) / T(s.n));
   exec.pool().run(s.pairs * s.strips, [&](int64_t task) {
     int64_t pair = task / s.strips, strip = task % s.strips, c = strip * kLanes<T>;
     T *z = s.of(work, task), *k = s.of(kernels, strip);
-    s.gather_pair(g.x, pair, c, z);
+    s.gather_pair(args.x, pair, c, z);
     s.transform.forward(z);
     for (int64_t i = 0; i < s.n * kComplex<T>; i += kComplex<T>) {
       Complex<T> at = Complex<T>::at(k + i);
-      (Complex<T>::at(z + i) * (g.transpose ? at.conj() : at)).put(z + i);
+      (Complex<T>::at(z + i) * (args.transpose ? at.conj() : at)).put(z + i);
     }
     s.transform.inverse(z);
-    for (int64_t t = 0; t < g.length; ++t) {
+    for (int64_t t = 0; t < args.length; ++t) {
       Complex<T> y = Complex<T>::at(z + t * kComplex<T>);
-      T* out = g.y + (2 * pair * g.length + t) * g.channels + c;
-      store(out, factor * y.re, g.channels - c);
-      if (2 * pair + 1 < g.batch) store(out + g.length * g.channels, factor * y.im, g.channels - c);
+      T* out = args.y + (2 * pair * args.length + t) * args.channels + c;
+      store(out, factor * y.re, args.channels - c);
+      if (2 * pair + 1 < args.batch)
+        store(out + args.length * args.channels, factor * y.im, args.channels - c);
     }
   });
 }
@@ -164,8 +165,8 @@ void conv_fourier(Exec& exec, const Conv<T>& g) {
 // dk_τ = Σ_t dy_t x_{t−τ} is a correlation: the spectrum of dy times the conjugate one of x. Of two
 // sequences in one transform, the real part is the sum of their correlations.
 template <class T>
-void conv_fourier_kernel_grad(Exec& exec, const ConvKernelGrad<T>& g) {
-  Spectra<T> s(g);
+void conv_fourier_kernel_grad(Exec& exec, const ConvKernelGrad<T>& args) {
+  Spectra<T> s(args);
   Tensor xs = s.memory(exec, s.strips), dys = s.memory(exec, s.strips),
          sums = s.memory(exec, s.strips);
   Vec<T> factor(T(1) / T(s.n)), zero(T(0));
@@ -174,8 +175,8 @@ void conv_fourier_kernel_grad(Exec& exec, const ConvKernelGrad<T>& g) {
     T *x = s.of(xs, strip), *dy = s.of(dys, strip), *sum = s.of(sums, strip);
     std::fill(sum, sum + s.n * kComplex<T>, T(0));
     for (int64_t pair = 0; pair < s.pairs; ++pair) {
-      s.gather_pair(g.x, pair, c, x);
-      s.gather_pair(g.dy, pair, c, dy);
+      s.gather_pair(args.x, pair, c, x);
+      s.gather_pair(args.dy, pair, c, dy);
       s.transform.forward(x);
       s.transform.forward(dy);
       for (int64_t i = 0; i < s.n * kComplex<T>; i += kComplex<T>) {
@@ -184,9 +185,9 @@ void conv_fourier_kernel_grad(Exec& exec, const ConvKernelGrad<T>& g) {
       }
     }
     s.transform.inverse(sum);
-    for (int64_t tau = 0; tau < g.taps; ++tau) {
-      Vec<T> v = tau < g.length ? factor * Complex<T>::at(sum + tau * kComplex<T>).re : zero;
-      store(g.dk + tau * g.channels + c, v, g.channels - c);
+    for (int64_t tau = 0; tau < args.taps; ++tau) {
+      Vec<T> v = tau < args.length ? factor * Complex<T>::at(sum + tau * kComplex<T>).re : zero;
+      store(args.dk + tau * args.channels + c, v, args.channels - c);
     }
   });
 }

@@ -1,8 +1,9 @@
 // Chooses the instruction set when the program starts.
+#include "cpu/cpu.h"
+
 #include <cstdlib>
 #include <string_view>
 
-#include "core/exec.h"
 #include "cpu/rates.h"
 
 extern "C" char* openblas_get_corename();

@@ -5,11 +5,11 @@
 namespace star::cpu::STAR_TARGET {
 
 template <class T>
-void decay(Exec& exec, const Decay<T>& g) {
-  int64_t L = g.length, C = g.channels;
-  exec.pool().run(g.batch * C, [&](int64_t task) {
-    const T* a = g.a + task / C * L * C + task % C;
-    T* row = g.y + task * L * L;
+void decay(Exec& exec, const Decay<T>& args) {
+  int64_t L = args.length, C = args.channels;
+  exec.pool().run(args.batch * C, [&](int64_t task) {
+    const T* a = args.a + task / C * L * C + task % C;
+    T* row = args.y + task * L * L;
     for (int64_t i = 0; i < L; ++i, row += L) {
       Vec<T> factor(a[i * C]);
       for (int64_t j = 0; j < i; j += kLanes<T>)
@@ -21,17 +21,17 @@ void decay(Exec& exec, const Decay<T>& g) {
 }
 
 template <class T>
-void decay_grad(Exec& exec, const DecayGrad<T>& g) {
-  int64_t L = g.length, C = g.channels;
-  Tensor scratch = exec.empty({g.batch * C, L}, dtype_of<T>);
-  exec.pool().run(g.batch * C, [&](int64_t task) {
-    const T* a = g.a + task / C * L * C + task % C;
-    T* da = g.da + task / C * L * C + task % C;
+void decay_grad(Exec& exec, const DecayGrad<T>& args) {
+  int64_t L = args.length, C = args.channels;
+  Tensor scratch = exec.empty({args.batch * C, L}, dtype_of<T>);
+  exec.pool().run(args.batch * C, [&](int64_t task) {
+    const T* a = args.a + task / C * L * C + task % C;
+    T* da = args.da + task / C * L * C + task % C;
     T* r = scratch.data<T>() + task * L;
     std::fill(r, r + L, T(0));
     for (int64_t i = L - 1; i >= 0; --i) {
-      const T* dy = g.dy + (task * L + i) * L;
-      const T* above = g.y + (task * L + i - 1) * L;
+      const T* dy = args.dy + (task * L + i) * L;
+      const T* above = args.y + (task * L + i - 1) * L;
       Vec<T> below(i + 1 < L ? a[(i + 1) * C] : T(0)), sum(T(0));
       for (int64_t j = 0; j < i; j += kLanes<T>) {
         Vec<T> v = xsimd::fma(below, load(r + j, i - j), load(dy + j, i - j));

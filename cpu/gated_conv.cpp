@@ -20,51 +20,51 @@ inline Vec<T> reach(const T* k, const T* p, const T* q, int64_t taps, int64_t st
 }  // namespace
 
 template <class T>
-void gated_conv(Exec& exec, const GatedConv<T>& g) {
-  int64_t C = g.channels;
-  for_blocks(exec, g.batch * g.length, rows_a_block(C), [&](int64_t begin, int64_t end) {
+void gated_conv(Exec& exec, const GatedConv<T>& args) {
+  int64_t C = args.channels;
+  for_blocks(exec, args.batch * args.length, rows_a_block(C), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      int64_t taps = std::min(g.taps, row % g.length + 1);
+      int64_t taps = std::min(args.taps, row % args.length + 1);
       for (int64_t c = 0; c < C; c += kLanes<T>) {
         int64_t at = row * C + c, left = C - c;
-        Vec<T> y = reach(g.k + c, g.b + at, g.v + at, taps, -C, C, left);
-        store(g.y + at, load(g.c + at, left) * y, left);
+        Vec<T> y = reach(args.k + c, args.b + at, args.v + at, taps, -C, C, left);
+        store(args.y + at, load(args.c + at, left) * y, left);
       }
     }
   });
 }
 
 template <class T>
-void gated_conv_grad(Exec& exec, const GatedConvGrad<T>& g) {
-  int64_t C = g.channels, rows = g.batch * g.length, block = rows_a_block(C);
+void gated_conv_grad(Exec& exec, const GatedConvGrad<T>& args) {
+  int64_t C = args.channels, rows = args.batch * args.length, block = rows_a_block(C);
   int64_t blocks = blocks_of(rows, block);
-  Tensor parts = exec.zeros({blocks, g.taps, C}, dtype_of<T>);
+  Tensor parts = exec.zeros({blocks, args.taps, C}, dtype_of<T>);
   for_blocks(exec, rows, block, [&](int64_t begin, int64_t end) {
-    T* dk = parts.template data<T>() + begin / block * g.taps * C;
+    T* dk = parts.template data<T>() + begin / block * args.taps * C;
     for (int64_t row = begin; row < end; ++row) {
-      int64_t t = row % g.length;
-      int64_t behind = std::min(g.taps, t + 1), ahead = std::min(g.taps, g.length - t);
+      int64_t t = row % args.length;
+      int64_t behind = std::min(args.taps, t + 1), ahead = std::min(args.taps, args.length - t);
       for (int64_t c = 0; c < C; c += kLanes<T>) {
         int64_t at = row * C + c, left = C - c;
-        Vec<T> dy = load(g.dy + at, left), s = dy * load(g.c + at, left), y(T(0));
+        Vec<T> dy = load(args.dy + at, left), s = dy * load(args.c + at, left), y(T(0));
         for (int64_t tau = 0; tau < behind; ++tau) {
           int64_t from = at - tau * C;
-          Vec<T> u = load(g.b + from, left) * load(g.v + from, left);
-          y = xsimd::fma(load(g.k + tau * C + c, left), u, y);
+          Vec<T> u = load(args.b + from, left) * load(args.v + from, left);
+          y = xsimd::fma(load(args.k + tau * C + c, left), u, y);
           T* sum = dk + tau * C + c;
           store(sum, xsimd::fma(s, u, load(sum, left)), left);
         }
-        Vec<T> r = reach(g.k + c, g.dy + at, g.c + at, ahead, C, C, left);
-        store(g.dc + at, dy * y, left);
-        store(g.db + at, r * load(g.v + at, left), left);
-        store(g.dv + at, r * load(g.b + at, left), left);
+        Vec<T> r = reach(args.k + c, args.dy + at, args.c + at, ahead, C, C, left);
+        store(args.dc + at, dy * y, left);
+        store(args.db + at, r * load(args.v + at, left), left);
+        store(args.dv + at, r * load(args.b + at, left), left);
       }
     }
   });
-  std::fill(g.dk, g.dk + g.taps * C, T(0));
+  std::fill(args.dk, args.dk + args.taps * C, T(0));
   for (int64_t b = 0; b < blocks; ++b)
-    for (int64_t i = 0; i < g.taps * C; ++i)
-      g.dk[i] += parts.template data<T>()[b * g.taps * C + i];
+    for (int64_t i = 0; i < args.taps * C; ++i)
+      args.dk[i] += parts.template data<T>()[b * args.taps * C + i];
 }
 
 STAR_INSTANTIATE(gated_conv, GatedConv)

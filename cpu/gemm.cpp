@@ -69,98 +69,90 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
 
 // Whether OpenBLAS computes a block of so many rows and columns.
 template <class T>
-bool needs_blas(const Gemm<T>& g, int64_t rows, int64_t columns) {
-  const bool packed = rows > 1 && columns > 1 && g.k <= kSmallInner;
-  return g.k > 0 && !(packed && (g.beta == 0 || g.beta == 1));
+bool needs_blas(const Gemm<T>& args, int64_t rows, int64_t columns) {
+  const bool packed = rows > 1 && columns > 1 && args.k <= kSmallInner;
+  return args.k > 0 && !(packed && (args.beta == 0 || args.beta == 1));
 }
 
 // One product of rows r0 … r1 and columns c0 … c1 of C; `base` is null or C's.
 template <class T>
-void block_product(const Gemm<T>& g, const T* a, const T* b, T* c, const T* base, int64_t r0,
+void block_product(const Gemm<T>& args, const T* a, const T* b, T* c, const T* base, int64_t r0,
                    int64_t r1, int64_t c0, int64_t c1) {
-  int m = int(r1 - r0), n = int(c1 - c0), k = int(g.k);
-  a += r0 * g.a_row;
-  b += c0 * g.b_col;
-  c += r0 * g.c_row + c0;
-  Tile<const T> from = Tile<const T>{base, g.base_row}.from(r0, c0);
-  if (!base) from = {c, g.c_row};
-  if (g.beta == 0) from = {nullptr, 0};
-  if (k > 0 && !needs_blas(g, m, n))
-    return packed_product<T>(m, n, k, g.alpha, {a, g.a_row, g.a_col}, {b, g.b_row, g.b_col},
-                             {c, g.c_row}, from);
+  int m = int(r1 - r0), n = int(c1 - c0), k = int(args.k);
+  a += r0 * args.a_row;
+  b += c0 * args.b_col;
+  c += r0 * args.c_row + c0;
+  Tile<const T> from = Tile<const T>{base, args.base_row}.from(r0, c0);
+  if (!base) from = {c, args.c_row};
+  if (args.beta == 0) from = {nullptr, 0};
+  if (k > 0 && !needs_blas(args, m, n))
+    return packed_product<T>(m, n, k, args.alpha, {a, args.a_row, args.a_col},
+                             {b, args.b_row, args.b_col}, {c, args.c_row}, from);
   if (from.data && from.data != c)
-    for (int i = 0; i < m; ++i) std::copy_n(from.from(i).data, n, c + i * g.c_row);
+    for (int i = 0; i < m; ++i) std::copy_n(from.from(i).data, n, c + i * args.c_row);
   if (k == 0) {
     for (int i = 0; i < m; ++i)
       for (int j = 0; j < n; ++j)
-        c[i * g.c_row + j] = g.beta == 0 ? T(0) : g.beta * c[i * g.c_row + j];
+        c[i * args.c_row + j] = args.beta == 0 ? T(0) : args.beta * c[i * args.c_row + j];
     return;
   }
   // A size of 1 leaves its stride free: any leading dimension that BLAS accepts will do.
-  bool ta = g.a_col != 1 && k != 1, tb = g.b_col != 1 && n != 1;
-  int lda = int(std::max<int64_t>(ta ? g.a_col : g.a_row, ta ? m : k));
-  int ldb = int(std::max<int64_t>(tb ? g.b_col : g.b_row, tb ? k : n));
+  bool ta = args.a_col != 1 && k != 1, tb = args.b_col != 1 && n != 1;
+  int lda = int(std::max<int64_t>(ta ? args.a_col : args.a_row, ta ? m : k));
+  int ldb = int(std::max<int64_t>(tb ? args.b_col : args.b_row, tb ? k : n));
   if (m == 1) {
-    int incx = int(k == 1 ? 1 : g.a_col);
-    blas_gemv(tb ? CblasNoTrans : CblasTrans, tb ? n : k, tb ? k : n, g.alpha, b, ldb, a, incx,
-              g.beta, c, 1);
+    int incx = int(k == 1 ? 1 : args.a_col);
+    blas_gemv(tb ? CblasNoTrans : CblasTrans, tb ? n : k, tb ? k : n, args.alpha, b, ldb, a, incx,
+              args.beta, c, 1);
   } else if (n == 1) {
-    int incx = int(k == 1 ? 1 : g.b_row);
-    blas_gemv(ta ? CblasTrans : CblasNoTrans, ta ? k : m, ta ? m : k, g.alpha, a, lda, b, incx,
-              g.beta, c, int(g.c_row));
+    int incx = int(k == 1 ? 1 : args.b_row);
+    blas_gemv(ta ? CblasTrans : CblasNoTrans, ta ? k : m, ta ? m : k, args.alpha, a, lda, b, incx,
+              args.beta, c, int(args.c_row));
   } else {
-    int ldc = int(std::max<int64_t>(g.c_row, n));
-    blas_gemm(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, g.alpha, a,
-              lda, b, ldb, g.beta, c, ldc);
+    int ldc = int(std::max<int64_t>(args.c_row, n));
+    blas_gemm(ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, m, n, k, args.alpha,
+              a, lda, b, ldb, args.beta, c, ldc);
   }
-}
-
-int64_t batch_offset(int64_t index, const Shape& batch, const Shape& strides) {
-  int64_t offset = 0;
-  for (int i = batch.rank() - 1; i >= 0; --i) {
-    offset += index % batch[i] * strides[i];
-    index /= batch[i];
-  }
-  return offset;
 }
 
 }  // namespace
 
 template <class T>
-void gemm(Exec& exec, const Gemm<T>& g) {
-  int64_t batch = g.batch.numel();
-  if (g.m == 0 || g.n == 0 || batch == 0) return;
-  double flops = 2.0 * double(g.m) * double(g.n) * double(g.k);
+void gemm(Exec& exec, const Gemm<T>& args) {
+  int64_t batch = args.batch.numel();
+  if (args.m == 0 || args.n == 0 || batch == 0) return;
+  double flops = 2.0 * double(args.m) * double(args.n) * double(args.k);
   auto one = [&](int64_t item, int64_t r0, int64_t r1, int64_t c0, int64_t c1) {
-    block_product(
-        g, g.a + batch_offset(item, g.batch, g.a_batch),
-        g.b + batch_offset(item, g.batch, g.b_batch), g.c + batch_offset(item, g.batch, g.c_batch),
-        g.base ? g.base + batch_offset(item, g.batch, g.c_batch) : nullptr, r0, r1, c0, c1);
+    block_product(args, args.a + offset_of(item, args.batch, args.a_batch),
+                  args.b + offset_of(item, args.batch, args.b_batch),
+                  args.c + offset_of(item, args.batch, args.c_batch),
+                  args.base ? args.base + offset_of(item, args.batch, args.c_batch) : nullptr, r0,
+                  r1, c0, c1);
   };
-  double task_flops = g.m == 1 || g.n == 1 ? kVectorTaskFlops : kTaskFlops;
+  double task_flops = args.m == 1 || args.n == 1 ? kVectorTaskFlops : kTaskFlops;
   if (batch >= 8 || flops < 2 * task_flops) {
-    if (needs_blas(g, g.m, g.n)) reserve_blas_memory(exec.pool().threads());
+    if (needs_blas(args, args.m, args.n)) reserve_blas_memory(exec.pool().threads());
     int64_t items = std::max<int64_t>(1, int64_t(task_flops / std::max(flops, 1.0)));
     for_blocks(exec, batch, items, [&](int64_t begin, int64_t end) {
-      for (int64_t item = begin; item < end; ++item) one(item, 0, g.m, 0, g.n);
+      for (int64_t item = begin; item < end; ++item) one(item, 0, args.m, 0, args.n);
     });
     return;
   }
-  bool by_rows = g.m >= g.n;
-  int64_t size = by_rows ? g.m : g.n, step = by_rows ? kTileRows : kLanes<T>;
+  bool by_rows = args.m >= args.n;
+  int64_t size = by_rows ? args.m : args.n, step = by_rows ? kTileRows : kLanes<T>;
   // An even number of equal blocks: two threads are done at the same time.
   int64_t parts = std::min<int64_t>(size >= kLong ? 8 : 4, 2 * int64_t(flops / task_flops / 2));
   int64_t block = blocks_of(blocks_of(size, std::max<int64_t>(parts, 2)), step) * step;
   int64_t cuts = blocks_of(size, block);
   const int64_t last = size - (cuts - 1) * block;  // the smallest
-  if (needs_blas(g, by_rows ? last : g.m, by_rows ? g.n : last))
+  if (needs_blas(args, by_rows ? last : args.m, by_rows ? args.n : last))
     reserve_blas_memory(exec.pool().threads());
   exec.pool().run(batch * cuts, [&](int64_t task) {
     int64_t begin = task % cuts * block, end = std::min(size, begin + block);
     if (by_rows)
-      one(task / cuts, begin, end, 0, g.n);
+      one(task / cuts, begin, end, 0, args.n);
     else
-      one(task / cuts, 0, g.m, begin, end);
+      one(task / cuts, 0, args.m, begin, end);
   });
 }
 

@@ -28,35 +28,35 @@ void scatter_rows(Exec& exec, const ScatterRows<T>& args) {
 }
 
 template <class T>
-void rotary(Exec& exec, const Rotary<T>& g) {
-  int64_t half = g.e / 2;
-  Tensor table = exec.empty({2, g.length, half}, dtype_of<T>);
-  T *cosine = table.template data<T>(), *sine = cosine + g.length * half;
-  for_blocks(exec, g.length, rows_a_block(g.e), [&](int64_t begin, int64_t end) {
+void rotary(Exec& exec, const Rotary<T>& args) {
+  int64_t half = args.e / 2, width = args.heads * args.e;
+  Tensor table = exec.empty({2, args.length, half}, dtype_of<T>);
+  T *cosine = table.template data<T>(), *sine = cosine + args.length * half;
+  for_blocks(exec, args.length, rows_a_block(args.e), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t)
       for (int64_t r = 0; r < half; ++r) {
-        double angle = double(g.position + t) * std::pow(g.base, -2.0 * double(r) / double(g.e));
+        double turns = std::pow(args.base, -2.0 * double(r) / double(args.e));
+        double angle = double(args.position + t) * turns;
         cosine[t * half + r] = T(std::cos(angle));
-        sine[t * half + r] = T(g.inverse ? -std::sin(angle) : std::sin(angle));
+        sine[t * half + r] = T(args.inverse ? -std::sin(angle) : std::sin(angle));
       }
   });
-  for_blocks(
-      exec, g.batch * g.length, rows_a_block(g.heads * g.e), [&](int64_t begin, int64_t end) {
-        for (int64_t row = begin; row < end; ++row) {
-          int64_t t = row % g.length;
-          for (int64_t h = 0; h < g.heads; ++h) {
-            const T* x = g.x + (row * g.heads + h) * g.e;
-            T* y = g.y + (row * g.heads + h) * g.e;
-            for (int64_t r = 0; r < half; r += kLanes<T>) {
-              int64_t left = half - r;
-              Vec<T> a = load(x + r, left), b = load(x + half + r, left);
-              Vec<T> cos = load(cosine + t * half + r, left), sin = load(sine + t * half + r, left);
-              store(y + r, a * cos - b * sin, left);
-              store(y + half + r, b * cos + a * sin, left);
-            }
-          }
+  for_blocks(exec, args.batch * args.length, rows_a_block(width), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      int64_t t = row % args.length;
+      for (int64_t h = 0; h < args.heads; ++h) {
+        const T* x = args.x + row * width + h * args.e;
+        T* y = args.y + row * width + h * args.e;
+        for (int64_t r = 0; r < half; r += kLanes<T>) {
+          int64_t left = half - r;
+          Vec<T> a = load(x + r, left), b = load(x + half + r, left);
+          Vec<T> cos = load(cosine + t * half + r, left), sin = load(sine + t * half + r, left);
+          store(y + r, a * cos - b * sin, left);
+          store(y + half + r, b * cos + a * sin, left);
         }
-      });
+      }
+    }
+  });
 }
 
 STAR_INSTANTIATE(gather_rows, GatherRows)

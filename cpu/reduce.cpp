@@ -7,15 +7,6 @@ namespace {
 
 constexpr int64_t kRun = 64;
 
-int64_t offset_of(int64_t index, const Shape& shape, const Shape& strides, int axes) {
-  int64_t offset = 0;
-  for (int i = axes - 1; i >= 0; --i) {
-    offset += index % shape[i] * strides[i];
-    index /= shape[i];
-  }
-  return offset;
-}
-
 template <class T>
 T row_sum(const T* x, int64_t n) {
   Vec<T> total(T(0));

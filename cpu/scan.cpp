@@ -34,54 +34,54 @@ void for_channels(Exec& exec, int64_t batch, int64_t length, int64_t channels, c
 }  // namespace
 
 template <class T>
-void scan(Exec& exec, const Scan<T>& g) {
-  int64_t C = g.channels, L = g.length;
-  for_channels<T>(exec, g.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
-    Vec<T> h = g.h0 ? load(g.h0 + b * C + c, left) : Vec<T>(T(0));
-    if (!g.reverse) {
+void scan(Exec& exec, const Scan<T>& args) {
+  int64_t C = args.channels, L = args.length;
+  for_channels<T>(exec, args.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
+    Vec<T> h = args.h0 ? load(args.h0 + b * C + c, left) : Vec<T>(T(0));
+    if (!args.reverse) {
       for (int64_t at = base; at < base + L * C; at += C) {
-        h = xsimd::fma(load(g.a + at, left), h, load(g.b + at, left));
-        store(g.h + at, h, left);
+        h = xsimd::fma(load(args.a + at, left), h, load(args.b + at, left));
+        store(args.h + at, h, left);
       }
     } else {
       for (int64_t at = base + (L - 1) * C; at >= base; at -= C) {
-        h += load(g.b + at, left);
-        store(g.h + at, h, left);
-        h *= load(g.a + at, left);
+        h += load(args.b + at, left);
+        store(args.h + at, h, left);
+        h *= load(args.a + at, left);
       }
     }
   });
 }
 
 template <class T>
-void gated_scan(Exec& exec, const GatedScan<T>& g) {
-  int64_t C = g.channels, L = g.length;
-  for_channels<T>(exec, g.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
-    Vec<T> h = g.h0 ? load(g.h0 + b * C + c, left) : Vec<T>(T(0));
+void gated_scan(Exec& exec, const GatedScan<T>& args) {
+  int64_t C = args.channels, L = args.length;
+  for_channels<T>(exec, args.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
+    Vec<T> h = args.h0 ? load(args.h0 + b * C + c, left) : Vec<T>(T(0));
     for (int64_t at = base; at < base + L * C; at += C) {
-      Gate<T> gate(load(g.u + at, left));
-      h = xsimd::fma(gate.keep, h, gate.take * load(g.v + at, left));
-      store(g.h + at, h, left);
+      Gate<T> gate(load(args.u + at, left));
+      h = xsimd::fma(gate.keep, h, gate.take * load(args.v + at, left));
+      store(args.h + at, h, left);
     }
   });
 }
 
 template <class T>
-void gated_scan_grad(Exec& exec, const GatedScanGrad<T>& g) {
-  int64_t C = g.channels, L = g.length;
-  for_channels<T>(exec, g.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
+void gated_scan_grad(Exec& exec, const GatedScanGrad<T>& args) {
+  int64_t C = args.channels, L = args.length;
+  for_channels<T>(exec, args.batch, L, C, [&](int64_t base, int64_t b, int64_t c, int64_t left) {
     Vec<T> carried(T(0));
     for (int64_t t = L - 1; t >= 0; --t) {
       int64_t at = base + t * C;
-      Gate<T> gate(load(g.u + at, left));
-      Vec<T> dh = load(g.dh + at, left) + carried, before(T(0));
+      Gate<T> gate(load(args.u + at, left));
+      Vec<T> dh = load(args.dh + at, left) + carried, before(T(0));
       if (t > 0)
-        before = load(g.h + at - C, left);
-      else if (g.h0)
-        before = load(g.h0 + b * C + c, left);
+        before = load(args.h + at - C, left);
+      else if (args.h0)
+        before = load(args.h0 + b * C + c, left);
       Vec<T> dv = gate.take * dh;
-      store(g.dv + at, dv, left);
-      store(g.du + at, gate.keep * dv * (before - load(g.v + at, left)), left);
+      store(args.dv + at, dv, left);
+      store(args.du + at, gate.keep * dv * (before - load(args.v + at, left)), left);
       carried = gate.keep * dh;
     }
   });

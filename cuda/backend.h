@@ -130,15 +130,19 @@ void add_parts(int64_t count, Count n, bool onto, const Tensor& parts, T* y) {
   launch_elements(add_parts_kernel<T>, n, count, n.value, onto, parts.data<T>(), y);
 }
 
-// Where element `index` of a strided view lies, counted in row-major order.
-__host__ __device__ inline int64_t offset_of(int64_t index, const Shape& shape,
-                                             const Shape& strides) {
-  int64_t offset = 0;
-  for (int i = shape.rank() - 1; i >= 0; --i) {
-    offset += index % shape[i] * strides[i];
-    index /= shape[i];
+// Hands the states of a recurrence on from chunk to chunk, in reverse from the last to the first.
+// Of chunk n `states[at(n)]` is what it comes to from nothing, and becomes what it begins with, the
+// first with `running`; kept(n) is what it leaves of that. Returns what the last one comes to.
+template <class T, class States, class At, class Kept>
+__device__ T carry(int64_t chunks, bool reverse, T running, const States& states, const At& at,
+                   const Kept& kept) {
+  for (int64_t step = 0; step < chunks; ++step) {
+    int64_t chunk = reverse ? chunks - 1 - step : step;
+    T own = states[at(chunk)];
+    states[at(chunk)] = running;
+    running = kept(chunk) * running + own;
   }
-  return offset;
+  return running;
 }
 
 }  // namespace star::cuda

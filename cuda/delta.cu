@@ -179,30 +179,40 @@ void delta_error_grad(Exec& exec, const DeltaErrorGrad<T>& args) {
   Tensor query_slopes = scratch<T>(exec, Shape{heads * args.length, e});
   launch(delta_value_grad_kernel<T>, {heads, column_blocks(f)}, kTileThreads, chunk_bytes<T>(1),
          stream(), args, slopes.data<T>());
-  MatrixState<T> forward = {args.batch, args.length,   args.heads, 1,       e,
-                            f,          T(1),          args.k,     args.k,  args.x,
-                            args.decay, args.strength, nullptr,    nullptr, nullptr};
+  MatrixState<T> forward = {.batch = args.batch,
+                            .length = args.length,
+                            .heads = args.heads,
+                            .group = 1,
+                            .e = e,
+                            .f = f,
+                            .scale = T(1),
+                            .q = args.k,
+                            .k = args.k,
+                            .v = args.x,
+                            .decay = args.decay,
+                            .strength = args.strength,
+                            .y = nullptr};
   const T* none = nullptr;
   T* no_last = nullptr;
   Tensor states = chunk_matrices<T>(exec, chunk_states_kernel<T>, forward, false, none, no_last);
-  MatrixStateGrad<T> as_state = {args.batch,
-                                 args.length,
-                                 args.heads,
-                                 1,
-                                 e,
-                                 f,
-                                 T(-1),
-                                 args.k,
-                                 args.k,
-                                 args.x,
-                                 args.decay,
-                                 args.strength,
-                                 args.dv,
-                                 query_slopes.data<T>(),
-                                 args.dk,
-                                 nullptr,
-                                 args.d_decay,
-                                 args.d_strength};
+  MatrixStateGrad<T> as_state = {.batch = args.batch,
+                                 .length = args.length,
+                                 .heads = args.heads,
+                                 .group = 1,
+                                 .e = e,
+                                 .f = f,
+                                 .scale = T(-1),
+                                 .q = args.k,
+                                 .k = args.k,
+                                 .v = args.x,
+                                 .decay = args.decay,
+                                 .strength = args.strength,
+                                 .dy = args.dv,
+                                 .dq = query_slopes.data<T>(),
+                                 .dk = args.dk,
+                                 .dv = nullptr,
+                                 .d_decay = args.d_decay,
+                                 .d_strength = args.d_strength};
   launch_chunks(matrix_state_query_grad_kernel<T>, column_blocks(e), as_state, states);
   launch_chunks(matrix_state_key_grad_kernel<T>, column_blocks(e), as_state, slopes);
   launch_decay_grad(as_state, states, slopes);

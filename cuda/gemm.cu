@@ -48,19 +48,24 @@ void gemm(Exec&, const Gemm<T>& args) {
   int64_t count = any ? args.batch[inner] : 1;
   auto step = [&](const Shape& strides) { return any ? strides[inner] : 0; };
   for (int64_t i = 0; i < rest.numel(); ++i)
-    multiply<T>(
-        {args.n,
-         args.m,
-         args.k,
-         args.alpha,
-         args.beta,
-         count,
-         {args.b + offset_of(i, rest, args.b_batch), b.transposed, b.leading, step(args.b_batch)},
-         {args.a + offset_of(i, rest, args.a_batch), a.transposed, a.leading, step(args.a_batch)},
-         args.c + offset_of(i, rest, args.c_batch),
-         args.c_row,
-         step(args.c_batch)},
-        stream());
+    multiply<T>({.m = args.n,
+                 .n = args.m,
+                 .k = args.k,
+                 .alpha = args.alpha,
+                 .beta = args.beta,
+                 .count = count,
+                 .a = {.data = args.b + offset_of(i, rest, args.b_batch),
+                       .transposed = b.transposed,
+                       .leading = b.leading,
+                       .step = step(args.b_batch)},
+                 .b = {.data = args.a + offset_of(i, rest, args.a_batch),
+                       .transposed = a.transposed,
+                       .leading = a.leading,
+                       .step = step(args.a_batch)},
+                 .c = args.c + offset_of(i, rest, args.c_batch),
+                 .c_leading = args.c_row,
+                 .c_step = step(args.c_batch)},
+                stream());
 }
 
 STAR_INSTANTIATE(gemm, Gemm)

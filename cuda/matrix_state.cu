@@ -86,9 +86,19 @@ void matrix_state_grad(Exec& exec, const MatrixStateGrad<T>& args) {
   int64_t chunks = args.batch * args.heads * tiles_of(args.length);
   if (chunks == 0) return;
   const T* none = nullptr;
-  MatrixState<T> forward = {args.batch, args.length,   args.heads, args.group, args.e,
-                            args.f,     args.scale,    args.q,     args.k,     args.v,
-                            args.decay, args.strength, nullptr,    nullptr,    nullptr};
+  MatrixState<T> forward = {.batch = args.batch,
+                            .length = args.length,
+                            .heads = args.heads,
+                            .group = args.group,
+                            .e = args.e,
+                            .f = args.f,
+                            .scale = args.scale,
+                            .q = args.q,
+                            .k = args.k,
+                            .v = args.v,
+                            .decay = args.decay,
+                            .strength = args.strength,
+                            .y = nullptr};
   Tensor states = chunk_matrices<T>(exec, chunk_states_kernel<T>, forward, false, none, nullptr);
   Tensor slopes = chunk_matrices<T>(exec, chunk_slopes_kernel<T>, args, true, none, nullptr);
   launch_chunks(matrix_state_query_grad_kernel<T>, args.group * column_blocks(args.e), args,

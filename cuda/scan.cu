@@ -135,13 +135,9 @@ __global__ void chunk_starts_kernel(Recurrence r, const T* products, T* ends) {
   auto state = global(ends);
   int64_t C = r.args.channels, chunks = blocks_of(r.args.length, kChunk);
   for_each_element(r.args.batch * C, [&](int64_t i) {
-    T running = r.start(i / C, i % C);
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-      int64_t at = (i / C * chunks + chunk) * C + i % C;
-      T end = state[at];
-      state[at] = running;
-      running = product[at] * running + end;
-    }
+    auto at = [&](int64_t chunk) { return (i / C * chunks + chunk) * C + i % C; };
+    carry(chunks, false, r.start(i / C, i % C), state, at,
+          [&](int64_t chunk) -> T { return product[at(chunk)]; });
   });
 }
 

@@ -82,17 +82,12 @@ template <class T>
 __global__ void carry_kernel(int64_t batch, int64_t chunks, int64_t states, bool reverse,
                              const T* start, const T* products, T* ends, T* last) {
   auto product = global(products);
-  auto end = global(ends);
+  auto state = global(ends);
   for_each_element(batch * states, [&](int64_t i) {
-    T running = start ? T(global(start)[i]) : T(0);
-    for (int64_t step = 0; step < chunks; ++step) {
-      int64_t chunk = reverse ? chunks - 1 - step : step;
-      int64_t at = (i / states * chunks + chunk) * states + i % states;
-      T own = end[at];
-      end[at] = running;
-      running = product[at] * running + own;
-    }
-    if (last) global(last)[i] = running;
+    auto at = [&](int64_t chunk) { return (i / states * chunks + chunk) * states + i % states; };
+    T end = carry(chunks, reverse, start ? T(global(start)[i]) : T(0), state, at,
+                  [&](int64_t chunk) -> T { return product[at(chunk)]; });
+    if (last) global(last)[i] = end;
   });
 }
 

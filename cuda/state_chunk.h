@@ -208,19 +208,15 @@ __global__ void carry_kernel(Args args, bool reverse, const T* start, T* states,
   int64_t entries = args.e * args.f, chunks = blocks_of(args.length, kTile);
   auto S = global(states);
   for_each_element(args.batch * args.heads * entries, [&](int64_t i) {
-    int64_t head = i / entries;
-    T running = start ? T(global(start)[i]) : T(0);
-    for (int64_t step = 0; step < chunks; ++step) {
-      int64_t index = reverse ? chunks - 1 - step : step;
-      Chunk<Args> chunk(args, head * chunks + index);
+    int64_t first = i / entries * chunks;  // chunk of the head
+    auto at = [&](int64_t index) { return (first + index) * entries + i % entries; };
+    T end = carry(chunks, reverse, start ? T(global(start)[i]) : T(0), S, at, [&](int64_t index) {
+      Chunk<Args> chunk(args, first + index);
       T kept = 1;
       for (int64_t t = 0; t < chunk.count; ++t) kept *= factor(args.decay, chunk.token(t));
-      int64_t at = (head * chunks + index) * entries + i % entries;
-      T added = S[at];
-      S[at] = running;
-      running = kept * running + added;
-    }
-    if (last) global(last)[i] = running;
+      return kept;
+    });
+    if (last) global(last)[i] = end;
   });
 }
 

@@ -2,7 +2,7 @@
 // al., 2023), and linear attention (Katharopoulos et al., 2020).
 //   T_ij = σ(q_i · k_j),  j ≤ i;  q: [L, H, e];  k, v: [L, Hkv, e]
 // σ is the softmax over j, or an elementwise function divided by the number of visible positions,
-// or nothing, normalised by its sum. Query head h reads key/value head ⌊h·Hkv/H⌋.
+// or nothing, normalised by its sum (liv/entries.h). Query head h reads key/value head ⌊h·Hkv/H⌋.
 #include <cmath>
 
 #include "autograd/elementwise.h"
@@ -12,32 +12,24 @@
 namespace star {
 namespace {
 
-constexpr double kNormaliserFloor = 1e-6;
-
-[[noreturn]] void unknown_nonlinearity(const Layout& layout) {
-  fail("{}: nonlinearity {} of scores is unknown", layout.liv.name, int(layout.liv.op.entries()));
-}
+const EntriesRow& entries_of(const Layout& layout) { return row_of(layout.liv.op.entries()); }
 
 // Read heads b i h g n, g of them a key/value head; the entries of T get their nonlinearity.
 std::string network_of(const Layout& layout) {
+  const EntriesRow& entries = entries_of(layout);
   std::string band = layout.liv.op.sparsity() == Sparsity::banded
                          ? fmt::format("[i>=j>i-{}]", layout.sizes.window)
                          : "[i>=j]";
-  std::string factor = fmt::format("{}", 1 / std::sqrt(double(layout.head_width())));
-  std::string entries = "bihgn,bjhn";
-  switch (layout.liv.op.entries()) {
-    case Entries::linear:
-      return fmt::format("{},{},{},i,bjhv->bihgv", factor, entries, band);
-    case Entries::softmax:
-      return fmt::format("softmax({},{},{}),bjhv->bihgv", factor, entries, band);
-    case Entries::relu:
-      return fmt::format("relu({},{}),{},i,bjhv->bihgv", factor, entries, band);
-    case Entries::silu:
-      return fmt::format("silu({},{}),{},i,bjhv->bihgv", factor, entries, band);
-    case Entries::normalised:
-      return fmt::format("{},{},bjhv->bihgv", entries, band);
-  }
-  unknown_nonlinearity(layout);
+  std::string scores = "bihgn,bjhn", T;
+  if (scaled(layout.liv.op))
+    scores = fmt::format("{},{}", 1 / std::sqrt(double(layout.head_width())), scores);
+  if (!entries.function)
+    T = fmt::format("{},{}", scores, band);
+  else if (entries.normalises)  // over what is seen
+    T = fmt::format("{}({},{})", entries.function, scores, band);
+  else
+    T = fmt::format("{}({}),{}", entries.function, scores, band);
+  return fmt::format("{}{},bjhv->bihgv", T, entries.normalises ? "" : ",i");
 }
 
 class LowRank : public TokenMixing {
@@ -47,19 +39,19 @@ class LowRank : public TokenMixing {
 
   // While decoding, k and v are those of all tokens.
   std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
-    Var q = f.at(reader(layout_.liv.groups)->name);
+    Var q = f[layout_.reader()];
     int64_t B = q.size(0), L = q.size(1), e = layout_.head_width();
-    Var k = by_kv_head(f.at(writer(layout_.liv.groups)->name)), v = by_kv_head(f.at("v"));
+    Var k = by_kv_head(f[layout_.writer()]), v = by_kv_head(f[Role::value]);
     q = reshape(q, {B, L, k.size(2), layout_.sizes.heads / k.size(2), e});
     if (normalised()) return {q, k, with_ones(v)};
-    if (softmax()) return {q, k, v};
+    if (entries_of(layout_).normalises) return {q, k, v};
     return {q, k, means(q.tape(), q.dtype(), L, k.size(1)), v};
   }
   std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     int64_t H = layout_.sizes.heads, kv = H % layout_.kv_heads() ? H : layout_.kv_heads();
     int64_t e = layout_.head_width();
     Shape q{B, L, kv, H / kv, e}, k{B, L, kv, e}, v{B, L, kv, e + normalised()};
-    if (normalised() || softmax()) return {q, k, v};
+    if (entries_of(layout_).normalises) return {q, k, v};
     return {q, k, {L}, v};
   }
 
@@ -71,7 +63,7 @@ class LowRank : public TokenMixing {
   }
 
   DenseCore scores(const Features& f) const override {
-    FeatureRows q(f, reader(layout_.liv.groups)->name), k(f, writer(layout_.liv.groups)->name);
+    FeatureRows q(f[layout_.reader()]), k(f[layout_.writer()]);
     int64_t H = layout_.sizes.heads, e = layout_.head_width(), L = q.length();
     double factor = scaled(layout_.liv.op) ? 1 / std::sqrt(double(e)) : 1;
     DenseCore S{H, L, std::vector<double>(size_t(H * L * L), 0.0)};
@@ -93,7 +85,7 @@ class LowRank : public TokenMixing {
         int64_t from = banded() ? std::max<int64_t>(0, i - layout_.sizes.window + 1) : 0;
         for (int64_t j = 0; j < core.length; ++j)
           if (j < from || j > i) core.at(h, i, j) = 0;
-        entries_of_row(core, h, i, from);
+        entries_of(layout_).row({&core.at(h, i, from), size_t(i - from + 1)});
       }
     return core;
   }
@@ -114,8 +106,7 @@ class LowRank : public TokenMixing {
 
  private:
   bool banded() const { return layout_.liv.op.sparsity() == Sparsity::banded; }
-  bool softmax() const { return layout_.liv.op.entries() == Entries::softmax; }
-  bool normalised() const { return layout_.liv.op.entries() == Entries::normalised; }
+  bool normalised() const { return kernel_normalised(layout_.liv.op.entries()); }
 
   // One over the number of keys that each of the last L of T tokens sees.
   Var means(Tape& tape, DType dtype, int64_t L, int64_t T) const {
@@ -139,31 +130,6 @@ class LowRank : public TokenMixing {
   // A column of ones beside v, for the sum of the entries.
   static Var with_ones(const Var& v) {
     return concat(v, v.tape().constant(v.exec().full(v.shape().with(3, 1), v.dtype(), 1)), 3);
-  }
-
-  // The nonlinearity on the entries from … i of row i.
-  void entries_of_row(DenseCore& core, int64_t h, int64_t i, int64_t from) const {
-    double total = 0, greatest = -INFINITY;
-    for (int64_t j = from; j <= i; ++j) greatest = std::max(greatest, core.at(h, i, j));
-    auto nonlinear = [&](double s) {
-      switch (layout_.liv.op.entries()) {
-        case Entries::linear:
-        case Entries::normalised:
-          return s;
-        case Entries::softmax:
-          return std::exp(s - greatest);
-        case Entries::relu:
-          return std::max(s, 0.0);
-        case Entries::silu:
-          return s / (1 + std::exp(-s));
-      }
-      unknown_nonlinearity(layout_);
-    };
-    for (int64_t j = from; j <= i; ++j) total += core.at(h, i, j) = nonlinear(core.at(h, i, j));
-    double divisor = double(i - from + 1);
-    if (layout_.liv.op.entries() == Entries::softmax) divisor = total;
-    if (normalised()) divisor = total + kNormaliserFloor;
-    for (int64_t j = from; j <= i; ++j) core.at(h, i, j) /= divisor;
   }
 
   const Contraction repeat_;  // of key and value heads that do not divide the heads

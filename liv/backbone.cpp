@@ -13,16 +13,6 @@ constexpr int64_t kAlign = 16;  // parameters start at multiples of a cache line
 
 std::string block_prefix(int block) { return fmt::format("blocks.{}.", block); }
 
-std::string liv_prefix(int block) { return block_prefix(block) + "liv."; }
-
-// What a follower takes of the features that its donor, of the same class, has used.
-void take(const Layout& layout, const FeatureGroup& g, const Features& given, Features& taken) {
-  for (int copy = 0; copy < layout.copies(g); ++copy) {
-    const std::string name = layout.name_of(g, copy);
-    taken[name] = given.at(name);
-  }
-}
-
 }  // namespace
 
 int64_t DecodingState::floats() const {
@@ -37,104 +27,105 @@ Backbone::Backbone(Exec* exec, std::vector<Block> blocks, const Sizes& sizes, DT
   check_sizes(sizes);
   require(!blocks_.empty(), "backbone: no LIV");
   for (auto& block : blocks_) operators_.emplace_back(block.liv, sizes);
-  declare(exec, dtype, seed);
+  lay_out(declare(), exec, dtype, seed);
 }
 
-// Collects the parameters, then lays them out in one vector.
-void Backbone::declare(Exec* exec, DType dtype, uint64_t seed) {
-  std::vector<ParameterSpec> specs;
-  std::map<std::string, int> index;
-  auto add = [&](const std::string& name, ParameterSpec spec) {
-    spec.name = name;
-    index[name] = int(specs.size());
-    specs.push_back(std::move(spec));
-    return int(specs.size()) - 1;
-  };
-  int64_t d = sizes_.width, depth = int64_t(blocks_.size());
-  auto norm = [&](const std::string& name) {
-    return add(name, {"", {d}, "", false, init::constant(1)});
-  };
-  embedding_ = add("embed.weight", {"", {sizes_.vocab, d}, "", true, init::normal(0.02)});
-  for (int l = 0; l < int(blocks_.size()); ++l) {
-    const Operator& op = operators_[size_t(l)];
-    const auto& groups = op.liv().groups;
-    norms_.push_back(norm(block_prefix(l) + "norm.weight"));
-    uses_.emplace_back();
-    for (auto& spec : op.parameters(depth)) {
-      int owner = l;
-      for (size_t g = 0; g < groups.size(); ++g)
-        if (groups[g].name == spec.group) owner = blocks_[size_t(l)].sources[g].weights;
-      if (owner < 0) continue;
-      std::string name = liv_prefix(owner) + spec.name;
-      int at = owner == l ? add(name, spec) : index.at(name);
-      uses_.back().push_back({spec.name, at});
+// Collects the parameters, and says what each block takes of them.
+std::vector<Backbone::Declared> Backbone::declare() {
+  std::vector<Declared> all;
+  const int64_t d = sizes_.width;
+  embedding_ = int(all.size());
+  all.push_back({"embed.weight", -1, {Piece::weight, {sizes_.vocab, d}, true, init::normal(0.02)}});
+  for (int l = 0; l < int(blocks_.size()); ++l) wiring_.push_back(wire(l, all));
+  final_norm_ = int(all.size());
+  all.push_back({"norm.weight", -1, {Piece::weight, {d}, false, init::constant(1)}});
+  return all;
+}
+
+Backbone::Wiring Backbone::wire(int l, std::vector<Declared>& all) const {
+  const Block& block = blocks_[size_t(l)];
+  const std::vector<FeatureGroup>& groups = block.liv.groups;
+  Wiring wiring;
+  wiring.norm = int(all.size());
+  all.push_back({block_prefix(l) + "norm.weight",
+                 l,
+                 {Piece::weight, {sizes_.width}, false, init::constant(1)}});
+  for (ParameterSpec& spec : operators_[size_t(l)].parameters(int64_t(blocks_.size()))) {
+    int owner = l;
+    for (size_t g = 0; g < groups.size(); ++g)
+      if (spec.key.role == groups[g].role) owner = block.sources[g].weights;
+    if (owner < 0) continue;
+    if (owner == l) {
+      wiring.places.put(spec, int(all.size()));
+      all.push_back({block_prefix(l) + "liv." + spec.name(), l, std::move(spec)});
+    } else {
+      wiring.places.put(spec,
+                        int(wiring_[size_t(owner)].places.of(spec.key, spec.part.value_or(0))));
     }
   }
-  final_norm_ = norm("norm.weight");
+  for (size_t g = 0; g < groups.size(); ++g)
+    if (int donor = block.sources[g].feature; donor != l)
+      wiring.reused.push_back({groups[g].role, donor});
+  return wiring;
+}
 
+// Lays the parameters out in one vector, and fills them.
+void Backbone::lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype, uint64_t seed) {
   int64_t size = 0;
-  std::vector<int64_t> offsets(specs.size());
+  std::vector<int64_t> offsets(all.size());
   for (bool decay : {true, false}) {
-    for (size_t i = 0; i < specs.size(); ++i) {
-      if (specs[i].decay != decay) continue;
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (all[i].spec.decay != decay) continue;
       offsets[i] = size;
-      const int64_t padded = counted_sum("parameters", specs[i].shape.numel(), kAlign - 1);
+      const int64_t padded = counted_sum("parameters", all[i].spec.shape.numel(), kAlign - 1);
       size = counted_sum("parameters", size, padded / kAlign * kAlign);
     }
     if (decay) decayed_ = size;
   }
-  for (auto& spec : specs) shapes_.push_back({spec.name, spec.shape});
+  for (auto& p : all) shapes_.push_back({p.name, p.spec.shape, p.block});
   if (!exec) return;
   values_ = exec->zeros({size}, dtype);
   grads_ = exec->zeros({size}, dtype);
   // Each has a generator of its own, so that they may be drawn side by side.
   std::vector<std::vector<double>> starts;
-  for (auto& spec : specs) starts.emplace_back(size_t(spec.shape.numel()));
-  exec->pool().run(int64_t(specs.size()), [&](int64_t i) {
-    Rng rng(seed, "init", hash_text(specs[size_t(i)].name));
-    specs[size_t(i)].init(rng, starts[size_t(i)]);
+  for (auto& p : all) starts.emplace_back(size_t(p.spec.shape.numel()));
+  exec->pool().run(int64_t(all.size()), [&](int64_t i) {
+    Rng rng(seed, "init", hash_text(all[size_t(i)].name));
+    all[size_t(i)].spec.init(rng, starts[size_t(i)]);
   });
-  for (size_t i = 0; i < specs.size(); ++i) {
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Shape& shape = all[i].spec.shape;
     auto view = [&](const Tensor& flat) {
-      return flat.narrow(0, offsets[i], specs[i].shape.numel()).reshape(specs[i].shape);
+      return flat.narrow(0, offsets[i], shape.numel()).reshape(shape);
     };
-    parameters_.push_back({specs[i].name, view(values_), view(grads_), specs[i].decay});
-    exec->copy(exec->from(specs[i].shape, starts[i], dtype), parameters_.back().value);
+    parameters_.push_back({all[i].name, view(values_), view(grads_), all[i].spec.decay});
+    exec->copy(exec->from(shape, starts[i], dtype), parameters_.back().value);
   }
 }
 
-std::vector<std::string> Backbone::reused(int l) const {
-  std::vector<std::string> names;
-  const Block& block = blocks_[size_t(l)];
-  for (size_t g = 0; g < block.sources.size(); ++g)
-    if (block.sources[g].feature != l) names.push_back(block.liv.groups[g].name);
-  return names;
+std::vector<Role> Backbone::reused(int block) const {
+  std::vector<Role> roles;
+  for (auto& reuse : wiring_[size_t(block)].reused) roles.push_back(reuse.role);
+  return roles;
 }
 
 Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) const {
   require(!parameters_.empty(), "backbone: built without memory");
   require(tokens.rank() == 2 && tokens.size(1) > 0, "backbone: tokens of shape {}", tokens.shape());
-  int depth = int(blocks_.size());
-  if (state && state->states_.empty()) state->states_.resize(size_t(depth));
+  const size_t depth = blocks_.size();
+  if (state && state->states_.empty()) state->states_.resize(depth);
   std::vector<Var> vars;
   for (auto& p : parameters_) vars.push_back(tape.parameter(p.value, p.grad));
   auto var = [&](int index) -> const Var& { return vars[size_t(index)]; };
 
-  std::vector<Features> features(static_cast<size_t>(depth));
+  std::vector<FeatureSet> features(depth);
   Var h = embedding(var(embedding_), tokens), read = h;
-  for (int l = 0; l < depth; ++l) {
-    const Block& block = blocks_[size_t(l)];
-    const Operator& op = operators_[size_t(l)];
-    if (!block.parallel) read = h;
-    Var x = rms_norm(read, var(norms_[size_t(l)]));
-    Weights weights;
-    for (auto& use : uses_[size_t(l)]) weights.bind(use.name, var(use.index));
-    Features taken;
-    for (size_t g = 0; g < block.sources.size(); ++g)
-      if (int donor = block.sources[g].feature; donor != l)
-        take(op.layout(), block.liv.groups[g], features[size_t(donor)], taken);
-    State* s = state ? &state->states_[size_t(l)] : nullptr;
-    h = op.apply_onto(h, weights, x, taken, s, &features[size_t(l)]);
+  for (size_t l = 0; l < depth; ++l) {
+    const Wiring& wiring = wiring_[l];
+    if (!blocks_[l].parallel) read = h;
+    for (auto [role, donor] : wiring.reused) features[l].take(features[size_t(donor)], role);
+    h = operators_[l].apply_onto(h, Weights(vars, wiring.places), rms_norm(read, var(wiring.norm)),
+                                 features[l], state ? &state->states_[l] : nullptr);
   }
   Var last = rms_norm(h, var(final_norm_));
   return linear(reshape(last, {tokens.numel(), sizes_.width}), var(embedding_));
@@ -159,8 +150,7 @@ int64_t Backbone::body_parameter_count() const {
 int64_t Backbone::layer_parameter_count(int block) const {
   int64_t total = 0;
   for (auto& s : shapes_)
-    if (s.name.rfind(block_prefix(block), 0) == 0)
-      total = counted_sum("parameters", total, s.shape.numel());
+    if (s.block == block) total = counted_sum("parameters", total, s.shape.numel());
   return total;
 }
 

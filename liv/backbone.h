@@ -69,6 +69,7 @@ class Backbone {
   struct NamedShape {
     std::string name;
     Shape shape;
+    int block;  // that owns it; −1 for the embedding and the last norm
   };
   const std::vector<NamedShape>& shapes() const { return shapes_; }
 
@@ -82,20 +83,32 @@ class Backbone {
   double training_flops() const;
 
  private:
-  struct Use {  // a parameter as one operator sees it
+  struct Declared {  // a parameter before it has memory
     std::string name;
-    int index;
+    int block;
+    ParameterSpec spec;
   };
-  void declare(Exec* exec, DType dtype, uint64_t seed);
-  std::vector<std::string> reused(int block) const;
+  struct Reuse {
+    Role role;
+    int donor;
+  };
+  // What a block takes of the parameters, by their indices, and of the features of others.
+  struct Wiring {
+    int norm = -1;
+    Places places{};
+    std::vector<Reuse> reused{};
+  };
+  std::vector<Declared> declare();
+  Wiring wire(int block, std::vector<Declared>& all) const;
+  void lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype, uint64_t seed);
+  std::vector<Role> reused(int block) const;
 
   Sizes sizes_;
   std::vector<Block> blocks_;
   std::vector<Operator> operators_;
   std::vector<NamedShape> shapes_;
   std::vector<Parameter> parameters_;
-  std::vector<std::vector<Use>> uses_;  // for each block
-  std::vector<int> norms_;              // parameter indices
+  std::vector<Wiring> wiring_;  // for each block
   int embedding_ = -1, final_norm_ = -1;
   Tensor values_, grads_;
   int64_t decayed_ = 0;

@@ -16,7 +16,7 @@ constexpr const char* kOrder = "semi-separable order";
 // The width of the band that holds all entries, the diagonal included; 0 without one.
 int64_t band_width(const Layout& l) {
   if (l.liv.op.sparsity() == Sparsity::banded) return l.sizes.window;
-  return l.group("kernel") ? kTaps : 0;
+  return l.group(Role::kernel) ? kTaps : 0;
 }
 
 // The states through which all of the past acts on the future; 0 where no number is claimed.
@@ -24,8 +24,8 @@ int64_t states(const Layout& l) {
   const OperatorGenome& op = l.liv.op;
   if (op.mixing() == Mixing::semi_separable) return l.grouped() ? l.head_width() : l.states();
   // Linear attention is a recurrence, too; what divides its rows changes no rank.
-  bool linear = op.entries() == Entries::linear || op.entries() == Entries::normalised;
-  return op.mixing() == Mixing::low_rank && linear && op.sparsity() == Sparsity::none
+  return op.mixing() == Mixing::low_rank && linear_in_keys(op.entries()) &&
+                 op.sparsity() == Sparsity::none
              ? l.head_width()
              : 0;
 }
@@ -121,17 +121,17 @@ struct Claim {
 };
 
 // What T is made of: scores, or what scales its rows (the gate as well) and columns.
-void add_factors(const Operator& op, const Features& features, int part, Evidence& e) {
+void add_factors(const Operator& op, const FeatureSet& features, int part, Evidence& e) {
   const Layout& l = op.layout();
   if (l.liv.op.mixing() == Mixing::low_rank) e.scores = op.scores(features, part);
   if (l.liv.op.mixing() != Mixing::toeplitz) return;
-  const Features f = op.features_of(features, part);
-  e.read = f.at(reader(l.liv.groups)->name).value().to_doubles();
-  e.write = f.at(writer(l.liv.groups)->name).value().to_doubles();
-  if (const FeatureGroup* gate = l.group("z")) {
+  const Features f = features.part(part);
+  e.read = f[l.reader()].value().to_doubles();
+  e.write = f[l.writer()].value().to_doubles();
+  if (const FeatureGroup* gate = l.group(Role::z)) {
     auto nonlinear = pointwise(*gate);
     std::vector<double> z =
-        (nonlinear ? unary(*nonlinear, f.at("z")) : f.at("z")).value().to_doubles();
+        (nonlinear ? unary(*nonlinear, f[Role::z]) : f[Role::z]).value().to_doubles();
     for (size_t i = 0; i < z.size(); ++i) e.read[i] *= z[i];
   }
 }
@@ -173,8 +173,8 @@ double agreement(DType dtype) { return dtype == DType::f64 ? 1e-10 : 1e-5; }
 
 Testimony gather(const Operator& op, const Weights& weights, const Var& x) {
   Testimony t;
-  Features f;
-  t.whole.parallel = op.apply(weights, x, {}, nullptr, &f).value().to_doubles();
+  FeatureSet f;
+  t.whole.parallel = op.apply(weights, x, f, nullptr).value().to_doubles();
   t.whole.core = op.materialize(weights, f);
   t.whole.dense = op.apply_dense(t.whole.core, weights, f);
   if (!op.liv().differential) {

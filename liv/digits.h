@@ -2,14 +2,14 @@
 // run files keep the digit; code says the word. The value of a word is its digit.
 #pragma once
 
+#include "liv/entries.h"
+
 namespace star {
 
-// Of an operator: how T mixes tokens, and where its entries may lie.
+// Of an operator: how T mixes tokens, and where its entries may lie; what is done to them is
+// `Entries`.
 enum class Mixing { diagonal = 1, low_rank, toeplitz, semi_separable };
 enum class Sparsity { none = 1, banded };
-// What is done to the entries of T: divided by the number of keys, a softmax over the row, …;
-// `normalised` divides by the sum of the row.
-enum class Entries { linear = 1, softmax, relu, silu, normalised };
 enum class Channels { diagonal = 1, dense, grouped };
 
 // Of a feature group: the map from the channels of x, what looks along the tokens, how many

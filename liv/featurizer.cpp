@@ -18,40 +18,47 @@ bool has_bias(const FeatureGroup& g) {
          g.activation() == Activation::sigmoid_with_bias;
 }
 bool low_rank(const FeatureGroup& g) { return g.projection() == Projection::low_rank; }
-bool is_kernel(const FeatureGroup& g) { return g.name == "kernel" || g.name == "filter"; }
 
 // Keys and values of a low-rank operator: the cache that grows with the context.
 bool cached(const Layout& layout, const FeatureGroup& g) {
   return layout.liv.op.mixing() == Mixing::low_rank &&
-         layout.liv.op.entries() != Entries::normalised && (writes(g.name) || g.name == "v");
+         !kernel_normalised(layout.liv.op.entries()) &&
+         (writes(g.role) || g.role == Role::value);
 }
 
 int64_t cached_rows(const Layout& layout) {
   return layout.liv.op.sparsity() == Sparsity::banded ? layout.sizes.window : kAllRows;
 }
 
+// What a state keeps of a group, behind what a contraction carries.
+enum class Kept { conv_inputs, rows };
+int number(Kept kept, const FeatureGroup& g) {
+  return State::kCarried + 1 + 2 * int(g.role) + int(kept);
+}
+
 int64_t rank_of(const Layout& layout) { return (layout.sizes.width + 15) / 16; }
 
 // With a bias, if one is given.
 Var project(const FeatureGroup& g, const Weights& w, const Var& x, const Var* bias) {
-  const Var& weight = w[g.name + (low_rank(g) ? "_b.weight" : ".weight")];
+  const Var& weight = w[{g.role, low_rank(g) ? Piece::b_weight : Piece::weight}];
   if (g.projection() == Projection::diagonal) return bias ? x * weight + *bias : x * weight;
-  Var in = low_rank(g) ? linear(x, w[g.name + "_a.weight"]) : x;
+  Var in = low_rank(g) ? linear(x, w[{g.role, Piece::a_weight}]) : x;
   return bias ? linear_onto(*bias, in, weight) : linear(in, weight);
 }
 
 // A convolution of 3 taps over x [B, L, C] and what came before it.
 Var short_conv(const FeatureGroup& g, const Weights& w, const Var& x, State* state) {
-  Var taps = kernel_of_taps(w[g.name + ".conv"]);
+  Var taps = kernel_of_taps(w[{g.role, Piece::conv}]);
   if (!state) return conv(x, taps);
-  Tensor all = state->extend(x.exec(), g.name + ".conv", x.value(), kTaps - 1, kTaps - 1);
+  const int inputs = number(Kept::conv_inputs, g);
+  Tensor all = state->extend(x.exec(), inputs, x.value(), kTaps - 1, kTaps - 1);
   Var y = conv(x.tape().constant(all), taps);
   return narrow(y, 1, kTaps - 1, x.size(1));
 }
 
 // Projection, convolution and bias: what the nonlinearity of a group takes.
 Var biased(const FeatureGroup& g, const Weights& w, const Var& x, State* state) {
-  const Var* bias = has_bias(g) ? &w[g.name + (low_rank(g) ? "_b.bias" : ".bias")] : nullptr;
+  const Var* bias = has_bias(g) ? &w[{g.role, low_rank(g) ? Piece::b_bias : Piece::bias}] : nullptr;
   if (g.along() != Along::convolution) return project(g, w, x, bias);
   Var u = short_conv(g, w, project(g, w, x, nullptr), state);
   return bias ? u + *bias : u;
@@ -84,11 +91,12 @@ Var rotate(const Layout& layout, const Var& x, int64_t position) {
 Var feature(const Layout& layout, const FeatureGroup& g, const Weights& weights, const Var& x,
             int64_t position, State* state) {
   Var u = biased(g, weights, x, state);
-  bool before = g.name == "a" || (g.name == "z" && pointwise(g));
+  bool before = g.role == Role::a || (g.role == Role::z && pointwise(g));
   Var f = before ? u : activate(layout, g, u);
-  if (rotary(layout.liv.op) && (reads(g.name) || writes(g.name))) f = rotate(layout, f, position);
+  if (rotary(layout.liv.op) && (reads(g.role) || writes(g.role))) f = rotate(layout, f, position);
   if (!state || !cached(layout, g)) return f;
-  return x.tape().constant(state->extend(x.exec(), g.name, f.value(), cached_rows(layout)));
+  const int rows = number(Kept::rows, g);
+  return x.tape().constant(state->extend(x.exec(), rows, f.value(), cached_rows(layout)));
 }
 
 }  // namespace
@@ -111,68 +119,68 @@ std::optional<Unary> pointwise(const FeatureGroup& group) {
     case Activation::unit_length:
       return {};
   }
-  fail("featurizer: activation {} of {} is unknown", int(group.activation()), group.name);
+  fail("featurizer: activation {} of {} is unknown", int(group.activation()), text_of(group.role));
 }
 
 std::vector<ParameterSpec> feature_parameters(const Layout& layout, const FeatureGroup& g) {
   int64_t d = layout.sizes.width, out = layout.width_of(g);
   std::vector<ParameterSpec> specs;
-  auto add = [&](const std::string& name, Shape shape, bool decay, Initializer init) {
-    specs.push_back({name, shape, g.name, decay, std::move(init)});
+  auto add = [&](Piece piece, Shape shape, bool decay, Initializer init) {
+    specs.push_back({{g.role, piece}, shape, decay, std::move(init)});
   };
-  if (g.name == "kernel") {
+  if (g.role == Role::kernel) {
     // Like a linear map of its taps. Starting near the current token alone, a convolution learns to
     // look back only after a thousand steps more.
-    add("kernel", {out, kTaps}, false, init::linear(kTaps));
+    add(Piece::taps, {out, kTaps}, false, init::linear(kTaps));
     return specs;
   }
-  if (g.name == "filter") return filter_parameters(out, layout.sizes.seq);
-  std::string last = g.name;
+  if (g.role == Role::filter) return filter_parameters(out, layout.sizes.seq);
   if (low_rank(g)) {
-    last += "_b";
-    add(g.name + "_a.weight", {rank_of(layout), d}, true, init::linear(d));
-    add(last + ".weight", {out, rank_of(layout)}, true, init::linear(rank_of(layout)));
+    add(Piece::a_weight, {rank_of(layout), d}, true, init::linear(d));
+    add(Piece::b_weight, {out, rank_of(layout)}, true, init::linear(rank_of(layout)));
   } else if (g.projection() == Projection::diagonal) {
-    add(last + ".weight", {d}, false, init::linear(1));
+    add(Piece::weight, {d}, false, init::linear(1));
   } else {
-    add(last + ".weight", {out, d}, true, init::linear(d));
+    add(Piece::weight, {out, d}, true, init::linear(d));
   }
   if (has_bias(g)) {
     Initializer start = init::constant(0);
-    if (g.name == "dt") start = init::softplus_log_uniform(1e-3, 0.1);
-    if (g.name == "a") start = init::sigmoid_uniform(0.9, 0.999);
-    add(last + ".bias", {out}, false, start);
+    if (g.role == Role::dt) start = init::softplus_log_uniform(1e-3, 0.1);
+    if (g.role == Role::a) start = init::sigmoid_uniform(0.9, 0.999);
+    add(low_rank(g) ? Piece::b_bias : Piece::bias, {out}, false, start);
   }
-  if (g.along() == Along::convolution)
-    add(g.name + ".conv", {out, kTaps}, false, init::current_tap());
+  if (g.along() == Along::convolution) add(Piece::conv, {out, kTaps}, false, init::current_tap());
   return specs;
 }
 
-Features featurize(const Layout& layout, const Weights& weights, const Var& x,
-                   const Features& reused, State* state) {
+void FeatureSet::take(const FeatureSet& from, Role role) {
+  for (int part = 0; part < kParts; ++part) at(role, part) = from.at(role, part);
+}
+
+Features FeatureSet::part(int part) const { return {*this, part}; }
+
+const Var& Features::operator[](Role role) const {
+  const Var& f = all_->at(role, part_);
+  require(f.defined(), "feature {} is missing", text_of(role));
+  return f;
+}
+
+void featurize(const Layout& layout, const Weights& weights, const Var& x, FeatureSet& features,
+               State* state) {
   const int64_t position = state ? state->position : 0;
-  std::vector<Weights> of_part;
-  for (int part = 0; layout.parts() > 1 && part < layout.parts(); ++part)
-    of_part.push_back(weights.part(part));
-  Features features;
   for (const FeatureGroup& g : layout.liv.groups) {
-    if (is_kernel(g)) continue;  // not a function of the tokens
-    for (int copy = 0; copy < layout.copies(g); ++copy) {
-      const std::string name = layout.name_of(g, copy);
-      if (auto at = reused.find(name); at != reused.end())
-        features[name] = at->second;
-      else if (name == g.name)
-        features[name] = feature(layout, g, weights, x, position, state);
-      else
-        features[name] = feature(layout, g, of_part[size_t(copy)], x, position,
-                                 state ? &state->part(copy) : nullptr);
+    if (is_kernel(g.role)) continue;  // not a function of the tokens
+    for (int part = 0; part < layout.copies(g); ++part) {
+      Var& f = features.at(g.role, part);
+      if (f.defined()) continue;
+      State* own = state && layout.copies(g) > 1 ? &state->part(part) : state;
+      f = feature(layout, g, weights.part(part), x, position, own);
     }
   }
-  return features;
 }
 
 int64_t feature_cache(const Layout& layout, const FeatureGroup& g, int64_t context) {
-  if (is_kernel(g)) return 0;
+  if (is_kernel(g.role)) return 0;
   int64_t floats = 0, out = layout.width_of(g);
   if (g.along() == Along::convolution) floats += (kTaps - 1) * out;
   if (cached(layout, g)) {
@@ -184,7 +192,7 @@ int64_t feature_cache(const Layout& layout, const FeatureGroup& g, int64_t conte
 
 double feature_work(const Layout& layout, const FeatureGroup& g) {
   double d = double(layout.sizes.width), out = double(layout.width_of(g));
-  if (is_kernel(g)) return 0;
+  if (is_kernel(g.role)) return 0;
   double work = low_rank(g) ? double(rank_of(layout)) * (d + out)
                             : (g.projection() == Projection::diagonal ? d : d * out);
   return work + (g.along() == Along::convolution ? double(kTaps) * out : 0);

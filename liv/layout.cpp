@@ -19,7 +19,7 @@ void check_sizes(const Sizes& s) {
 
 Layout::Layout(const LivClass& l, const Sizes& s) : liv(l), sizes(s) {
   check_sizes(s);
-  const FeatureGroup *v = group("v"), *write = writer(l.groups);
+  const FeatureGroup *v = group(Role::value), *write = star::writer(l.groups);
   inner_ = expand(v->expansion(), int(s.width));
   head_width_ = inner_ / s.heads;
   kv_heads_ = std::max<int64_t>(1, s.heads / repeats(v->repeat()));
@@ -31,13 +31,9 @@ Layout::Layout(const LivClass& l, const Sizes& s) : liv(l), sizes(s) {
           head_width_, s.width, s.heads);
 }
 
-std::string Layout::name_of(const FeatureGroup& g, int copy) const {
-  return copies(g) == 1 ? g.name : name_in_part(copy, g.name);
-}
-
 int64_t Layout::width_of(const FeatureGroup& g) const {
   if (g.projection() == Projection::a_head) return sizes.heads;
-  if (counts_states(liv.op) && (reads(g.name) || writes(g.name))) return states_;
+  if (counts_states(liv.op) && (reads(g.role) || writes(g.role))) return states_;
   if (g.repeat() != 1) return kv_heads_ * head_width_;
   return inner_;
 }

@@ -30,16 +30,18 @@ struct Layout {
   // width, grouped channels need H to divide the width of v.
   Layout(const LivClass& liv, const Sizes& sizes);
 
-  const FeatureGroup* group(std::string_view role) const { return find_group(liv.groups, role); }
+  // Null where the class has none.
+  const FeatureGroup* group(Role role) const { return find_group(liv.groups, role); }
+  // The roles of what reads and of what writes, where the class has them.
+  Role reader() const { return star::reader(liv.groups)->role; }
+  Role writer() const { return star::writer(liv.groups)->role; }
   bool grouped() const { return liv.op.channels() == Channels::grouped; }
   // The channels that a feature group puts out.
   int64_t width_of(const FeatureGroup& g) const;
-  // A differential operator, T = T₀ − λT₁, has two parts. What makes T exists in each of them,
-  // under a name of its own, "0.q" and "1.q"; value and output gate exist once, as all does
-  // elsewhere.
-  int parts() const { return liv.differential ? 2 : 1; }
-  int copies(const FeatureGroup& g) const { return makes_map(g.name) ? parts() : 1; }
-  std::string name_of(const FeatureGroup& g, int copy) const;
+  // A differential operator, T = T₀ − λT₁, has two parts. What makes T exists in each of them;
+  // value and output gate exist once, as all does elsewhere.
+  int parts() const { return liv.differential ? kParts : 1; }
+  int copies(const FeatureGroup& g) const { return makes_map(g.role) ? parts() : 1; }
   // The heads that hold keys and values: max(1, ⌊H / repeat⌋).
   int64_t kv_heads() const { return kv_heads_; }
   int64_t inner() const { return inner_; }            // the width of v before repetition

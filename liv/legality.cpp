@@ -1,7 +1,8 @@
+#include "liv/legality.h"
+
 #include <algorithm>
 
 #include "core/error.h"
-#include "liv/pool.h"
 
 namespace star {
 namespace {
@@ -17,12 +18,12 @@ struct Case {
   bool states = counts_states(op);
   bool around = reader(groups) && writer(groups);  // features on both sides of the values
 
-  bool has(std::string_view role) const { return find_group(groups, role); }
-  const FeatureGroup& value() const { return *find_group(groups, "v"); }
+  bool has(Role role) const { return find_group(groups, role); }
+  const FeatureGroup& value() const { return *find_group(groups, Role::value); }
   template <class Test>
   int count(Test test) const {
     return int(std::count_if(groups.begin(), groups.end(),
-                             [&](const FeatureGroup& g) { return test(g.name); }));
+                             [&](const FeatureGroup& g) { return test(g.role); }));
   }
 };
 
@@ -33,20 +34,22 @@ struct OperatorRefusal {
 
 constexpr OperatorRefusal kOperatorRefusals[] = {
     // Roles that the token mixing needs.
-    {[](const Case& c) { return !c.has("v"); }, "every operator needs a value v"},
-    {[](const Case& c) { return c.mixing == Mixing::diagonal && !c.has("gate"); },
+    {[](const Case& c) { return !c.has(Role::value); }, "every operator needs a value v"},
+    {[](const Case& c) { return c.mixing == Mixing::diagonal && !c.has(Role::gate); },
      "token mixing 1 (diagonal) needs a gate"},
     {[](const Case& c) {
        return (c.mixing == Mixing::low_rank || c.mixing == Mixing::toeplitz ||
-               (c.mixing == Mixing::semi_separable && c.has("dt") && !c.has("a"))) &&
+               (c.mixing == Mixing::semi_separable && c.has(Role::dt) && !c.has(Role::a))) &&
               !c.around;
      },
      "token mixing 2, 3, and 4 with dt, need features that read (q or C) and write (k or B)"},
     {[](const Case& c) {
-       return c.mixing == Mixing::toeplitz && c.has("kernel") == c.has("filter");
+       return c.mixing == Mixing::toeplitz && c.has(Role::kernel) == c.has(Role::filter);
      },
      "token mixing 3 (Toeplitz) needs a kernel or a filter, not both"},
-    {[](const Case& c) { return c.mixing == Mixing::semi_separable && c.has("dt") == c.has("a"); },
+    {[](const Case& c) {
+       return c.mixing == Mixing::semi_separable && c.has(Role::dt) == c.has(Role::a);
+     },
      "token mixing 4 (semi-separable) needs a transition dt or a, not both"},
     {[](const Case& c) { return c.count(reads) > 1 || c.count(writes) > 1; },
      "one group reads and one writes: q or C, k or B"},
@@ -66,7 +69,7 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
      },
      "token mixing 4 (semi-separable) has diagonal or grouped channels: dense is left to o"},
     {[](const Case& c) {
-       return c.mixing == Mixing::semi_separable && c.has("a") &&
+       return c.mixing == Mixing::semi_separable && c.has(Role::a) &&
               c.op.channels() != Channels::diagonal;
      },
      "a transition a is one a channel: channel mixing 1"},
@@ -76,12 +79,11 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
      "only token mixing 2 (low-rank) is banded: a diagonal already is, a kernel has its own "
      "length, a recurrence cannot forget at a distance"},
     {[](const Case& c) {
-       return c.op.sparsity() == Sparsity::banded && c.op.entries() == Entries::normalised;
+       return c.op.sparsity() == Sparsity::banded && kernel_normalised(c.op.entries());
      },
      "kernel-normalised entries are not banded: their running sums cannot forget at a distance"},
     {[](const Case& c) {
-       return c.mixing == Mixing::diagonal &&
-              (c.op.entries() == Entries::softmax || c.op.entries() == Entries::normalised);
+       return c.mixing == Mixing::diagonal && row_of(c.op.entries()).normalises;
      },
      "a diagonal entry normalised over its row is 1: nonlinearity 1, 3 or 4"},
     {[](const Case& c) {
@@ -91,24 +93,24 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
      "a nonlinearity on the entries leaves token mixing 3 and 4 without a fast form: "
      "nonlinearity 1"},
     {[](const Case& c) {
-       return c.mixing == Mixing::low_rank && c.around && c.op.entries() == Entries::normalised &&
+       return c.mixing == Mixing::low_rank && c.around && kernel_normalised(c.op.entries()) &&
               (reader(c.groups)->activation() != Activation::elu_plus_one ||
                writer(c.groups)->activation() != Activation::elu_plus_one);
      },
      "kernel-normalised entries need elu+1 (7) on what reads and writes"},
     // Agreement between groups.
     {[](const Case& c) {
-       return c.states && c.around && c.has("dt") &&
+       return c.states && c.around && c.has(Role::dt) &&
               reader(c.groups)->expansion() != writer(c.groups)->expansion();
      },
      "what reads and what writes have the same number of states"},
     {[](const Case& c) {
-       return c.mixing == Mixing::low_rank && writer(c.groups) && c.has("v") &&
+       return c.mixing == Mixing::low_rank && writer(c.groups) && c.has(Role::value) &&
               writer(c.groups)->repeat() != c.value().repeat();
      },
      "keys and values repeat together"},
     {[](const Case& c) {
-       return c.mixing == Mixing::semi_separable && c.grouped && c.has("beta") &&
+       return c.mixing == Mixing::semi_separable && c.grouped && c.has(Role::beta) &&
               writer(c.groups) && writer(c.groups)->activation() != Activation::unit_length;
      },
      "a write strength beta needs keys of unit length (8), or its transition may grow"},
@@ -120,32 +122,31 @@ struct GroupRefusal {
 };
 
 // Made by a projection of the input; the kernel and the filter are not.
-bool projected(const FeatureGroup& g) { return g.name != "kernel" && g.name != "filter"; }
+bool projected(const FeatureGroup& g) { return !is_kernel(g.role); }
 
 bool per_head(const Case& c, const FeatureGroup& g) {
-  return c.grouped && (g.name == "dt" || g.name == "beta");
+  return c.grouped && (g.role == Role::dt || g.role == Role::beta);
 }
 
 bool counts_states(const Case& c, const FeatureGroup& g) {
-  return c.states && (reads(g.name) || writes(g.name));
+  return c.states && (reads(g.role) || writes(g.role));
 }
 
 constexpr GroupRefusal kGroupRefusals[] = {
     {[](const Case& c, const FeatureGroup& g) {
-       return !is_role(g.name) ||
-              c.count([&](std::string_view name) { return name == g.name; }) > 1;
+       return c.count([&](Role role) { return role == g.role; }) > 1;
      },
-     "an unknown role, or one that appears twice"},
+     "a role that appears twice"},
     // A group that the structure does not use would be trained for nothing.
     {[](const Case& c, const FeatureGroup& g) {
-       bool around = reads(g.name) || writes(g.name);
-       return (g.name == "gate" && c.mixing != Mixing::diagonal) ||
+       bool around = reads(g.role) || writes(g.role);
+       return (g.role == Role::gate && c.mixing != Mixing::diagonal) ||
               (!projected(g) && c.mixing != Mixing::toeplitz) ||
-              ((g.name == "dt" || g.name == "a") && c.mixing != Mixing::semi_separable) ||
-              (g.name == "beta" &&
-               !(c.mixing == Mixing::semi_separable && c.grouped && c.has("dt"))) ||
+              ((g.role == Role::dt || g.role == Role::a) && c.mixing != Mixing::semi_separable) ||
+              (g.role == Role::beta &&
+               !(c.mixing == Mixing::semi_separable && c.grouped && c.has(Role::dt))) ||
               (around && (c.mixing == Mixing::diagonal ||
-                          (c.mixing == Mixing::semi_separable && c.has("a"))));
+                          (c.mixing == Mixing::semi_separable && c.has(Role::a))));
      },
      "this operator has no use for the role"},
     // Channel mixing.
@@ -165,14 +166,14 @@ constexpr GroupRefusal kGroupRefusals[] = {
      "diagonal channels (1) keep the width: no expansion, no repeat, no states"},
     // Token mixing.
     {[](const Case&, const FeatureGroup& g) {
-       if (g.name == "kernel") return g.along() != Along::convolution;
-       if (g.name == "filter") return g.along() != Along::implicit_filter;
+       if (g.role == Role::kernel) return g.along() != Along::convolution;
+       if (g.role == Role::filter) return g.along() != Along::implicit_filter;
        return g.along() != Along::nothing && g.along() != Along::convolution;
      },
      "token mixing is 3 for kernel, 4 for filter, 1 or 3 for the others"},
     // Width.
     {[](const Case& c, const FeatureGroup& g) {
-       return !counts_states(c, g) && c.has("v") && g.expansion() != c.value().expansion();
+       return !counts_states(c, g) && c.has(Role::value) && g.expansion() != c.value().expansion();
      },
      "groups take the expansion of v"},
     {[](const Case& c, const FeatureGroup& g) {
@@ -181,13 +182,13 @@ constexpr GroupRefusal kGroupRefusals[] = {
      },
      "the number of states is 1, 2, 4 or 16: expansion 1, 2, 3 or 5"},
     {[](const Case& c, const FeatureGroup& g) {
-       return c.grouped && g.name == "v" &&
+       return c.grouped && g.role == Role::value &&
               (g.expansion() == Expansion::eight_thirds || g.expansion() == Expansion::half);
      },
      "×8/3 and ×1/2 do not divide into heads of even width"},
     {[](const Case& c, const FeatureGroup& g) {
        return g.repeat() != 1 &&
-              !(c.mixing == Mixing::low_rank && (writes(g.name) || g.name == "v"));
+              !(c.mixing == Mixing::low_rank && (writes(g.role) || g.role == Role::value));
      },
      "only keys and values of token mixing 2 are repeated: theirs is the cache that grows"},
     // Nonlinearity.
@@ -196,11 +197,11 @@ constexpr GroupRefusal kGroupRefusals[] = {
      },
      "a kernel is linear: nonlinearity 1"},
     {[](const Case&, const FeatureGroup& g) {
-       return g.name == "dt" && g.activation() != Activation::softplus_with_bias;
+       return g.role == Role::dt && g.activation() != Activation::softplus_with_bias;
      },
      "a step dt is a softplus with bias, 5"},
     {[](const Case&, const FeatureGroup& g) {
-       return (g.name == "a" || g.name == "beta") &&
+       return (g.role == Role::a || g.role == Role::beta) &&
               g.activation() != Activation::sigmoid_with_bias &&
               g.activation() != Activation::sigmoid;
      },
@@ -228,7 +229,8 @@ std::vector<std::string> check_operator(const OperatorGenome& op,
                                         const std::vector<FeatureGroup>& groups) {
   std::vector<std::string> reasons;
   check_range("operator", op.digits, kOperatorLimits, reasons);
-  for (const FeatureGroup& g : groups) check_range(g.name, g.digits, kGroupLimits, reasons);
+  for (const FeatureGroup& g : groups)
+    check_range(text_of(g.role), g.digits, kGroupLimits, reasons);
   if (!reasons.empty()) return reasons;
   const Case c{op, groups};
   for (const OperatorRefusal& refusal : kOperatorRefusals) {
@@ -236,7 +238,8 @@ std::vector<std::string> check_operator(const OperatorGenome& op,
   }
   for (const FeatureGroup& g : groups) {
     for (const GroupRefusal& refusal : kGroupRefusals) {
-      if (refusal.applies(c, g)) reasons.push_back(fmt::format("{}: {}", g.name, refusal.reason));
+      if (refusal.applies(c, g))
+        reasons.push_back(fmt::format("{}: {}", text_of(g.role), refusal.reason));
     }
   }
   return reasons;

@@ -14,7 +14,7 @@
 namespace star {
 namespace {
 
-bool is_delta(const Layout& layout) { return layout.group("beta") != nullptr; }
+bool is_delta(const Layout& layout) { return layout.group(Role::beta) != nullptr; }
 
 std::string network_of(const Layout& layout) {
   return fmt::format("{},{}", 1 / std::sqrt(double(layout.head_width())),
@@ -31,15 +31,15 @@ class MatrixRecurrence : public TokenMixing {
     auto rates = [](Rng& rng, std::span<double> w) {
       for (double& x : w) x = std::log(rng.uniform(1, 16));
     };
-    return {{"A_log", {layout_.sizes.heads}, "", false, rates}};
+    return {{Piece::A_log, {layout_.sizes.heads}, false, rates}};
   }
 
   std::vector<Var> operands(const Features& f, const Weights& w, State*) const override {
-    Var q = by_head(f.at(reader(layout_.liv.groups)->name));
-    Var k = by_head(f.at(writer(layout_.liv.groups)->name)), v = by_head(f.at("v"));
-    Var decay = exp(-(f.at("dt") * exp(w["A_log"])));
-    if (delta()) return {q, k, f.at("beta"), decay, v};
-    return {q, decay, f.at("dt"), k, v};
+    Var q = by_head(f[layout_.reader()]);
+    Var k = by_head(f[layout_.writer()]), v = by_head(f[Role::value]);
+    Var decay = exp(-(f[Role::dt] * exp(w[Piece::A_log])));
+    if (delta()) return {q, k, f[Role::beta], decay, v};
+    return {q, decay, f[Role::dt], k, v};
   }
   std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     Shape rows{B, L, layout_.sizes.heads, layout_.head_width()}, one{B, L, layout_.sizes.heads};
@@ -48,9 +48,9 @@ class MatrixRecurrence : public TokenMixing {
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
-    FeatureRows q(f, reader(layout_.liv.groups)->name), k(f, writer(layout_.liv.groups)->name);
-    FeatureRows dt(f, "dt"), strength(f, delta() ? "beta" : "dt");
-    std::vector<double> A_log = w["A_log"].value().to_doubles();
+    FeatureRows q(f[layout_.reader()]), k(f[layout_.writer()]);
+    FeatureRows dt(f[Role::dt]), strength(f[delta() ? Role::beta : Role::dt]);
+    std::vector<double> A_log = w[Piece::A_log].value().to_doubles();
     int64_t H = layout_.sizes.heads, e = layout_.head_width(), L = q.length();
     DenseCore core{H, L, std::vector<double>(size_t(H * L * L), 0.0)};
     for (int64_t h = 0; h < H; ++h)

@@ -4,7 +4,7 @@
 // matter (autograd/contraction.h).
 //
 // A mixing knows nothing of the output gate z, of the D of a recurrence, nor of differential
-// operators: it is given the features and weights of one part under their plain names.
+// operators: it is given the features and weights of one part.
 #pragma once
 
 #include <memory>
@@ -83,7 +83,7 @@ std::unique_ptr<TokenMixing> make_mixing(const Layout& layout);
 // One feature of one sequence as doubles, [L][channels].
 class FeatureRows {
  public:
-  FeatureRows(const Features& features, const std::string& role);
+  explicit FeatureRows(const Var& feature);
   double at(int64_t token, int64_t channel) const {
     return values_[size_t(token * channels_ + channel)];
   }

@@ -5,6 +5,7 @@
 
 #include "autograd/elementwise.h"
 #include "autograd/linear.h"
+#include "autograd/plan.h"
 #include "autograd/views.h"
 #include "core/counting.h"
 
@@ -28,8 +29,8 @@ void add_scaled(DenseCore& T, double factor, const std::vector<double>& w,
         T.at(r, i, j) += factor * w[size_t(r)] * (other ? other->at(r, i, j) : 1);
 }
 
-bool contains(std::span<const std::string> names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+bool contains(std::span<const Role> roles, Role role) {
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
 }
 
 }  // namespace
@@ -37,77 +38,70 @@ bool contains(std::span<const std::string> names, const std::string& name) {
 Operator::Operator(const LivClass& liv, const Sizes& sizes)
     : layout_(liv, sizes), mixing_(make_mixing(layout_)) {}
 
+ContractionPlan Operator::plan(int64_t B, int64_t L, const Rates& rates) const {
+  return mixing_->network().plan(mixing_->shapes(B, L), rates);
+}
+
 std::vector<ParameterSpec> Operator::parameters(int64_t depth) const {
   std::vector<ParameterSpec> all;
   const auto add = [&](const std::vector<ParameterSpec>& specs, int copies) {
     for (int copy = 0; copy < copies; ++copy)
       for (ParameterSpec spec : specs) {
-        if (copies > 1) spec.name = name_in_part(copy, spec.name);
+        if (copies > 1) spec.part = copy;
         all.push_back(std::move(spec));
       }
   };
   for (const FeatureGroup& g : liv().groups) add(feature_parameters(layout_, g), layout_.copies(g));
   add(mixing_->parameters(), layout_.parts());
   const Shape scales{layout_.grouped() ? layout_.sizes.heads : layout_.inner()};
-  if (skips()) all.push_back({"D", scales, "", false, init::constant(1)});
-  if (liv().differential) all.push_back({"lambda", scales, "", false, init::constant(0.5)});
+  if (skips()) all.push_back({Piece::D, scales, false, init::constant(1)});
+  if (liv().differential) all.push_back({Piece::lambda, scales, false, init::constant(0.5)});
   double deviation = 1 / std::sqrt(3.0 * double(layout_.inner()) * 2 * double(depth));
-  all.push_back(
-      {"o.weight", {layout_.sizes.width, layout_.inner()}, "", true, init::normal(deviation)});
+  all.push_back({Piece::o, {layout_.sizes.width, layout_.inner()}, true, init::normal(deviation)});
   return all;
 }
 
-Features Operator::features_of(const Features& features, int part) const {
-  return layout_.parts() == 1 ? features : part_of(features, part);
-}
-
-Weights Operator::weights_of(const Weights& weights, int part) const {
-  return layout_.parts() == 1 ? weights : weights.part(part);
-}
-
-Var Operator::mix_part(const Weights& weights, const Features& features, State* state,
+Var Operator::mix_part(const Weights& weights, const FeatureSet& features, State* state,
                        int part) const {
-  if (layout_.parts() == 1) return mixing_->apply(features, weights, state);
-  State* own = state ? &state->part(part) : nullptr;
+  State* own = state && layout_.parts() > 1 ? &state->part(part) : state;
   if (own) own->position = state->position;
-  return mixing_->apply(features_of(features, part), weights_of(weights, part), own);
+  return mixing_->apply(features.part(part), weights.part(part), own);
 }
 
-Var Operator::mix(const Weights& weights, const Var& x, const Features& reused, State* state,
-                  Features* features) const {
-  Features f = featurize(layout_, weights, x, reused, state);
-  Var y = mix_part(weights, f, state, 0);
+Var Operator::mix(const Weights& weights, const Var& x, FeatureSet& features, State* state) const {
+  featurize(layout_, weights, x, features, state);
+  const Features f = features;
+  Var y = mix_part(weights, features, state, 0);
   if (liv().differential)
-    y = y - scaled_channels(layout_, weights["lambda"], mix_part(weights, f, state, 1));
-  if (skips()) y = y + scaled_channels(layout_, weights["D"], f.at("v"));
-  if (const FeatureGroup* z = layout_.group("z")) {
+    y = y - scaled_channels(layout_, weights[Piece::lambda], mix_part(weights, features, state, 1));
+  if (skips()) y = y + scaled_channels(layout_, weights[Piece::D], f[Role::value]);
+  if (const FeatureGroup* z = layout_.group(Role::z)) {
     auto nonlinear = pointwise(*z);
-    y = nonlinear ? gated(*nonlinear, f.at("z"), y) : f.at("z") * y;
+    y = nonlinear ? gated(*nonlinear, f[Role::z], y) : f[Role::z] * y;
   }
   if (state) state->position += x.size(1);
-  if (features) *features = std::move(f);
   return y;
 }
 
-Var Operator::apply(const Weights& weights, const Var& x, const Features& reused, State* state,
-                    Features* features) const {
-  return linear(mix(weights, x, reused, state, features), weights["o.weight"]);
+Var Operator::apply(const Weights& weights, const Var& x, FeatureSet& features,
+                    State* state) const {
+  return linear(mix(weights, x, features, state), weights[Piece::o]);
 }
 
-Var Operator::apply_onto(const Var& h, const Weights& weights, const Var& x, const Features& reused,
-                         State* state, Features* features) const {
-  return linear_onto(h, mix(weights, x, reused, state, features), weights["o.weight"]);
+Var Operator::apply_onto(const Var& h, const Weights& weights, const Var& x, FeatureSet& features,
+                         State* state) const {
+  return linear_onto(h, mix(weights, x, features, state), weights[Piece::o]);
 }
 
-DenseCore Operator::ungated(const Weights& weights, const Features& features, int part) const {
-  return mixing_->materialize(features_of(features, part), weights_of(weights, part));
+DenseCore Operator::ungated(const Weights& weights, const FeatureSet& features, int part) const {
+  return mixing_->materialize(features.part(part), weights.part(part));
 }
 
-DenseCore Operator::gated_rows(DenseCore core, const Features& features) const {
-  const FeatureGroup* gate = layout_.group("z");
+DenseCore Operator::gated_rows(DenseCore core, const Features& f) const {
+  const FeatureGroup* gate = layout_.group(Role::z);
   if (!gate) return core;
   auto nonlinear = pointwise(*gate);
-  FeatureRows z({{"z", nonlinear ? unary(*nonlinear, features.at("z")) : features.at("z")}}, "z");
+  FeatureRows z(nonlinear ? unary(*nonlinear, f[Role::z]) : f[Role::z]);
   int64_t inner = layout_.inner(), share = inner / core.rows, L = core.length;
   DenseCore gated{inner, L, std::vector<double>(size_t(inner * L * L))};
   for (int64_t c = 0; c < inner; ++c)
@@ -116,32 +110,32 @@ DenseCore Operator::gated_rows(DenseCore core, const Features& features) const {
   return gated;
 }
 
-DenseCore Operator::materialize(const Weights& weights, const Features& features) const {
+DenseCore Operator::materialize(const Weights& weights, const FeatureSet& features) const {
   DenseCore core = ungated(weights, features, 0);
   if (liv().differential) {
     const DenseCore other = ungated(weights, features, 1);
-    add_scaled(core, -1, weights["lambda"].value().to_doubles(), &other);
+    add_scaled(core, -1, weights[Piece::lambda].value().to_doubles(), &other);
   }
-  if (skips()) add_scaled(core, 1, weights["D"].value().to_doubles());
+  if (skips()) add_scaled(core, 1, weights[Piece::D].value().to_doubles());
   return gated_rows(std::move(core), features);
 }
 
-DenseCore Operator::materialize_part(const Weights& weights, const Features& features,
+DenseCore Operator::materialize_part(const Weights& weights, const FeatureSet& features,
                                      int part) const {
   return gated_rows(ungated(weights, features, part), features);
 }
 
-DenseCore Operator::scores(const Features& features, int part) const {
-  return mixing_->scores(features_of(features, part));
+DenseCore Operator::scores(const FeatureSet& features, int part) const {
+  return mixing_->scores(features.part(part));
 }
 
 std::vector<double> Operator::apply_dense(const DenseCore& core, const Weights& weights,
-                                          const Features& features) const {
-  FeatureRows v(features, "v");
-  std::vector<double> o = weights["o.weight"].value().to_doubles();
+                                          const FeatureSet& features) const {
+  FeatureRows v(features.part(0)[Role::value]);
+  std::vector<double> o = weights[Piece::o].value().to_doubles();
   int64_t inner = layout_.inner(), d = layout_.sizes.width, L = core.length;
   int64_t share = inner / core.rows, e = layout_.head_width(), kv = layout_.kv_heads();
-  bool repeated = layout_.width_of(*layout_.group("v")) != inner;
+  bool repeated = layout_.width_of(*layout_.group(Role::value)) != inner;
   std::vector<double> y(size_t(L * d), 0.0);
   for (int64_t i = 0; i < L; ++i)
     for (int64_t c = 0; c < inner; ++c) {
@@ -153,23 +147,23 @@ std::vector<double> Operator::apply_dense(const DenseCore& core, const Weights& 
   return y;
 }
 
-int64_t Operator::cache_floats(int64_t context, std::span<const std::string> reused) const {
+int64_t Operator::cache_floats(int64_t context, std::span<const Role> reused) const {
   int64_t floats = counted_product("cache", mixing_->cache(context), layout_.parts());
   for (const FeatureGroup& g : liv().groups) {
-    if (contains(reused, g.name)) continue;
+    if (contains(reused, g.role)) continue;
     const int64_t one = feature_cache(layout_, g, context);
     floats = counted_sum("cache", floats, counted_product("cache", one, layout_.copies(g)));
   }
   return floats;
 }
 
-double Operator::work(int64_t length, std::span<const std::string> reused) const {
+double Operator::work(int64_t length, std::span<const Role> reused) const {
   const double inner = double(layout_.inner());
   double work = mixing_->work(length) * layout_.parts() + inner * double(layout_.sizes.width);
-  for (bool scales : {layout_.group("z") != nullptr, skips(), liv().differential})
+  for (bool scales : {layout_.group(Role::z) != nullptr, skips(), liv().differential})
     if (scales) work += inner;
   for (const FeatureGroup& g : liv().groups)
-    if (!contains(reused, g.name)) work += feature_work(layout_, g) * layout_.copies(g);
+    if (!contains(reused, g.role)) work += feature_work(layout_, g) * layout_.copies(g);
   return work;
 }
 

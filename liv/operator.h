@@ -24,50 +24,41 @@ class Operator {
   // `depth` is the number of LIVs, by which output projections start smaller.
   std::vector<ParameterSpec> parameters(int64_t depth) const;
 
-  // y [B, L, d] of x [B, L, d]. `reused` holds the features that a donor computed, by
-  // Layout::name_of, `features` receives all that were used. With a state, x continues what it has
-  // seen.
-  Var apply(const Weights& weights, const Var& x, const Features& reused, State* state,
-            Features* features) const;
+  // y [B, L, d] of x [B, L, d]. `features` holds those that a donor computed, and then all that were
+  // used. With a state, x continues what it has seen.
+  Var apply(const Weights& weights, const Var& x, FeatureSet& features, State* state) const;
   // The same, added to h.
-  Var apply_onto(const Var& h, const Weights& weights, const Var& x, const Features& reused,
-                 State* state, Features* features) const;
+  Var apply_onto(const Var& h, const Weights& weights, const Var& x, FeatureSet& features,
+                 State* state) const;
 
   // T(x) for one sequence, D and gate included; rows are heads, or channels where channels are
   // diagonal or a gate tells them apart.
-  DenseCore materialize(const Weights& weights, const Features& features) const;
+  DenseCore materialize(const Weights& weights, const FeatureSet& features) const;
   // T₀(x) or T₁(x) of a differential operator, T(x) of another: gate included, but not the D of a
   // recurrence, which belongs to no part.
-  DenseCore materialize_part(const Weights& weights, const Features& features, int part) const;
+  DenseCore materialize_part(const Weights& weights, const FeatureSet& features, int part) const;
   // Of low-rank operators: a part before mask, nonlinearity and gate. Empty for the others.
-  DenseCore scores(const Features& features, int part) const;
+  DenseCore scores(const FeatureSet& features, int part) const;
   // W_o (T v), the view that materialize is checked by: [L][d].
   std::vector<double> apply_dense(const DenseCore& core, const Weights& weights,
-                                  const Features& features) const;
+                                  const FeatureSet& features) const;
 
   // What one part of it does along the tokens, from its features to T(x) v, and how its network is
   // contracted for B sequences of L tokens on a backend with these rates.
   const TokenMixing& mixing() const { return *mixing_; }
-  ContractionPlan plan(int64_t B, int64_t L, const Rates& rates) const {
-    return mixing_->network().plan(mixing_->shapes(B, L), rates);
-  }
+  ContractionPlan plan(int64_t B, int64_t L, const Rates& rates) const;
 
-  // `reused` names the feature groups taken from a donor.
-  int64_t cache_floats(int64_t context, std::span<const std::string> reused) const;
-  double work(int64_t length, std::span<const std::string> reused) const;  // multiply-adds a token
-
-  // The features and weights of one part under the names of their roles.
-  Features features_of(const Features& features, int part) const;
-  Weights weights_of(const Weights& weights, int part) const;
+  // `reused` are the roles of the features taken from a donor.
+  int64_t cache_floats(int64_t context, std::span<const Role> reused) const;
+  double work(int64_t length, std::span<const Role> reused) const;  // multiply-adds a token
 
  private:
-  bool skips() const { return layout_.group("dt") != nullptr; }  // whether there is D v beside T v
+  bool skips() const { return layout_.group(Role::dt) != nullptr; }  // whether D v is beside T v
   // z ⊙ (T(x) v + D v), what the output projection takes.
-  Var mix(const Weights& weights, const Var& x, const Features& reused, State* state,
-          Features* features) const;
-  Var mix_part(const Weights& weights, const Features& features, State* state, int part) const;
-  DenseCore ungated(const Weights& weights, const Features& features, int part) const;
-  DenseCore gated_rows(DenseCore core, const Features& features) const;
+  Var mix(const Weights& weights, const Var& x, FeatureSet& features, State* state) const;
+  Var mix_part(const Weights& weights, const FeatureSet& features, State* state, int part) const;
+  DenseCore ungated(const Weights& weights, const FeatureSet& features, int part) const;
+  DenseCore gated_rows(DenseCore core, const Features& f) const;
 
   Layout layout_;
   std::unique_ptr<TokenMixing> mixing_;

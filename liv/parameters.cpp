@@ -4,7 +4,36 @@
 
 #include "liv/layout.h"
 
-namespace star::init {
+namespace star {
+namespace {
+
+std::string name_of(const ParameterKey& key) {
+  static constexpr std::array kTexts = {
+#define STAR_PIECE(word, text) text,
+      STAR_PIECES(STAR_PIECE)
+#undef STAR_PIECE
+  };
+  return (key.role ? text_of(*key.role) : "") + std::string(kTexts[size_t(key.piece)]);
+}
+
+}  // namespace
+
+std::string ParameterSpec::name() const {
+  return part ? fmt::format("{}.{}", *part, name_of(key)) : name_of(key);
+}
+
+Places::Places() {
+  for (auto& of_part : places_) of_part.fill(-1);
+}
+
+void Places::put(const ParameterSpec& spec, int place) {
+  for (int part = 0; part < kParts; ++part)
+    if (!spec.part || *spec.part == part) places_[size_t(part)][slot(spec.key)] = place;
+}
+
+void Places::missing(const ParameterKey& key) { fail("parameter {} is missing", name_of(key)); }
+
+namespace init {
 
 Initializer constant(double value) {
   return [=](Rng&, std::span<double> w) { std::fill(w.begin(), w.end(), value); };
@@ -42,4 +71,5 @@ Initializer sigmoid_uniform(double lo, double hi) {
   };
 }
 
-}  // namespace star::init
+}  // namespace init
+}  // namespace star

@@ -1,14 +1,15 @@
-// The parameters of an operator: what they are called, how big they are, how they start.
+// The parameters of an operator: what they are and are called, how big they are, how they start.
 #pragma once
 
+#include <array>
 #include <functional>
-#include <map>
+#include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "autograd/tape.h"
 #include "core/rng.h"
+#include "liv/role.h"
 
 namespace star {
 
@@ -25,48 +26,94 @@ Initializer softplus_log_uniform(double lo, double hi);
 Initializer sigmoid_uniform(double lo, double hi);
 }  // namespace init
 
-struct ParameterSpec {
-  std::string name;  // as in liv/README.md: "q.weight", "A_log"
-  Shape shape;
-  std::string group;  // the feature group that owns it, which sharing follows; "" for none
-  bool decay;         // weight decay: linear maps only
-  Initializer init;
+// X(word, its text behind that of the role). Of a feature group: W and b of x Wᵀ + b, or of low
+// rank, x W_aᵀ W_bᵀ + b; the short convolution; an explicit kernel; the network of an implicit
+// filter. Of the structure, which belongs to no group: the decay rates, the shortcut past T, λ of
+// T₀ − λT₁, the output projection.
+#define STAR_PIECES(X)     \
+  X(weight, ".weight")     \
+  X(bias, ".bias")         \
+  X(a_weight, "_a.weight") \
+  X(b_weight, "_b.weight") \
+  X(b_bias, "_b.bias")     \
+  X(conv, ".conv")         \
+  X(taps, "")              \
+  X(w1, ".w1")             \
+  X(b1, ".b1")             \
+  X(w2, ".w2")             \
+  X(decay, ".decay")       \
+  X(A_log, "A_log")        \
+  X(D, "D")                \
+  X(lambda, "lambda")      \
+  X(o, "o.weight")
+
+enum class Piece {
+#define STAR_PIECE(word, text) word,
+  STAR_PIECES(STAR_PIECE)
+#undef STAR_PIECE
+};
+inline constexpr size_t kPieces = 0
+#define STAR_PIECE(word, text) +1
+    STAR_PIECES(STAR_PIECE)
+#undef STAR_PIECE
+    ;
+
+// Of a differential operator, T₀ and T₁; another has the first alone.
+inline constexpr int kParts = 2;
+
+// Which parameter of an operator, or of one part of it.
+struct ParameterKey {
+  ParameterKey(Piece p) : piece(p) {}  // of the structure
+  ParameterKey(Role r, Piece p) : role(r), piece(p) {}
+  std::optional<Role> role;  // of the feature group that owns it, which sharing follows
+  Piece piece;
 };
 
-// What exists in each part of a differential operator: "0.q", "1.A_log".
-inline std::string name_in_part(int part, const std::string& name) {
-  return std::to_string(part) + "." + name;
-}
+struct ParameterSpec {
+  ParameterKey key;
+  Shape shape;
+  bool decay;  // weight decay: linear maps only
+  Initializer init;
+  std::optional<int> part = {};  // of a differential operator, where each part has its own
 
-// Of things by name those of one part, under their plain names, and those that exist once.
-template <class T>
-std::map<std::string, T> part_of(const std::map<std::string, T>& all, int part) {
-  const std::string own = name_in_part(part, ""), other = name_in_part(1 - part, "");
-  std::map<std::string, T> named;
-  for (auto& [name, thing] : all) {
-    if (name.starts_with(other)) continue;
-    named[name.starts_with(own) ? name.substr(own.size()) : name] = thing;
-  }
-  return named;
-}
+  // As checkpoints call it: "q.weight", "A_log", "1.q.weight".
+  std::string name() const;
+};
 
-// The parameters of one operator on a tape, by name.
-class Weights {
+// Where in a list the parameters of one operator stand. What the parts share is there for each.
+class Places {
  public:
-  void bind(const std::string& name, Var v) { vars_[name] = std::move(v); }
-  Weights part(int part) const {
-    Weights own;
-    own.vars_ = part_of(vars_, part);
-    return own;
-  }
-  const Var& operator[](const std::string& name) const {
-    auto at = vars_.find(name);
-    require(at != vars_.end(), "parameter {} is missing", name);
-    return at->second;
+  Places();
+  void put(const ParameterSpec& spec, int place);
+  // Throws `Error` where it is not in the list.
+  size_t of(const ParameterKey& key, int part) const {
+    const int place = places_[size_t(part)][slot(key)];
+    if (place < 0) missing(key);
+    return size_t(place);
   }
 
  private:
-  std::map<std::string, Var> vars_;
+  static size_t slot(const ParameterKey& key) {
+    return (key.role ? size_t(*key.role) + 1 : 0) * kPieces + size_t(key.piece);
+  }
+  [[noreturn]] static void missing(const ParameterKey& key);
+
+  std::array<std::array<int, (kRoles.size() + 1) * kPieces>, kParts> places_;
+};
+
+// A view of the parameters of one operator, as one part sees them: its own, and those that exist
+// once. List and places outlive it.
+class Weights {
+ public:
+  Weights(std::span<const Var> list, const Places& places, int part = 0)
+      : list_(list), places_(&places), part_(part) {}
+  Weights part(int part) const { return {list_, *places_, part}; }
+  const Var& operator[](const ParameterKey& key) const { return list_[places_->of(key, part_)]; }
+
+ private:
+  std::span<const Var> list_;
+  const Places* places_;
+  int part_;
 };
 
 }  // namespace star

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "liv/pool_file.h"
 
 namespace star {
 namespace {
@@ -15,35 +14,36 @@ Digits digits_of(std::string_view text) {
 }
 
 std::vector<Featurizer> default_featurizers() {
+  using enum Role;
   struct Row {
     char id;
-    std::vector<std::pair<const char*, const char*>> groups;
+    std::vector<std::pair<Role, const char*>> groups;
   };
   static const std::vector<Row> rows = {
-      {'1', {{"q", "21111"}, {"k", "21111"}, {"v", "21111"}}},
-      {'2', {{"q", "23111"}, {"k", "23111"}, {"v", "23111"}}},
-      {'3', {{"q", "21111"}, {"k", "21131"}, {"v", "21131"}}},
-      {'4', {{"q", "21111"}, {"k", "21121"}, {"v", "21121"}}},
-      {'5', {{"v", "23114"}, {"z", "21114"}, {"dt", "41115"}, {"B", "21511"}, {"C", "21511"}}},
-      {'6', {{"a", "21216"}, {"v", "21211"}, {"z", "21214"}}},
-      {'7', {{"B", "21111"}, {"C", "21111"}, {"v", "21111"}, {"kernel", "13111"}}},
-      {'8', {{"B", "23111"}, {"C", "23111"}, {"v", "23111"}, {"filter", "14111"}}},
-      {'9', {{"gate", "21411"}, {"v", "21411"}}},
-      {'a', {{"q", "21117"}, {"k", "21117"}, {"v", "21111"}}},
-      {'b', {{"q", "21111"}, {"k", "21111"}, {"v", "21111"}, {"z", "21114"}, {"dt", "31115"}}},
+      {'1', {{query, "21111"}, {key, "21111"}, {value, "21111"}}},
+      {'2', {{query, "23111"}, {key, "23111"}, {value, "23111"}}},
+      {'3', {{query, "21111"}, {key, "21131"}, {value, "21131"}}},
+      {'4', {{query, "21111"}, {key, "21121"}, {value, "21121"}}},
+      {'5', {{value, "23114"}, {z, "21114"}, {dt, "41115"}, {B, "21511"}, {C, "21511"}}},
+      {'6', {{a, "21216"}, {value, "21211"}, {z, "21214"}}},
+      {'7', {{B, "21111"}, {C, "21111"}, {value, "21111"}, {kernel, "13111"}}},
+      {'8', {{B, "23111"}, {C, "23111"}, {value, "23111"}, {filter, "14111"}}},
+      {'9', {{gate, "21411"}, {value, "21411"}}},
+      {'a', {{query, "21117"}, {key, "21117"}, {value, "21111"}}},
+      {'b', {{query, "21111"}, {key, "21111"}, {value, "21111"}, {z, "21114"}, {dt, "31115"}}},
       {'c',
-       {{"q", "21111"},
-        {"k", "21118"},
-        {"v", "21111"},
-        {"z", "21114"},
-        {"dt", "31115"},
-        {"beta", "31119"}}},
+       {{query, "21111"},
+        {key, "21118"},
+        {value, "21111"},
+        {z, "21114"},
+        {dt, "31115"},
+        {beta, "31119"}}},
   };
   std::vector<Featurizer> featurizers;
   for (const Row& row : rows) {
     featurizers.push_back({row.id, {}});
-    for (auto [name, digits] : row.groups) {
-      featurizers.back().groups.push_back({name, digits_of(digits)});
+    for (auto [role, digits] : row.groups) {
+      featurizers.back().groups.push_back({role, digits_of(digits)});
     }
   }
   return featurizers;
@@ -119,12 +119,6 @@ Pool paper_pool() { return make_pool("123456789abcdefgh"); }
 
 Pool extended_pool() { return make_pool("123456789abcdefghijklmnop"); }
 
-Pool named_pool(const std::string& name_or_text) {
-  if (name_or_text == "paper") return paper_pool();
-  if (name_or_text == "extended") return extended_pool();
-  return parse_pool(name_or_text, "pool");
-}
-
 void derive(Pool& pool) {
   for (LivClass& c : pool.classes) {
     if (const LivClass* base = pool.find(c.base); c.differential && base) c.op = base->op;
@@ -137,63 +131,45 @@ void derive(Pool& pool) {
   }
 }
 
-const std::vector<std::string>& role_names() {
-  static const std::vector<std::string> names = {"q",  "k", "v",    "C",      "B",      "z",
-                                                 "dt", "a", "beta", "kernel", "filter", "gate"};
-  return names;
-}
-
-bool is_role(std::string_view name) {
-  return std::find(role_names().begin(), role_names().end(), name) != role_names().end();
-}
-
-bool reads(std::string_view role) { return role == "q" || role == "C"; }
-
-bool writes(std::string_view role) { return role == "k" || role == "B"; }
-
-bool makes_map(std::string_view role) { return role != "v" && role != "z"; }
-
-const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, std::string_view role) {
-  return first_group(groups, [&](const FeatureGroup& g) { return g.name == role; });
+const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, Role role) {
+  return first_group(groups, [&](const FeatureGroup& g) { return g.role == role; });
 }
 
 const FeatureGroup* reader(const std::vector<FeatureGroup>& groups) {
-  return first_group(groups, [](const FeatureGroup& g) { return reads(g.name); });
+  return first_group(groups, [](const FeatureGroup& g) { return reads(g.role); });
 }
 
 const FeatureGroup* writer(const std::vector<FeatureGroup>& groups) {
-  return first_group(groups, [](const FeatureGroup& g) { return writes(g.name); });
+  return first_group(groups, [](const FeatureGroup& g) { return writes(g.role); });
 }
 
-std::string_view shared_with(std::string_view role) { return role == "beta" ? "dt" : role; }
-
-std::vector<std::string> shareable_weights(const std::vector<FeatureGroup>& groups) {
-  std::vector<std::string> names;
+std::vector<Role> shareable_weights(const std::vector<FeatureGroup>& groups) {
+  std::vector<Role> roles;
   for (const FeatureGroup& g : groups) {
-    if (shared_with(g.name) == g.name) names.push_back(g.name);
+    if (shared_with(g.role) == g.role) roles.push_back(g.role);
   }
-  return names;
+  return roles;
 }
 
-std::vector<std::string> shareable_features(const OperatorGenome& op,
-                                            const std::vector<FeatureGroup>& groups) {
+std::vector<Role> shareable_features(const OperatorGenome& op,
+                                     const std::vector<FeatureGroup>& groups) {
   // Grouped channels: what is written, keys and values. Diagonal channels: the vectors around the
   // values, since each channel has a value of its own. Then the transition, or the diagonal.
   std::vector<const FeatureGroup*> features;
   if (const FeatureGroup* write = writer(groups)) {
-    features = {write,
-                op.channels() == Channels::grouped ? find_group(groups, "v") : reader(groups)};
+    features = {write, op.channels() == Channels::grouped ? find_group(groups, Role::value)
+                                                          : reader(groups)};
   }
-  for (const char* role : {"dt", "a", "gate"}) features.push_back(find_group(groups, role));
-  std::vector<std::string> names;
+  for (Role role : {Role::dt, Role::a, Role::gate}) features.push_back(find_group(groups, role));
+  std::vector<Role> roles;
   for (const FeatureGroup* g : features) {
-    if (g) names.push_back(g->name);
+    if (g) roles.push_back(g->role);
   }
-  return names;
+  return roles;
 }
 
 bool rotary(const OperatorGenome& op) {
-  return op.mixing() == Mixing::low_rank && op.entries() != Entries::normalised;
+  return op.mixing() == Mixing::low_rank && !kernel_normalised(op.entries());
 }
 
 bool scaled(const OperatorGenome& op) {

@@ -2,7 +2,7 @@
 //
 // A class is an operator genome (five digits: featurizer, token mixing, sparsity, nonlinearity on
 // the entries of T, channel mixing); its featurizer is a list of feature groups, each with a role
-// (its name) and five digits (channel mixing, token mixing, expansion, repeat, nonlinearity).
+// and five digits (channel mixing, token mixing, expansion, repeat, nonlinearity).
 // Digits are stored as their values (1, 2, …), identifiers as characters of base 36.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "liv/digits.h"
+#include "liv/role.h"
 
 namespace star {
 
@@ -23,11 +24,11 @@ std::string digits_text(const Digits& digits);  // "12123"
 
 // Each digit runs over 1 … its limit. The first digit of an operator is the id of a featurizer, so
 // that its limit is the pool's.
-inline constexpr Digits kOperatorLimits = {35, 4, 2, 5, 3};
+inline constexpr Digits kOperatorLimits = {35, 4, 2, int(std::size(kEntries)), 3};
 inline constexpr Digits kGroupLimits = {4, 4, 6, 3, 9};
 
 struct FeatureGroup {
-  std::string name;  // the role: q k v C B z dt a beta kernel filter gate
+  Role role;
   Digits digits;
   Projection projection() const { return Projection(digits[0]); }
   Along along() const { return Along(digits[1]); }
@@ -54,14 +55,14 @@ struct Featurizer {
 };
 
 struct LivClass {
-  char id;                                      // base 36
-  std::string name;                             // "SA-1"
-  bool differential;                            // T = T₀ − λT₁, both parts as in `base`
-  char base;                                    // the class itself unless differential
-  OperatorGenome op;                            // of the base class
-  std::vector<FeatureGroup> groups;             // of the base class
-  std::vector<std::string> shareable_weights;   // G groups: the bits of a featurizer strategy
-  std::vector<std::string> shareable_features;  // F features: the bits of a feature strategy
+  char id;                               // base 36
+  std::string name;                      // "SA-1"
+  bool differential;                     // T = T₀ − λT₁, both parts as in `base`
+  char base;                             // the class itself unless differential
+  OperatorGenome op;                     // of the base class
+  std::vector<FeatureGroup> groups;      // of the base class
+  std::vector<Role> shareable_weights;   // G groups: the bits of a featurizer strategy
+  std::vector<Role> shareable_features;  // F features: the bits of a feature strategy
   bool operator==(const LivClass&) const = default;
 };
 
@@ -76,30 +77,19 @@ struct Pool {
 Pool paper_pool();     // the 17 classes 1–9, a–h
 Pool extended_pool();  // all of them, 1–9, a–p
 
-// "paper", "extended", or the text of a pool file (liv/pool_file.h); throws `Error` otherwise.
-Pool named_pool(const std::string& name_or_text);
-
 // Recomputes what follows from operators and featurizers: the groups of every class and what it can
 // share; differential classes take the operator of their base. Call it after changing either.
 void derive(Pool& pool);
 
-// Roles. A group is found by the name of its role, or by what it does; null if there is none.
-const std::vector<std::string>& role_names();
-bool is_role(std::string_view name);
-bool reads(std::string_view role);      // q, C: what token i reads with
-bool writes(std::string_view role);     // k, B: what token j writes with
-bool makes_map(std::string_view role);  // all but value and output gate: what T is made of
-const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, std::string_view role);
+// The group with a role, or the one that does something; null if there is none.
+const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, Role role);
 const FeatureGroup* reader(const std::vector<FeatureGroup>& groups);
 const FeatureGroup* writer(const std::vector<FeatureGroup>& groups);
 
-// The role whose sharing `role` follows: dt for beta, itself for the others.
-std::string_view shared_with(std::string_view role);
-
 // What can be shared, in the order of the bits of a strategy.
-std::vector<std::string> shareable_weights(const std::vector<FeatureGroup>& groups);
-std::vector<std::string> shareable_features(const OperatorGenome& op,
-                                            const std::vector<FeatureGroup>& groups);
+std::vector<Role> shareable_weights(const std::vector<FeatureGroup>& groups);
+std::vector<Role> shareable_features(const OperatorGenome& op,
+                                     const std::vector<FeatureGroup>& groups);
 
 bool rotary(const OperatorGenome& op);  // positions rotate the read and write features
 bool scaled(const OperatorGenome& op);  // scores are multiplied by 1/√e
@@ -108,13 +98,5 @@ bool counts_states(const OperatorGenome& op);
 
 int expand(Expansion expansion, int width);  // the width that it makes; states of width 1
 int repeats(int repeat);                     // 1, 2 or 4, from the digit
-
-// Why an operator on these groups is illegal, a line a reason; empty if it is legal.
-std::vector<std::string> check_operator(const OperatorGenome& op,
-                                        const std::vector<FeatureGroup>& groups);
-
-// The reasons that check_operator may give when all digits are in range, each once; in a line about
-// a group they stand behind its role and a colon.
-std::vector<std::string> refusals();
 
 }  // namespace star

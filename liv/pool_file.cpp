@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/split.h"
+#include "liv/legality.h"
 
 namespace star {
 namespace {
@@ -87,12 +88,13 @@ class PoolReader {
     for (std::string_view part : split(body, ',')) {
       const std::vector<std::string_view> words = words_of(part);
       if (words.size() != 2) error("featurizer {}: `{}` is not ROLE DIGITS", id, part);
-      const std::string role(words[0]);
-      if (!is_role(role))
-        error("featurizer {}: the role {} is not one of {}", id, role,
-              fmt::join(role_names(), " "));
-      if (find_group(featurizer.groups, role)) error("featurizer {}: {} is there twice", id, role);
-      featurizer.groups.push_back({role, digits_of(words[1], role, kGroupLimits)});
+      const std::optional<Role> role = role_of(words[0]);
+      if (!role)
+        error("featurizer {}: the role {} is not one of {}", id, words[0],
+              fmt::join(texts_of(kRoles), " "));
+      if (find_group(featurizer.groups, *role))
+        error("featurizer {}: {} is there twice", id, words[0]);
+      featurizer.groups.push_back({*role, digits_of(words[1], words[0], kGroupLimits)});
     }
     pool_.featurizers.push_back(std::move(featurizer));
   }
@@ -143,7 +145,8 @@ std::string pool_text(const Pool& pool) {
   std::string text;
   for (const Featurizer& f : pool.featurizers) {
     std::vector<std::string> groups;
-    for (const FeatureGroup& g : f.groups) groups.push_back(g.name + ' ' + digits_text(g.digits));
+    for (const FeatureGroup& g : f.groups)
+      groups.push_back(fmt::format("{} {}", text_of(g.role), digits_text(g.digits)));
     text += fmt::format("featurizer {}: {}\n", f.id, fmt::join(groups, ", "));
   }
   text += '\n';
@@ -153,6 +156,12 @@ std::string pool_text(const Pool& pool) {
         c.differential ? fmt::format("differential of {}", c.base) : digits_text(c.op.digits));
   }
   return text;
+}
+
+Pool named_pool(const std::string& name_or_text) {
+  if (name_or_text == "paper") return paper_pool();
+  if (name_or_text == "extended") return extended_pool();
+  return parse_pool(name_or_text, "pool");
 }
 
 std::string pool_setting(const std::string& name_or_path) {

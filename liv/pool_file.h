@@ -23,6 +23,9 @@ Pool parse_pool(std::string_view text, const std::string& file);
 // The text from which parse_pool makes an equal pool.
 std::string pool_text(const Pool& pool);
 
+// "paper", "extended", or the text of a pool file; throws `Error` otherwise.
+Pool named_pool(const std::string& name_or_text);
+
 // What is given for --pool as what `named_pool` takes: "paper" and "extended" stay, of a file it is
 // the text, which has been checked.
 std::string pool_setting(const std::string& name_or_path);

@@ -2,10 +2,8 @@
 
 namespace star {
 
-Tensor moved_parameter(Exec& exec, Rng& rng, const Tensor& start, const std::string& name,
-                       bool decay) {
+Tensor moved_parameter(Exec& exec, Rng& rng, const Tensor& start, bool decay, double gain) {
   std::vector<double> values = start.to_doubles();
-  double gain = name == "embed.weight" ? 25 : name.ends_with("o.weight") ? 2 : 1;
   for (double& v : values) v = decay ? gain * v : v + 0.3 * rng.normal();
   return exec.from(start.shape(), values, start.dtype());
 }
@@ -20,23 +18,27 @@ RandomOperator::RandomOperator(Exec& exec, const LivClass& liv, const Sizes& siz
                                uint64_t seed)
     : op(liv, sizes), specs(op.parameters(1)) {
   for (auto& spec : specs) {
-    Rng rng(seed, "random-operator", hash_text(spec.name));
+    Rng rng(seed, "random-operator", hash_text(spec.name()));
     std::vector<double> start(size_t(spec.shape.numel()));
     spec.init(rng, start);
     Tensor fresh = exec.from(spec.shape, start, dtype);
-    values.push_back(moved_parameter(exec, rng, fresh, spec.name, spec.decay));
+    places.put(spec, int(values.size()));
+    values.push_back(
+        moved_parameter(exec, rng, fresh, spec.decay, spec.key.piece == Piece::o ? 2 : 1));
   }
 }
 
-Weights RandomOperator::weights(Tape& tape) const {
-  Weights w;
-  for (size_t i = 0; i < specs.size(); ++i) w.bind(specs[i].name, tape.constant(values[i]));
-  return w;
+std::vector<Var> RandomOperator::on(Tape& tape) const {
+  std::vector<Var> vars;
+  for (auto& value : values) vars.push_back(tape.constant(value));
+  return vars;
 }
 
 Tensor RandomOperator::apply(Exec& exec, const Tensor& x, State* state) const {
   Tape tape(exec, false);
-  return op.apply(weights(tape), tape.constant(x), {}, state, nullptr).value();
+  const std::vector<Var> vars = on(tape);
+  FeatureSet features;
+  return op.apply(weights(vars), tape.constant(x), features, state).value();
 }
 
 Tensor tokens_between(Exec& exec, const Tensor& x, int64_t from, int64_t to) {

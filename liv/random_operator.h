@@ -7,9 +7,8 @@
 namespace star {
 
 // What starts at 0 or 1 would hide a mistake: every parameter moves, those of linear maps (`decay`)
-// so that features are of order 1.
-Tensor moved_parameter(Exec& exec, Rng& rng, const Tensor& start, const std::string& name,
-                       bool decay);
+// by a gain, so that features are of order 1.
+Tensor moved_parameter(Exec& exec, Rng& rng, const Tensor& start, bool decay, double gain);
 
 Tensor random_tensor(Exec& exec, Rng& rng, const Shape& shape, DType dtype, double deviation = 1);
 
@@ -18,12 +17,16 @@ class RandomOperator {
   // The weights of each seed are the same in both precisions, but for rounding.
   RandomOperator(Exec& exec, const LivClass& liv, const Sizes& sizes, DType dtype, uint64_t seed);
 
-  Weights weights(Tape& tape) const;
+  // Its weights on a tape, and their view.
+  std::vector<Var> on(Tape& tape) const;
+  Weights weights(const std::vector<Var>& on_tape) const { return {on_tape, places}; }
+  Weights weights(std::vector<Var>&& passing) const = delete;
   // y [B, L, d] of x [B, L, d]. With a state, x continues what it has seen.
   Tensor apply(Exec& exec, const Tensor& x, State* state = nullptr) const;
 
   Operator op;
   std::vector<ParameterSpec> specs;
+  Places places;
   std::vector<Tensor> values;
 };
 

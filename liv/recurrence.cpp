@@ -20,14 +20,14 @@ class GatedRecurrence : public TokenMixing {
       : TokenMixing(layout, "[i..t..j]sigmoid(a:btc),sigmoid(-1,a:bjc),bjc->bic") {}
 
   std::vector<Var> operands(const Features& f, const Weights&, State*) const override {
-    return {f.at("a"), f.at("v")};
+    return {f[Role::a], f[Role::value]};
   }
   std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     return {2, {B, L, layout_.inner()}};
   }
 
   DenseCore materialize(const Features& f, const Weights&) const override {
-    FeatureRows a({{"a", sigmoid(f.at("a"))}}, "a"), write({{"a", sigmoid(-f.at("a"))}}, "a");
+    FeatureRows a(sigmoid(f[Role::a])), write(sigmoid(-f[Role::a]));
     int64_t L = a.length(), C = layout_.inner();
     DenseCore core{C, L, std::vector<double>(size_t(C * L * L), 0.0)};
     for (int64_t c = 0; c < C; ++c)
@@ -52,13 +52,12 @@ class SelectiveStateSpace : public TokenMixing {
     auto log_counts = [N](Rng&, std::span<double> w) {
       for (size_t i = 0; i < w.size(); ++i) w[i] = std::log(double(int64_t(i) % N + 1));
     };
-    return {{"A_log", {C, N}, "", false, log_counts}};
+    return {{Piece::A_log, {C, N}, false, log_counts}};
   }
 
   std::vector<Var> operands(const Features& f, const Weights& w, State*) const override {
-    const Var &B = f.at(writer(layout_.liv.groups)->name),
-              &C = f.at(reader(layout_.liv.groups)->name);
-    return {f.at("dt"), permute(-exp(w["A_log"]), {1, 0}), B, f.at("v"), C};
+    const Var &B = f[layout_.writer()], &C = f[layout_.reader()];
+    return {f[Role::dt], permute(-exp(w[Piece::A_log]), {1, 0}), B, f[Role::value], C};
   }
   std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     int64_t d = layout_.inner(), N = layout_.states();
@@ -66,9 +65,9 @@ class SelectiveStateSpace : public TokenMixing {
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
-    FeatureRows dt(f, "dt"), B(f, writer(layout_.liv.groups)->name);
-    FeatureRows C(f, reader(layout_.liv.groups)->name);
-    std::vector<double> A_log = w["A_log"].value().to_doubles();
+    FeatureRows dt(f[Role::dt]), B(f[layout_.writer()]);
+    FeatureRows C(f[layout_.reader()]);
+    std::vector<double> A_log = w[Piece::A_log].value().to_doubles();
     int64_t L = dt.length(), d = layout_.inner(), N = layout_.states();
     DenseCore core{d, L, std::vector<double>(size_t(d * L * L), 0.0)};
     for (int64_t c = 0; c < d; ++c)
@@ -92,27 +91,13 @@ class SelectiveStateSpace : public TokenMixing {
 }  // namespace
 
 std::unique_ptr<TokenMixing> make_recurrence(const Layout& layout) {
-  if (layout.group("a")) return std::make_unique<GatedRecurrence>(layout);
+  if (layout.group(Role::a)) return std::make_unique<GatedRecurrence>(layout);
   if (layout.grouped()) return make_matrix_recurrence(layout);
   return std::make_unique<SelectiveStateSpace>(layout);
 }
 
-std::unique_ptr<TokenMixing> make_mixing(const Layout& layout) {
-  switch (layout.liv.op.mixing()) {
-    case Mixing::diagonal:
-      return make_diagonal(layout);
-    case Mixing::low_rank:
-      return make_attention(layout);
-    case Mixing::toeplitz:
-      return make_toeplitz(layout);
-    case Mixing::semi_separable:
-      return make_recurrence(layout);
-  }
-  fail("{}: token mixing {} is unknown", layout.liv.name, int(layout.liv.op.mixing()));
-}
-
-FeatureRows::FeatureRows(const Features& features, const std::string& role) {
-  const Tensor& t = features.at(role).value();
+FeatureRows::FeatureRows(const Var& feature) {
+  const Tensor& t = feature.value();
   require(t.rank() == 3 && t.size(0) == 1, "materialize: one sequence at a time, not {}",
           t.shape());
   length_ = t.size(1);

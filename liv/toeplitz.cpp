@@ -41,16 +41,18 @@ std::vector<ParameterSpec> filter_parameters(int64_t channels, int64_t training_
       for (size_t i = 0; i < columns; ++i) w[c * columns + i] = deviation * rng.normal();
     }
   };
-  return {{"filter.w1", {kFilterWidth, kPositionFeatures}, "filter", false, init::normal(1)},
-          {"filter.b1", {kFilterWidth}, "filter", false, init::constant(0)},
-          {"filter.w2", {channels, kFilterWidth}, "filter", false, output},
-          {"filter.decay", {channels}, "filter", false, decay}};
+  return {{{Role::filter, Piece::w1}, {kFilterWidth, kPositionFeatures}, false, init::normal(1)},
+          {{Role::filter, Piece::b1}, {kFilterWidth}, false, init::constant(0)},
+          {{Role::filter, Piece::w2}, {channels, kFilterWidth}, false, output},
+          {{Role::filter, Piece::decay}, {channels}, false, decay}};
 }
 
 Var filter_kernel(const Weights& w, int64_t first, int64_t taps, int64_t training_length) {
-  Tape& tape = w["filter.w1"].tape();
+  const Var &W1 = w[{Role::filter, Piece::w1}], &b1 = w[{Role::filter, Piece::b1}];
+  const Var &W2 = w[{Role::filter, Piece::w2}], &delta = w[{Role::filter, Piece::decay}];
+  Tape& tape = W1.tape();
   Exec& exec = tape.exec();
-  DType dtype = w["filter.w1"].dtype();
+  DType dtype = W1.dtype();
   std::vector<double> features, times;
   for (int64_t t = first; t < first + taps; ++t) {
     double u = double(t) / double(training_length);
@@ -63,13 +65,13 @@ Var filter_kernel(const Weights& w, int64_t first, int64_t taps, int64_t trainin
   }
   Var p = tape.constant(exec.from({taps, kPositionFeatures}, features, dtype));
   Var t = tape.constant(exec.from({taps, 1}, times, dtype));
-  Var window = exp(-(t * softplus(w["filter.decay"])));
-  return linear(sin(linear(p, w["filter.w1"]) + w["filter.b1"]), w["filter.w2"]) * window;
+  Var window = exp(-(t * softplus(delta)));
+  return linear(sin(linear(p, W1) + b1), W2) * window;
 }
 
 namespace {
 
-bool has_filter(const Layout& layout) { return layout.group("filter") != nullptr; }
+bool has_filter(const Layout& layout) { return layout.group(Role::filter) != nullptr; }
 
 std::string network_of(const Layout& layout) {
   return fmt::format("bic,[i-j{}]c,bjc,bjc->bic",
@@ -82,14 +84,14 @@ class Toeplitz : public TokenMixing {
 
   std::vector<ParameterSpec> parameters() const override {
     if (!implicit()) return {};
-    return {{"D", {layout_.inner()}, "", false, init::constant(1)}};
+    return {{Piece::D, {layout_.inner()}, false, init::constant(1)}};
   }
 
   std::vector<Var> operands(const Features& f, const Weights& w, State* state) const override {
-    const Var& read = f.at(reader(layout_.liv.groups)->name);
-    const Var& write = f.at(writer(layout_.liv.groups)->name);
+    const Var& read = f[layout_.reader()];
+    const Var& write = f[layout_.writer()];
     return {read, state ? kept_kernel(w, read, *state) : kernel(w, 0, read.size(1)), write,
-            f.at("v")};
+            f[Role::value]};
   }
   std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     Shape rows{B, L, layout_.inner()};
@@ -97,12 +99,12 @@ class Toeplitz : public TokenMixing {
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
-    FeatureRows read(f, reader(layout_.liv.groups)->name),
-        write(f, writer(layout_.liv.groups)->name);
+    FeatureRows read(f[layout_.reader()]), write(f[layout_.writer()]);
     int64_t L = read.length(), C = layout_.inner();
-    Var taps = implicit() ? filter_kernel(w, 0, L, layout_.sizes.seq) : kernel_of_taps(w["kernel"]);
+    Var taps = implicit() ? filter_kernel(w, 0, L, layout_.sizes.seq)
+                          : kernel_of_taps(w[{Role::kernel, Piece::taps}]);
     std::vector<double> K = taps.value().to_doubles(), D(size_t(C), 0.0);
-    if (implicit()) D = w["D"].value().to_doubles();
+    if (implicit()) D = w[Piece::D].value().to_doubles();
     DenseCore core{C, L, std::vector<double>(size_t(C * L * L), 0.0)};
     for (int64_t c = 0; c < C; ++c)
       for (int64_t i = 0; i < L; ++i)
@@ -126,10 +128,10 @@ class Toeplitz : public TokenMixing {
 
   // K(t) from `first` on, [taps, inner], with D on the current token.
   Var kernel(const Weights& w, int64_t first, int64_t taps) const {
-    if (!implicit()) return kernel_of_taps(w["kernel"]);
+    if (!implicit()) return kernel_of_taps(w[{Role::kernel, Piece::taps}]);
     Var k = filter_kernel(w, first, taps, layout_.sizes.seq);
     if (first > 0) return k;
-    Var now = narrow(k, 0, 0, 1) + w["D"];
+    Var now = narrow(k, 0, 0, 1) + w[Piece::D];
     return taps > 1 ? concat(now, narrow(k, 0, 1, taps - 1), 0) : now;
   }
 
@@ -138,7 +140,7 @@ class Toeplitz : public TokenMixing {
   Var kept_kernel(const Weights& w, const Var& read, State& state) const {
     if (!implicit()) return kernel(w, 0, kTaps);
     const int64_t taps = state.position + read.size(1);
-    Tensor rows = state.memo(read.exec(), "kernel", taps, [&](int64_t first, int64_t count) {
+    Tensor rows = state.memo(read.exec(), taps, [&](int64_t first, int64_t count) {
       return kernel(w, first, count).value().reshape({1, count, layout_.inner()});
     });
     return read.tape().constant(rows.reshape({taps, layout_.inner()}));

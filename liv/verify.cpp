@@ -17,7 +17,8 @@ std::vector<Check> compare_views(Exec& exec, const LivClass& liv, const Sizes& s
     Rng rng(seed, "verify.input");
     Tensor x = random_tensor(exec, rng, {1, length, sizes.width}, dtype);
     Tape tape(exec, false);
-    Testimony t = gather(random.op, random.weights(tape), tape.constant(x));
+    const std::vector<Var> values = random.on(tape);
+    Testimony t = gather(random.op, random.weights(values), tape.constant(x));
     const char* precision = dtype_name(dtype);
     auto compare = [&](const char* view, const std::vector<double>& y) {
       checks.push_back({fmt::format("{} {}", view, precision), "T",
@@ -45,8 +46,8 @@ Check count_parameters(Exec& exec, const LivClass& liv, const Sizes& sizes) {
   Block block{liv, std::vector<FeatureSource>(liv.groups.size(), {0, 0}), false};
   Backbone counted(nullptr, {block}, sizes), made(&exec, {block}, sizes);
   int64_t numbers = 0;
-  for (auto& p : made.parameters())
-    if (p.name.rfind("blocks.", 0) == 0) numbers += p.value.numel();
+  for (size_t i = 0; i < made.parameters().size(); ++i)
+    if (made.shapes()[i].block == 0) numbers += made.parameters()[i].value.numel();
   return {"parameters", "T", std::abs(double(numbers - counted.layer_parameter_count(0))), 0};
 }
 

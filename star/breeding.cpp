@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "liv/pool_file.h"
 #include "star/genome.h"
 #include "star/repair.h"
 

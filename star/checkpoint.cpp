@@ -8,6 +8,7 @@
 #include "core/safetensors.h"
 #include "liv/pool_file.h"
 #include "star/compiler.h"
+#include "star/settings_table.h"
 #include "star/translation.h"
 
 namespace star {
@@ -24,19 +25,13 @@ std::string metadata_entry(const SafeTensors& file, const std::string& path,
   return at->second;
 }
 
-int64_t config_size(const nlohmann::json& config, const std::string& path, const char* key) {
-  require(config.contains(key) && config[key].is_number_integer(),
-          "{}: config: `{}` is missing or no whole number", path, key);
-  return config[key].get<int64_t>();
-}
-
 Sizes read_sizes(const nlohmann::json& config, const std::string& path) {
   Sizes sizes;
-  sizes.width = config_size(config, path, "width");
-  sizes.heads = config_size(config, path, "heads");
-  sizes.vocab = config_size(config, path, "vocab");
-  sizes.seq = config_size(config, path, "seq");
-  sizes.window = config_size(config, path, "window");
+  for_each_size([&](const Setting& row, const auto& field) {
+    require(config.contains(row.name) && config[row.name].is_number_integer(),
+            "{}: config: `{}` is missing or no whole number", path, row.name);
+    field(sizes) = config[row.name].template get<int64_t>();
+  });
   return sizes;
 }
 
@@ -58,6 +53,12 @@ void check_tensors(const SafeTensors& file, const Backbone& model) {
 
 }  // namespace
 
+nlohmann::json sizes_json(const Sizes& sizes) {
+  nlohmann::json json;
+  for_each_size([&](const Setting& row, const auto& field) { json[row.name] = field(sizes); });
+  return json;
+}
+
 Checkpoint checkpoint_of(const Genome& genome, const Pool& pool, const std::string& training) {
   if (auto known = translate(genome, pool, extended_pool())) return {to_text(*known), training, {}};
   return {to_text(canonical(genome, pool)), training, pool_text(pool)};
@@ -65,11 +66,8 @@ Checkpoint checkpoint_of(const Genome& genome, const Pool& pool, const std::stri
 
 void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
                      const Checkpoint& about) {
-  const Sizes& s = model.sizes();
-  nlohmann::json config = {
-      {"width", s.width},   {"heads", s.heads},
-      {"vocab", s.vocab},   {"seq", s.seq},
-      {"window", s.window}, {"training", nlohmann::json::parse(about.training)}};
+  nlohmann::json config = sizes_json(model.sizes());
+  config["training"] = nlohmann::json::parse(about.training);
   std::vector<TensorView> views;
   std::vector<std::vector<float>> values;
   for (auto& p : model.parameters()) {

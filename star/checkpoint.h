@@ -12,6 +12,7 @@
 #pragma once
 
 #include <memory>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
 #include "liv/backbone.h"
@@ -28,6 +29,9 @@ struct Checkpoint {
 // What a checkpoint says of a valid genome of `pool`.
 Checkpoint checkpoint_of(const Genome& genome, const Pool& pool,
                          const std::string& training = "null");
+
+// As `config` has them.
+nlohmann::json sizes_json(const Sizes& sizes);
 
 // The file appears whole or not at all.
 void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,

@@ -28,12 +28,12 @@ class Settlement {
   }
 
  private:
-  const Link& link(size_t i) const { return draft_[i].links[kind_]; }
+  const DraftLink& link(size_t i) const { return draft_[i].links[kind_]; }
 
   bool follows(size_t i) {
     if (earlier_[draft_[i].liv].empty()) return false;
-    if (link(i).state == Link::State::open) return rng_.chance(kSharing);
-    return link(i).state == Link::State::follows;
+    if (link(i).state == DraftLink::State::open) return rng_.chance(kSharing);
+    return link(i).state == DraftLink::State::follows;
   }
 
   void join(size_t i, int most) {
@@ -84,14 +84,14 @@ Draft draft_of(const std::vector<Segment>& segments, int parent) {
   for (const Segment& s : segments) {
     draft.push_back({s.liv, s.parallel});
     if (seen[s.liv]++ > 0)
-      for (Link& link : draft.back().links) link.state = Link::State::apart;
+      for (DraftLink& link : draft.back().links) link.state = DraftLink::State::apart;
   }
   for (size_t kind = 0; kind < kSharingKinds.size(); ++kind) {
     int group = parent + 1;
     for (const std::vector<int>& members : sharing_groups(segments, kSharingKinds[kind])) {
       for (int member : members) {
-        Link& link = draft[size_t(member)].links[kind];
-        if (member != members[0]) link.state = Link::State::follows;
+        DraftLink& link = draft[size_t(member)].links[kind];
+        if (member != members[0]) link.state = DraftLink::State::follows;
         link.group = group;
         link.strategy = segments[size_t(member)].*kSharingKinds[kind].strategy;
       }

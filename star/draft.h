@@ -18,7 +18,7 @@ namespace star {
 
 inline constexpr std::array<SharingKind, 2> kSharingKinds = {kWeightSharing, kFeatureSharing};
 
-struct Link {
+struct DraftLink {
   enum class State {
     open,     // the first of its class: to be drawn as soon as it is not
     apart,    // shares with no earlier one; later ones may share with it
@@ -32,7 +32,7 @@ struct Link {
 struct DraftLiv {
   char liv;
   bool parallel = false;
-  std::array<Link, 2> links = {};  // one a kind of sharing
+  std::array<DraftLink, 2> links = {};  // one a kind of sharing
 };
 
 using Draft = std::vector<DraftLiv>;

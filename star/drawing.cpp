@@ -10,16 +10,16 @@ namespace {
 
 // What LIV l gives to others and takes from them: "gives k v", "q of 1, k of 3".
 std::string link_text(const std::vector<Link>& links, int l) {
-  std::string given;
+  std::vector<Role> given;
   std::map<int, std::string> taken;
   for (const Link& link : links) {
-    if (link.to == l) taken[link.from] += link.name + ' ';
-    const bool is_new = (given + ' ').find(' ' + link.name + ' ') == std::string::npos;
-    if (link.from == l && is_new) given += ' ' + link.name;
+    if (link.to == l) taken[link.from] += text_of(link.role) + std::string(" ");
+    const bool is_new = std::find(given.begin(), given.end(), link.role) == given.end();
+    if (link.from == l && is_new) given.push_back(link.role);
   }
   std::vector<std::string> parts;
   for (auto& [from, names] : taken) parts.push_back(fmt::format("{}of {}", names, from + 1));
-  if (!given.empty()) parts.push_back("gives" + given);
+  if (!given.empty()) parts.push_back(fmt::format("gives {}", fmt::join(texts_of(given), " ")));
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -95,7 +95,7 @@ std::vector<Link> links_of(const Backbone& backbone, bool weights) {
       const FeatureSource& source = block.sources[g];
       const bool reused = source.feature != l;
       const int from = weights ? source.weights : source.feature;
-      if (from != l && reused != weights) links.push_back({from, l, block.liv.groups[g].name});
+      if (from != l && reused != weights) links.push_back({from, l, block.liv.groups[g].role});
     }
   }
   return links;

@@ -16,7 +16,7 @@ std::string size_text(int64_t bytes);
 // LIV `to` takes a feature group, or its weights, of LIV `from`. LIVs count from 0.
 struct Link {
   int from, to;
-  std::string name;  // of the group
+  Role role;
 };
 std::vector<Link> links_of(const Backbone& backbone, bool weights);
 

@@ -9,10 +9,7 @@ Family family_of(const LivClass& liv) {
     case Mixing::diagonal:
       return Family::memoryless;
     case Mixing::low_rank:
-      // Scores that are none or only normalised leave T(x) v linear in the keys.
-      return liv.op.entries() == Entries::linear || liv.op.entries() == Entries::normalised
-                 ? Family::linear_attention
-                 : Family::attention;
+      return linear_in_keys(liv.op.entries()) ? Family::linear_attention : Family::attention;
     case Mixing::toeplitz:
       return Family::convolution;
     case Mixing::semi_separable:

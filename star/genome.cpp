@@ -93,34 +93,13 @@ unsigned strategy_mask(int strategy, size_t n) {
   return strategy == 2 ? (1u << n) - 1 : unsigned(strategy - 2);
 }
 
-std::string to_text(const Genome& genome) {
-  std::string text;
-  for (const Segment& s : genome.segments) {
-    if (!text.empty()) text += '-';
-    text += s.liv;
-    for (int digit : {s.weight_group, s.weight_strategy, s.feature_group, s.feature_strategy}) {
-      text += base36_digit(digit);
-    }
-    if (s.parallel) text += '2';
-  }
-  for (const ClassOverride& o : genome.operators) {
-    text += fmt::format("|{}:{}", o.liv, digits_text(o.op.digits));
-  }
-  for (const FeaturizerOverride& o : genome.featurizers) {
-    text += fmt::format("|%{}:", o.id);
-    for (size_t g = 0; g < o.groups.size(); ++g) text += (g ? "," : "") + digits_text(o.groups[g]);
-  }
-  return text;
-}
-
 Pool effective_pool(const Genome& genome, const Pool& pool) {
   Pool result = pool;
   if (!genome.has_overrides()) return result;
   for (const FeaturizerOverride& o : genome.featurizers) {
     for (Featurizer& f : result.featurizers) {
-      for (size_t g = 0; f.id == o.id && g < f.groups.size() && g < o.groups.size(); ++g) {
+      for (size_t g = 0; f.id == o.id && g < f.groups.size() && g < o.groups.size(); ++g)
         f.groups[g].digits = o.groups[g];
-      }
     }
   }
   for (const ClassOverride& o : genome.operators) {

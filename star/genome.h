@@ -50,7 +50,7 @@ inline constexpr int kGroups = 9;
 struct SharingKind {
   int Segment::*group;
   int Segment::*strategy;
-  std::vector<std::string> LivClass::*shareable;
+  std::vector<Role> LivClass::*shareable;
   int place;
 };
 inline constexpr SharingKind kWeightSharing = {&Segment::weight_group, &Segment::weight_strategy,

@@ -38,9 +38,8 @@ OverrideTokens tokenize_override(std::string_view text, size_t index,
   tokens.id = text[0];
   text.remove_prefix(2);
   tokens.groups = tokens.featurizer ? split(text, ',') : std::vector{text};
-  for (size_t g = 0; g < tokens.groups.size(); ++g) {
+  for (size_t g = 0; g < tokens.groups.size(); ++g)
     check_characters(tokens.groups[g], override_place(tokens, index, g), errors);
-  }
   return tokens;
 }
 
@@ -50,12 +49,10 @@ GenomeTokens tokenize(std::string_view text, std::vector<std::string>& errors) {
   GenomeTokens tokens;
   std::vector<std::string_view> parts = split(text, '|');
   tokens.segments = split(parts[0], '-');
-  for (size_t i = 0; i < tokens.segments.size(); ++i) {
+  for (size_t i = 0; i < tokens.segments.size(); ++i)
     check_characters(tokens.segments[i], fmt::format("segment {}", i + 1), errors);
-  }
-  for (size_t i = 1; i < parts.size(); ++i) {
+  for (size_t i = 1; i < parts.size(); ++i)
     tokens.overrides.push_back(tokenize_override(parts[i], i - 1, errors));
-  }
   return tokens;
 }
 

@@ -39,12 +39,13 @@ void add_sharing(const Genome& genome, const Pool& pool, const std::vector<std::
   for (const std::vector<int>& members : sharing_groups(genome.segments, kind)) {
     const size_t donor = size_t(members[0]);
     const Segment& segment = genome.segments[donor];
-    const std::vector<std::string>& all = pool.find(segment.liv)->*kind.shareable;
+    const std::vector<Role>& all = pool.find(segment.liv)->*kind.shareable;
     const unsigned mask = strategy_mask(segment.*kind.strategy, all.size());
-    std::vector<std::string> shared;
+    std::vector<Role> shared;
     for (size_t i = 0; i < all.size(); ++i)
       if (mask >> i & 1) shared.push_back(all[i]);
-    motifs.insert({"sharing", fmt::format("{} {} {}", names[donor], what, fmt::join(shared, " "))});
+    motifs.insert(
+        {"sharing", fmt::format("{} {} {}", names[donor], what, fmt::join(texts_of(shared), " "))});
     motifs.insert({"sharing", "any " + what});
   }
 }

@@ -188,9 +188,8 @@ std::vector<double> crowding_distance(std::span<const Fitness> all, const std::v
     const double range = value(order.back()) - value(order[0]);
     distance[order[0]] = distance[order.back()] = infinity;
     if (!(range > 0) || std::isinf(range)) continue;
-    for (size_t i = 1; i + 1 < order.size(); ++i) {
+    for (size_t i = 1; i + 1 < order.size(); ++i)
       distance[order[i]] += (value(order[i + 1]) - value(order[i - 1])) / range;
-    }
   }
   return distance;
 }
@@ -221,9 +220,8 @@ std::vector<size_t> best_first(const std::vector<Standing>& standing) {
 
 double hypervolume(const std::vector<Point>& points, const Point& reference) {
   require(!reference.empty(), "hypervolume: no objectives");
-  for (double r : reference) {
+  for (double r : reference)
     require(r > 0 && std::isfinite(r), "hypervolume: reference {}, must be positive and finite", r);
-  }
   std::vector<Point> inside;
   for (const Point& p : points) {
     require(p.size() == reference.size(), "hypervolume: a point of {} objectives, the reference {}",

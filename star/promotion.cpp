@@ -64,7 +64,7 @@ bool last_is_among_best(std::span<const Fitness> reached, double share) {
 }
 
 Promotion::Promotion(const SearchSettings& settings)
-    : by_generations_(settings.lag == kByGenerations),
+    : by_generations_(settings.by_generations()),
       share_(settings.keep),
       rungs_(settings.rungs.size()),
       sizes_(cohort_sizes(settings)),

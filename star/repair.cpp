@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "liv/legality.h"
 #include "star/genome_tokens.h"
 
 namespace star {
@@ -43,9 +44,8 @@ void repair_overrides(Genome& genome, const Pool& pool) {
     o.op.digits[0] = base36_value(wrap_id(featurizer, pool.featurizers));
     for (size_t i = 1; i < 5; ++i) o.op.digits[i] = wrap(o.op.digits[i], kOperatorLimits[i]);
     auto& all = repaired.operators;
-    if (std::none_of(all.begin(), all.end(), [&](auto& x) { return x.liv == o.liv; })) {
+    if (std::none_of(all.begin(), all.end(), [&](auto& x) { return x.liv == o.liv; }))
       all.push_back(o);
-    }
   }
   for (FeaturizerOverride o : genome.featurizers) {
     o.id = wrap_id(o.id, pool.featurizers);
@@ -56,9 +56,8 @@ void repair_overrides(Genome& genome, const Pool& pool) {
     }
     while (o.groups.size() < groups.size()) o.groups.push_back(groups[o.groups.size()].digits);
     auto& all = repaired.featurizers;
-    if (std::none_of(all.begin(), all.end(), [&](auto& x) { return x.id == o.id; })) {
+    if (std::none_of(all.begin(), all.end(), [&](auto& x) { return x.id == o.id; }))
       all.push_back(o);
-    }
   }
   genome.operators = repaired.operators;
   genome.featurizers = repaired.featurizers;
@@ -139,9 +138,8 @@ bool settle_one_digit(char id, Genome& genome, const Pool& pool) {
       *d.digit = value;
       const size_t left = count();
       const int step = std::abs(value - before);
-      if (left < fewest || (best && left == fewest && step < best_step)) {
+      if (left < fewest || (best && left == fewest && step < best_step))
         best = d.digit, best_value = value, best_step = step, fewest = left;
-      }
     }
     *d.digit = before;
   }
@@ -183,9 +181,8 @@ void repair_sharing(std::vector<Segment>& segments, const Pool& pool, const Shar
   }
   for (const std::vector<int>& members : sharing_groups(segments, kind)) {
     const int donors = segments[size_t(members[0])].*kind.strategy;
-    for (int member : members) {
+    for (int member : members)
       segments[size_t(member)].*kind.strategy = members.size() == 1 ? 1 : donors;
-    }
   }
 }
 
@@ -223,9 +220,8 @@ Genome repair(std::string_view text, const Pool& pool) {
       continue;
     }
     genome.featurizers.push_back({o.id, {}});
-    for (std::string_view group : o.groups) {
+    for (std::string_view group : o.groups)
       genome.featurizers.back().groups.push_back(raw_digits(group));
-    }
   }
   return repair(std::move(genome), pool);
 }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/pool_file.h"
 #include "star/archive.h"
 #include "star/compiler.h"
 #include "star/drawing.h"
@@ -76,9 +77,9 @@ class Genomes {
                           backbone.layer_cache_bytes(l, settings_.cache_context)});
       }
       for (auto& link : links_of(backbone, true))
-        links.push_back({"weights", link.from, link.to, link.name});
+        links.push_back({"weights", link.from, link.to, text_of(link.role)});
       for (auto& link : links_of(backbone, false))
-        links.push_back({"features", link.from, link.to, link.name});
+        links.push_back({"features", link.from, link.to, text_of(link.role)});
       genome["metrics"] = static_metrics(backbone, settings_.cache_context);
       genome["layers"] = std::move(layers);
       genome["links"] = std::move(links);
@@ -153,7 +154,7 @@ json baselines_of(Genomes& genomes, const SearchSettings& settings) {
   for (auto& name : genome_names()) {
     try {
       Genome genome = resolve(fmt::format("{}:{}", name, settings.max_depth), searched);
-      Backbone(nullptr, compile(genome, extended), settings.sizes);
+      const Backbone fits(nullptr, compile(genome, extended), settings.sizes);
       size_t place = genomes.place(to_text(canonical(genome, extended)), extended);
       baselines.push_back({{"name", name}, {"genome", place}});
     } catch (const Error&) {

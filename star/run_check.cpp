@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/pool_file.h"
 #include "star/genome.h"
 #include "star/objectives.h"
 #include "star/promotion.h"

@@ -36,7 +36,7 @@ class Schedule {
   // A training from a further seed.
   void ask_again(int individual, int seed);
   // Who starts first of those that wait.
-  void order() { evaluations_.order_queue(by_generations()); }
+  void order() { evaluations_.order_queue(settings_.by_generations()); }
 
   // Waits until a training has ended, and lets those go on that may. False: interrupted.
   bool step();
@@ -68,7 +68,6 @@ class Schedule {
     std::optional<double> expected;
   };
 
-  bool by_generations() const { return settings_.lag == kByGenerations; }
   void ask(int individual);
   void take(int individual, const Evaluation& evaluation);
   void promote();

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "liv/pool_file.h"
 #include "star/compiler.h"
 #include "star/promotion.h"
 

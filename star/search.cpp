@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/counting.h"
+#include "liv/pool_file.h"
 #include "star/candidate.h"
 #include "star/reference.h"
 
@@ -77,9 +78,10 @@ SearchResult Search::run(RunFile& file, Workers& workers,
 // False: interrupted, as with all that follows.
 bool Search::search() {
   const int64_t bred = cohort_sizes(settings_).front(), total = bred * settings_.generations;
-  const int64_t turn = by_generations() ? bred : 1;
+  const int64_t turn = settings_.by_generations() ? bred : 1;
   for (int64_t request = 0; request < total; request += turn) {
-    const size_t lag = by_generations() ? 0 : size_t(settings_.lag), asked = schedule_->size();
+    const size_t lag = settings_.by_generations() ? 0 : size_t(settings_.lag),
+                 asked = schedule_->size();
     if (!settle(asked - std::min(lag, asked)) || !breed(int(turn))) return false;
     if ((request + turn) % bred == 0) schedule_->end_generation();
   }
@@ -123,7 +125,7 @@ bool Search::record(const std::vector<Offspring>& offspring) {
 bool Search::settle(size_t count) {
   close_generations();  // one that bred nothing has ended already
   while (told_ < count) {
-    const size_t next = by_generations() ? count : told_ + 1;
+    const size_t next = settings_.by_generations() ? count : told_ + 1;
     for (size_t i = told_; i < next; ++i)
       while (!schedule_->at_end(int(i)))
         if (!step()) return false;

@@ -63,7 +63,6 @@ class Search {
                    const Interrupt& interrupted = {}, bool retry = false);
 
  private:
-  bool by_generations() const { return settings_.lag == kByGenerations; }
   bool stopped() const { return interrupted_ && interrupted_(); }
   bool search();
   bool breed(int count);

@@ -62,6 +62,8 @@ struct SearchSettings {
   // Where results are computed: other processors round differently.
   std::string device = "cpu";
   std::string cpu_target, blas_core;
+
+  bool by_generations() const { return lag == kByGenerations; }
 };
 
 // The depths of the candidates as --depth takes them: "4", "4-8".

@@ -8,8 +8,8 @@ namespace star {
 namespace {
 
 // Whether the strategy names the group, by the role whose sharing it follows.
-bool shares(const FeatureGroup& group, int strategy, const std::vector<std::string>& shareable) {
-  auto it = std::find(shareable.begin(), shareable.end(), shared_with(group.name));
+bool shares(const FeatureGroup& group, int strategy, const std::vector<Role>& shareable) {
+  auto it = std::find(shareable.begin(), shareable.end(), shared_with(group.role));
   if (it == shareable.end()) return false;
   return strategy_mask(strategy, shareable.size()) >> (it - shareable.begin()) & 1;
 }

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "core/error.h"
+#include "core/host_device.h"
 #include "core/number.h"
 #include "core/rng.h"
 #include "star/task_generators.h"
@@ -18,8 +19,6 @@ namespace {
 
 constexpr int kMaxVocab = 1 << 20, kMaxLength = 1 << 20;
 constexpr int64_t kSplitSequences = 2048;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 void read(std::string_view text, const std::string& place, int& value) {
   using Limits = std::numeric_limits<int>;
@@ -141,7 +140,7 @@ std::vector<int64_t> TaskData::sample(Split, int64_t tokens) const {
   int64_t count = kSplitSequences;
   // Of every part of a mixture as many.
   if (tokens > 0 && tokens < count * length)
-    count = std::min(count, ceil_div(ceil_div(tokens, length), parts) * parts);
+    count = std::min(count, blocks_of(blocks_of(tokens, length), parts) * parts);
   std::vector<int64_t> numbers(static_cast<size_t>(count));
   std::iota(numbers.begin(), numbers.end(), 0);
   return numbers;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/host_device.h"
 #include "core/rng.h"
 
 namespace star {
@@ -28,8 +29,6 @@ size_t holder_of(const std::vector<uint64_t>& begins, uint64_t at) {
   return size_t(std::upper_bound(begins.begin(), begins.end(), at) - begins.begin()) - 1;
 }
 
-uint64_t ceil_div(uint64_t a, uint64_t b) { return (a + b - 1) / b; }
-
 // Adds the row whose first token is text[begin], with up to L targets, padded to L.
 void add_window(Batch& batch, std::string_view text, size_t begin) {
   const size_t targets = std::min(size_t(batch.length), text.size() - 1 - begin);
@@ -52,7 +51,7 @@ TextData::TextData(std::vector<TextFile> files, int length, std::string name)
       const uint64_t targets = bytes > 1 ? bytes - 1 : 0;
       Places& p = places_[size_t(split)];
       p.targets.push_back(p.targets.back() + targets);
-      p.windows.push_back(p.windows.back() + ceil_div(targets, uint64_t(length_)));
+      p.windows.push_back(p.windows.back() + uint64_t(blocks_of(int64_t(targets), length_)));
     }
     const size_t bytes = part_of(file, Split::train).size();
     joined_.push_back(joined_.back() + (bytes ? bytes + 1 : 0));

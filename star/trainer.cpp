@@ -32,7 +32,7 @@ class Log {
  public:
   explicit Log(const TrainOptions& options)
       : steps_(options.steps),
-        every_(std::max<int64_t>(1, (steps_ + kCurvePoints - 1) / kCurvePoints)),
+        every_(std::max<int64_t>(1, blocks_of(steps_, kCurvePoints))),
         tail_begin_(steps_ - std::max<int64_t>(1, steps_ / 10)) {}
 
   void add(TrainResult& result, const StepLoss& step) {

@@ -29,7 +29,7 @@ std::vector<Unit> units_of(const Genome& genome, const Pool& effective) {
 
 bool same_roles(const std::vector<FeatureGroup>& a, const std::vector<FeatureGroup>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](auto& x, auto& y) { return x.name == y.name; });
+                    [](auto& x, auto& y) { return x.role == y.role; });
 }
 
 // Gives every item a candidate of its own: the first for which `fits` holds, in the order of the

@@ -71,11 +71,11 @@ void mutate_depth(Rng& rng, Draft& draft, const ClassShares& classes,
   if (where == 0) std::swap(draft[0].parallel, draft[1].parallel);
 }
 
-void mutate_link(Rng& rng, Link& link, double rate) {
-  const bool follows = link.state == Link::State::follows;
-  if (link.state != Link::State::open && rng.chance(rate)) {
-    if (follows && !redraw(rng, true, kSharing)) link = {Link::State::apart};
-    if (!follows && redraw(rng, false, kSharing)) link.state = Link::State::follows;
+void mutate_link(Rng& rng, DraftLink& link, double rate) {
+  const bool follows = link.state == DraftLink::State::follows;
+  if (link.state != DraftLink::State::open && rng.chance(rate)) {
+    if (follows && !redraw(rng, true, kSharing)) link = {DraftLink::State::apart};
+    if (!follows && redraw(rng, false, kSharing)) link.state = DraftLink::State::follows;
   }
   if (follows && rng.chance(rate)) link.group = 0;
 }
@@ -84,7 +84,7 @@ void mutate_link(Rng& rng, Link& link, double rate) {
 void mutate_strategies(Rng& rng, Draft& draft, const Pool& pool, size_t kind, double rate) {
   std::map<int, int> strategy;
   for (DraftLiv& d : draft) {
-    Link& link = d.links[kind];
+    DraftLink& link = d.links[kind];
     if (link.group == 0) continue;
     const auto [it, is_new] = strategy.try_emplace(link.group, link.strategy);
     const int most = strategies((pool.find(d.liv)->*kSharingKinds[kind].shareable).size());
@@ -108,7 +108,7 @@ Draft mutate_backbone(Rng& rng, std::vector<Segment> segments, const Pool& pool,
   for (DraftLiv& d : draft) {
     const char liv = rng.chance(rate) ? classes.redraw(rng, d.liv) : d.liv;
     if (liv != d.liv) d = {liv, d.parallel};
-    for (Link& link : d.links) mutate_link(rng, link, rate);
+    for (DraftLink& link : d.links) mutate_link(rng, link, rate);
     if (&d != &draft[0] && rng.chance(rate)) d.parallel = redraw(rng, d.parallel, kParallel);
   }
   if (!fixed && rng.chance(rate)) mutate_depth(rng, draft, classes, config);
@@ -185,9 +185,8 @@ template <class Override>
 std::vector<Override> cross_overrides(Rng& rng, const std::vector<Override>& a,
                                       const std::vector<Override>& b, char Override::*id) {
   std::string ids;
-  for (const auto* parent : {&a, &b}) {
+  for (const auto* parent : {&a, &b})
     for (const Override& o : *parent) ids += o.*id;
-  }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   std::vector<Override> child;

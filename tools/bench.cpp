@@ -6,9 +6,11 @@
 
 #include "autograd/contraction.h"
 #include "core/clock.h"
+#include "star/device.h"
 #include "star/source_text.h"
 #include "star/text.h"
 #include "star/trial.h"
+#include "tools/allocations.h"
 #include "tools/bench_dump.h"
 #include "tools/bench_kernels.h"
 #include "tools/command.h"
@@ -79,7 +81,7 @@ std::string description(Exec& exec) {
   const Backend& backend = exec.backend();
   std::string name = processor();
   if (backend.memory) return fmt::format("{}, cuBLAS, beside {}", backend.target, name);
-  return fmt::format("{}, {}, OpenBLAS {}, {} threads", name, backend.target, blas_core(),
+  return fmt::format("{}, {}, OpenBLAS {}, {} threads", name, backend.target, cpu_kernels().blas,
                      exec.pool().threads());
 }
 
@@ -138,11 +140,19 @@ struct Bench {
       print_json({{"machine", processor()},
                   {"device", exec->backend().name},
                   {"target", exec->backend().target},
-                  {"blas", blas_core()},
+                  {"blas", cpu_kernels().blas},
                   {"threads", exec->pool().threads()},
                   {"gemm_gflops", rates.gemm / 1e9},
                   {"memory_gb_s", rates.memory / 1e9},
                   {"rows", rows}});
+  }
+
+  // What is counted beside the time.
+  static std::string also(const Row& row) {
+    std::string text;
+    for (auto& [name, value] : row.more.items())
+      if (name.ends_with("_a_call")) text += fmt::format("  {} {:.4g}", name, value.get<double>());
+    return text;
   }
 
   nlohmann::json print(const Row& row, const Rates& rates) const {
@@ -150,10 +160,10 @@ struct Bench {
     double memory = row.bytes / row.time.least / rates.memory;
     double tokens = double(row.tokens) / row.time.least;
     if (!common.json)
-      fmt::print("{:8} {:26} {:10.3f} {:10.3f} {:>11} {:9.1f} {:5.0f}% {:>6}\n", row.what, row.name,
-                 1e3 * row.time.least, 1e3 * row.time.median,
+      fmt::print("{:8} {:26} {:10.3f} {:10.3f} {:>11} {:9.1f} {:5.0f}% {:>6}{}\n", row.what,
+                 row.name, 1e3 * row.time.least, 1e3 * row.time.median,
                  row.tokens ? fmt::format("{:.0f}", tokens) : "", rate / 1e9, 100 * share,
-                 row.bytes > 0 ? fmt::format("{:.0f}%", 100 * memory) : "");
+                 row.bytes > 0 ? fmt::format("{:.0f}%", 100 * memory) : "", also(row));
     nlohmann::json json = {{"what", row.what},           {"name", row.name},
                            {"ms", 1e3 * row.time.least}, {"median_ms", 1e3 * row.time.median},
                            {"gflops", rate / 1e9},       {"gemm_share", share}};
@@ -198,24 +208,31 @@ struct Bench {
     const std::string network = "bihn,b[i..j]h,bjhn,bjhv->bihv";
     Var x = tape.constant(exec->full({1, 2, 1, 1}, DType::f32, 0.5));
     Var decay = tape.constant(exec->full({1, 2, 1}, DType::f32, 0.5));
-    int64_t calls = 0;
-    Timing anew = time_of(*exec, seconds, [&] {
+    const Contraction kept(network);
+    const auto row = [&](const char* name, const std::function<int64_t()>& call) {
+      call();
+      int64_t plans = 0, calls = 0;
+      const int64_t before = allocations();
+      for (; calls < 100; ++calls) plans += call();
+      const double count = double(allocations() - before) / double(calls);
+      report(Row{"plan",
+                 name,
+                 time_of(*exec, seconds, [&] { call(); }),
+                 0,
+                 0,
+                 0,
+                 {{"plans_a_call", double(plans) / double(calls)}, {"allocations_a_call", count}}});
+    };
+    row("contraction, anew", [&] {
       const Contraction fresh(network);
       fresh({x, decay, x, x});
+      return fresh.plans();
     });
-    const Contraction kept(network);
-    Timing again = time_of(*exec, seconds, [&] {
+    row("contraction, kept", [&] {
+      const int64_t before = kept.plans();
       kept({x, decay, x, x});
-      ++calls;
+      return kept.plans() - before;
     });
-    report(Row{"plan", "contraction, anew", anew, 0, 0, 0, {{"plans_a_call", 1}}});
-    report(Row{"plan",
-               "contraction, kept",
-               again,
-               0,
-               0,
-               0,
-               {{"plans_a_call", double(kept.plans()) / double(calls)}}});
   }
 
   // Nothing is timed that is wrong: float against double on the same inputs.

@@ -5,6 +5,7 @@
 
 #include "autograd/rows.h"
 #include "core/safetensors.h"
+#include "star/checkpoint.h"
 
 namespace star {
 namespace {
@@ -52,13 +53,8 @@ void dump_step(const std::string& path, Exec& exec, const Backbone& model, const
     contents.add(p.name, p.value);
     contents.add("grad." + p.name, p.grad);
   }
-  const Sizes& s = model.sizes();
-  nlohmann::json config = {{"width", s.width},
-                           {"heads", s.heads},
-                           {"vocab", s.vocab},
-                           {"seq", s.seq},
-                           {"window", s.window}};
-  write_safetensors(path, contents.views, {{"genome", genome}, {"config", config.dump()}});
+  write_safetensors(path, contents.views,
+                    {{"genome", genome}, {"config", sizes_json(model.sizes()).dump()}});
 }
 
 }  // namespace star

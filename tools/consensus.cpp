@@ -1,6 +1,7 @@
 // star consensus: the majority by place of the best of a search.
 #include "star/after/consensus.h"
 
+#include "liv/pool_file.h"
 #include "tools/options.h"
 #include "tools/run_command.h"
 #include "tools/table.h"

@@ -1,5 +1,6 @@
 // star genome show|check|repair|canonical|random|neighbours.
 #include "liv/backbone.h"
+#include "liv/pool_file.h"
 #include "star/compiler.h"
 #include "star/drawing.h"
 #include "star/repair.h"
@@ -107,7 +108,7 @@ nlohmann::json describe(const Backbone& backbone, int l, int64_t context) {
   nlohmann::json weights = nlohmann::json::object(), features = nlohmann::json::object();
   for (size_t g = 0; g < block.sources.size(); ++g) {
     const FeatureSource& source = block.sources[g];
-    const std::string& name = block.liv.groups[g].name;
+    const char* name = text_of(block.liv.groups[g].role);
     if (source.feature != l)
       features[name] = source.feature;
     else if (source.weights != l)

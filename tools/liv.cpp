@@ -20,7 +20,7 @@ struct LivList {
     for (auto& c : in_force.classes) {
       std::vector<std::string> features;
       for (auto& g : c.groups)
-        features.push_back(fmt::format("{} {}", g.name, digits_text(g.digits)));
+        features.push_back(fmt::format("{} {}", text_of(g.role), digits_text(g.digits)));
       std::string op = digits_text(c.op.digits);
       if (!common.json) {
         fmt::print("{}   {:10} {}     {}\n", c.id, c.name, op, fmt::join(features, ", "));
@@ -31,8 +31,8 @@ struct LivList {
                          {"operator", op},
                          {"differential", c.differential},
                          {"features", features},
-                         {"shareable_weights", c.shareable_weights},
-                         {"shareable_features", c.shareable_features}});
+                         {"shareable_weights", texts_of(c.shareable_weights)},
+                         {"shareable_features", texts_of(c.shareable_features)}});
     }
     if (common.json) print_json({{"classes", classes}});
   }

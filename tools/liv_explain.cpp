@@ -1,6 +1,8 @@
 // star liv explain: the tensor network of an operator, the orders in which it can be contracted,
 // what each costs on a device, and which is taken. No device is needed to say it.
+#include "autograd/plan.h"
 #include "liv/operator.h"
+#include "star/device.h"
 #include "tools/command.h"
 #include "tools/options.h"
 
@@ -38,7 +40,7 @@ struct LivExplain {
     s.seq = length;
     check_sizes(s);
     Operator op(liv, s);
-    const Rates& rates = common.device == "cuda" ? cuda_rates() : cpu_rates();
+    const Rates& rates = rates_named(common.device);
     ContractionPlan plan = op.plan(batch, length, rates);
     std::string why = reason(plan, rates);
     if (common.json) return print_plan_json(op, plan, rates, why);
@@ -54,14 +56,14 @@ struct LivExplain {
                  in_units(order.cost.flops), in_units(order.cost.bytes),
                  in_units(order.cost.memory), in_units(order.cost.time(rates)));
     }
-    fmt::print("\n{}\n\nsteps of {}\n", why, plan.orders[plan.chosen].name);
-    for (auto& step : plan.orders[plan.chosen].steps)
+    fmt::print("\n{}\n\nsteps of {}\n", why, plan.best().name);
+    for (auto& step : plan.best().steps)
       fmt::print("  {:44} {:>11} FLOPs {:>11} bytes\n", step.what, in_units(step.cost.flops),
                  in_units(step.cost.bytes));
   }
 
   static std::string reason(const ContractionPlan& plan, const Rates& rates) {
-    const ContractionOrder& best = plan.orders[plan.chosen];
+    const ContractionOrder& best = plan.best();
     if (plan.orders.size() == 1)
       return "Scores are the only order: a function of the entries of T needs the entries.";
     const ContractionOrder* next = nullptr;
@@ -93,7 +95,7 @@ struct LivExplain {
                 {"network", op.mixing().network().text()},
                 {"parts", op.layout().parts()},
                 {"orders", orders},
-                {"chosen", plan.orders[plan.chosen].name},
+                {"chosen", plan.best().name},
                 {"why", why}});
   }
 };

@@ -147,15 +147,16 @@ struct Matrix {
     RandomOperator random(*exec, liv, sizes, DType::f64, Rng(common.seed, "matrix").bits());
     Rng rng(common.seed, "matrix.input");
     Tape tape(*exec, false);
-    Weights weights = random.weights(tape);
+    const std::vector<Var> values = random.on(tape);
+    const Weights weights = random.weights(values);
     Var x = tape.constant(random_tensor(*exec, rng, {1, length, sizes.width}, DType::f64));
-    Features features;
-    random.op.apply(weights, x, {}, nullptr, &features);
+    FeatureSet features;
+    random.op.apply(weights, x, features, nullptr);
     DenseCore core = part == kWhole ? random.op.materialize(weights, features)
                                     : random.op.materialize_part(weights, features, part);
     std::vector<int64_t> shape = {core.rows, length, length};
-    std::vector<float> values(core.entries.begin(), core.entries.end());
-    write_npy(out, shape, std::span<const float>(values));
+    std::vector<float> entries(core.entries.begin(), core.entries.end());
+    write_npy(out, shape, std::span<const float>(entries));
     if (!png.empty()) draw_matrices(png, core, panels);
     const std::string what = part == kWhole ? "T" : fmt::format("T{}", part);
     if (common.json)

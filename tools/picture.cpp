@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/file.h"
+#include "core/host_device.h"
 
 namespace star {
 namespace {
@@ -94,7 +95,7 @@ void draw_matrices(const std::string& path, const DenseCore& m, int64_t panels) 
   constexpr int64_t kPanel = 256, kGap = 10;
   int64_t count = std::min(panels, m.rows), L = m.length;
   int64_t per_line = int64_t(std::ceil(std::sqrt(double(count))));
-  int64_t lines = (count + per_line - 1) / per_line;
+  int64_t lines = blocks_of(count, per_line);
   int64_t cell = std::max<int64_t>(1, kPanel / L), side = cell * L + 2, step = side + kGap;
   Picture picture(per_line * step + kGap, lines * step + kGap);
   for (int64_t p = 0; p < count; ++p) {

@@ -18,11 +18,11 @@ Run open_run(const std::string& path, bool write) {
   require(data->identity() == settings.data_identity,
           "{}: the data is no longer what the search began with ({}, then {})", path,
           data->identity(), settings.data_identity);
-  const std::string target = cpu_backend().target, blas = blas_core();
-  if (settings.cpu_target != target || settings.blas_core != blas)
+  const CpuKernels here = cpu_kernels();
+  if (here != CpuKernels{settings.cpu_target, settings.blas_core})
     say("star: warning: the search began with {} and OpenBLAS {}, here they are {} and {}: "
         "losses will differ in their last digits\n",
-        settings.cpu_target, settings.blas_core, target, blas);
+        settings.cpu_target, settings.blas_core, here.target, here.blas);
   return {path, std::move(file), std::move(settings), std::move(contents), std::move(data)};
 }
 

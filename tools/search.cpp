@@ -105,8 +105,9 @@ struct SearchCommand {
     fill_options();
     settings.sizes = model.for_data(dataset);
     settings.data_identity = dataset.identity();
-    settings.cpu_target = cpu_backend().target;
-    settings.blas_core = blas_core();
+    const CpuKernels kernels = cpu_kernels();
+    settings.cpu_target = kernels.target;
+    settings.blas_core = kernels.blas;
   }
 
   void fill_depth() {

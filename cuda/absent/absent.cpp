@@ -1,5 +1,5 @@
 // In place of the backend in a program without CUDA.
-#include "core/exec.h"
+#include "cuda/cuda.h"
 #include "cuda/rates.h"
 
 namespace star {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "liv/pool_file.h"
 #include "star/genome.h"
 
 namespace star {

@@ -1,5 +1,6 @@
 #include "star/after/motif_table.h"
 
+#include "liv/pool_file.h"
 #include "star/breeding.h"
 #include "star/seeds.h"
 

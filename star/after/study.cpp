@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "liv/pool_file.h"
 #include "star/genome.h"
 #include "star/seeds.h"
 

@@ -7,6 +7,7 @@
 #include <numbers>
 
 #include "core/rng.h"
+#include "cpu/cpu.h"
 #include "tests/difference.h"
 
 namespace star {

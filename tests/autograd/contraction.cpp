@@ -9,7 +9,9 @@
 #include "autograd/gradient_check.h"
 #include "autograd/linear.h"
 #include "autograd/network.h"
+#include "autograd/pair_order.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
 #include "tests/difference.h"
 
 namespace star {
@@ -261,7 +263,7 @@ TEST_CASE("contraction: what is read, and errors that name the place") {
   network = parse_network("softmax(-0.5e-1,in,jn,[i>=j>i-12]),b[i..j]h,[i-j],jv->biv");
   REQUIRE(network.nodes.size() == 4);
   CHECK((network.read == 'i' && network.write == 'j'));
-  CHECK(network.nodes[0].function == Node::Function::softmax);
+  CHECK(network.nodes[0].is_softmax());
   REQUIRE(network.nodes[0].inside.size() == 4);
   CHECK(network.nodes[0].inside[0].number == -0.05);
   CHECK(network.nodes[0].inside[3].window == 12);

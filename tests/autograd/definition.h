@@ -170,8 +170,7 @@ class Definition {
       case Node::Kind::delta:
         return j <= i ? delta(n, at, i, j) : 0;
       case Node::Kind::function:
-        return n.function == Node::Function::softmax ? softmax(n, at)
-                                                     : of(n.function, inside(n, at, true));
+        return n.function ? of(*n.function, inside(n, at, true)) : softmax(n, at);
     }
     FAIL("a node without a definition");
     return NAN;
@@ -183,21 +182,16 @@ class Definition {
     return node(n, at);
   }
 
-  static double of(Node::Function function, double x) {
-    switch (function) {
-      case Node::Function::relu:
-        return std::max(x, 0.0);
-      case Node::Function::silu:
-        return x / (1 + std::exp(-x));
-      case Node::Function::sigmoid:
-        return 1 / (1 + std::exp(-x));
-      case Node::Function::exp:
-        return std::exp(x);
-      case Node::Function::softmax:
-        break;
-    }
-    FAIL("a function without a definition");
-    return NAN;
+  static double of(Unary function, double x) {
+    static const std::map<Unary, double (*)(double)> kDefinitions = {
+        {Unary::relu, [](double v) { return std::max(v, 0.0); }},
+        {Unary::silu, [](double v) { return v / (1 + std::exp(-v)); }},
+        {Unary::sigmoid, [](double v) { return 1 / (1 + std::exp(-v)); }},
+        {Unary::exp, [](double v) { return std::exp(v); }},
+    };
+    const auto known = kDefinitions.find(function);
+    REQUIRE_MESSAGE(known != kDefinitions.end(), "a function without a definition");
+    return known->second(x);
   }
 
   // The entry (n, m) of M_i … M_{j+1}, which meet the unit vector m one after the other.

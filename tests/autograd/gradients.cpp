@@ -14,6 +14,7 @@
 #include "autograd/sequence.h"
 #include "autograd/views.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
 
 using namespace star;
 
@@ -225,7 +226,7 @@ TEST_CASE("every elementwise function passes the gradient check"){
 
 TEST_CASE("the gradient check fails on a wrong gradient") {
   Case wrong{{{4}}, [](Tape& tape, const std::vector<Var>& x) {
-               Var y = x[0];
+               const Var& y = x[0];
                return tape.record(Primitive::unary, square(y).value(), {y},
                                   [y](const Tensor& dy) { y.tape().add(y, dy); });
              }};

@@ -1,8 +1,11 @@
 // Which orders are planned, when, and how a contraction goes on token by token.
 #include <doctest/doctest.h>
 
+#include "autograd/state.h"
 #include "autograd/views.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
+#include "cuda/cuda.h"
 #include "tests/autograd/plans.h"
 #include "tests/difference.h"
 

@@ -4,6 +4,8 @@
 #include <set>
 
 #include "autograd/contraction.h"
+#include "autograd/plan.h"
+#include "cpu/cpu.h"
 
 namespace star {
 

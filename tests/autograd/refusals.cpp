@@ -9,6 +9,7 @@
 #include "autograd/rows.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"
+#include "cpu/cpu.h"
 
 namespace star {
 namespace {

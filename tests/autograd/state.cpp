@@ -5,6 +5,8 @@
 #include <numeric>
 #include <set>
 
+#include "cpu/cpu.h"
+
 namespace star {
 namespace {
 
@@ -24,13 +26,13 @@ TEST_CASE("state: a history keeps what was asked, behind zeros at first") {
   Exec exec(cpu_backend());
   State state;
   for (int64_t t = 0, n = 1; t < 20; t += n, n = n % 3 + 1) {
-    Tensor all = state.extend(exec, "all", rows_from(exec, t, n), kAllRows);
+    Tensor all = state.extend(exec, 0, rows_from(exec, t, n), kAllRows);
     CHECK(all.to_doubles() == rows_from(exec, 0, t + n).to_doubles());
     // What lies behind the new rows, and then they.
     std::vector<double> expected(size_t(2 * std::max<int64_t>(4 - t, 0)), 0.0);
     const int64_t from = std::max<int64_t>(t - 4, 0);
     for (double x : rows_from(exec, from, t + n - from).to_doubles()) expected.push_back(x);
-    CHECK(state.extend(exec, "last", rows_from(exec, t, n), 4, 4).to_doubles() == expected);
+    CHECK(state.extend(exec, 1, rows_from(exec, t, n), 4, 4).to_doubles() == expected);
     CHECK(state.floats() == 2 * (t + n) + 2 * 4);
   }
 }
@@ -40,7 +42,7 @@ TEST_CASE("state: a token costs its own row, not a copy of all before it") {
   State state;
   std::set<const double*> places;
   for (int64_t t = 0; t < 1000; ++t)
-    places.insert(state.extend(exec, "all", rows_from(exec, t, 1), kAllRows).data<double>());
+    places.insert(state.extend(exec, 0, rows_from(exec, t, 1), kAllRows).data<double>());
   CHECK(places.size() <= 11);  // twice the room each time it is used up
 }
 
@@ -49,7 +51,7 @@ TEST_CASE("state: rows that are the same for every sequence are made once") {
   State state;
   int64_t made = 0;
   for (int64_t n : {3, 3, 1, 7, 20, 20}) {
-    Tensor rows = state.memo(exec, "kernel", n, [&](int64_t first, int64_t count) {
+    Tensor rows = state.memo(exec, n, [&](int64_t first, int64_t count) {
       CHECK(first == made);
       made += count;
       return rows_from(exec, first, count);

@@ -8,6 +8,7 @@
 #include "autograd/gradient_check.h"
 #include "autograd/orders.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
 #include "tests/autograd/definition.h"
 #include "tests/autograd/plans.h"
 #include "tests/difference.h"

@@ -6,6 +6,7 @@
 
 #include "core/exec.h"
 #include "core/rng.h"
+#include "cpu/cpu.h"
 
 using namespace star;
 
@@ -178,7 +179,7 @@ TEST_CASE("tensor: copies share memory, and the last one gives it back") {
     b.data<float>()[2] = 5;
     CHECK(a.to_doubles()[6] == 5);
     Tensor c = std::move(b);
-    CHECK_FALSE(b.defined());
+    CHECK_FALSE(b.defined());  // NOLINT(bugprone-use-after-move): what is left is what is asked
     a = Tensor();
     CHECK(c.unique());
     CHECK(exec.arena().live_bytes() == live);

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "autograd/rows.h"
+#include "cpu/cpu.h"
+#include "cuda/cuda.h"
 #include "star/source_text.h"
 #include "star/text.h"
 #include "star/trainer.h"
@@ -136,9 +138,11 @@ TEST_CASE("cuda: a recorded step is the same as one that is not") {
     std::vector<double> gradient = model.flat_grads().to_doubles();
     CHECK(TrainingStep(exec, model).run(batch) == loss);
     CHECK(model.flat_grads().to_doubles() == gradient);
-    exec.kernels<float>().scale(
-        exec, {model.flat_values().numel(), 0.99f, 0.0f, model.flat_values().data<float>(),
-               model.flat_values().data<float>()});
+    exec.kernels<float>().scale(exec, {.n = model.flat_values().numel(),
+                                       .factor = 0.99f,
+                                       .shift = 0.0f,
+                                       .x = model.flat_values().data<float>(),
+                                       .y = model.flat_values().data<float>()});
   }
 }
 
@@ -155,7 +159,8 @@ TEST_CASE("cuda: a graph keeps launches and what is written, and nothing is read
     exec.fill(y, 1);
   }
   Graph twice(exec, [&] {
-    exec.kernels<float>().scale(exec, {4, 2.0f, 1.0f, x.data<float>(), x.data<float>()});
+    exec.kernels<float>().scale(
+        exec, {.n = 4, .factor = 2.0f, .shift = 1.0f, .x = x.data<float>(), .y = x.data<float>()});
   });
   CHECK(x.to_doubles() == std::vector<double>(4, 0.0));
   twice.run();

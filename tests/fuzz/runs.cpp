@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/file.h"
+#include "liv/pool_file.h"
 #include "star/front.h"
 #include "star/motifs.h"
 #include "star/report.h"

@@ -5,6 +5,7 @@
 #include "core/npy.h"
 #include "core/safetensors.h"
 #include "core/toml.h"
+#include "cpu/cpu.h"
 #include "liv/pool_file.h"
 #include "star/checkpoint.h"
 #include "star/compiler.h"

@@ -9,6 +9,7 @@
 
 #include "autograd/rows.h"
 #include "core/safetensors.h"
+#include "cpu/cpu.h"
 #include "star/checkpoint.h"
 #include "tests/liv/models.h"
 

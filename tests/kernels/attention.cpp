@@ -132,13 +132,32 @@ KERNEL_CASE(attention) {
     Problem<T> x(s, z);
     int64_t rows = z.batch * x.L * z.heads * z.group;
     Array<T> y(rows * z.f), log_sum(rows), without(rows * z.f);
-    s.kernels().attention(
-        s.exec, {z.batch, z.heads, z.group, z.e, z.f, z.v, T(x.scale), x.q, x.k, x.v, y, log_sum});
+    s.kernels().attention(s.exec, {.batch = z.batch,
+                                   .heads = z.heads,
+                                   .group = z.group,
+                                   .e = z.e,
+                                   .f = z.f,
+                                   .visibility = z.v,
+                                   .scale = T(x.scale),
+                                   .q = x.q,
+                                   .k = x.k,
+                                   .v = x.v,
+                                   .y = y,
+                                   .log_sum = log_sum});
     Values expected = naive_attention(x);
     s.near(y, [&] { return expected.y; });
     s.near(log_sum, [&] { return expected.log_sum; });
-    s.kernels().attention(s.exec, {z.batch, z.heads, z.group, z.e, z.f, z.v, T(x.scale), x.q, x.k,
-                                   x.v, without, nullptr});
+    s.kernels().attention(s.exec, {.batch = z.batch,
+                                   .heads = z.heads,
+                                   .group = z.group,
+                                   .e = z.e,
+                                   .f = z.f,
+                                   .visibility = z.v,
+                                   .scale = T(x.scale),
+                                   .q = x.q,
+                                   .k = x.k,
+                                   .v = x.v,
+                                   .y = without});
     s.equal(without, [&] { return y.doubles(); });
   }
 }
@@ -149,7 +168,18 @@ TEST_CASE("attention takes large scores") {
     Session<float> s(*backend, 1);
     Array<float> q = array_of<float>({300, -300}), k = array_of<float>({300, 200});
     Array<float> v = array_of<float>({1, 2}), y(2);
-    s.kernels().attention(s.exec, {1, 1, 1, 1, 1, {2, 2, 0, 0}, 1.0f, q, k, v, y, nullptr});
+    s.kernels().attention(s.exec,
+                          {.batch = 1,
+                           .heads = 1,
+                           .group = 1,
+                           .e = 1,
+                           .f = 1,
+                           .visibility = {.queries = 2, .keys = 2, .offset = 0, .window = 0},
+                           .scale = 1.0f,
+                           .q = q,
+                           .k = k,
+                           .v = v,
+                           .y = y});
     s.equal(y, [] { return Doubles{1, 2}; });
   }
 }
@@ -164,8 +194,22 @@ KERNEL_CASE(attention_grad) {
     Values forward = naive_attention(x);
     Array<T> y = array_of<T>(forward.y), log_sum = array_of<T>(forward.log_sum);
     Array<T> dy = s.random(y.size()), dq(x.q.size()), dk(x.k.size()), dv(x.v.size());
-    s.kernels().attention_grad(s.exec, {z.batch, z.heads, z.group, z.e, z.f, z.v, T(x.scale), x.q,
-                                        x.k, x.v, y, log_sum, dy, dq, dk, dv});
+    s.kernels().attention_grad(s.exec, {.batch = z.batch,
+                                        .heads = z.heads,
+                                        .group = z.group,
+                                        .e = z.e,
+                                        .f = z.f,
+                                        .visibility = z.v,
+                                        .scale = T(x.scale),
+                                        .q = x.q,
+                                        .k = x.k,
+                                        .v = x.v,
+                                        .y = y,
+                                        .log_sum = log_sum,
+                                        .dy = dy,
+                                        .dq = dq,
+                                        .dk = dk,
+                                        .dv = dv});
     Gradients d = naive_gradient(x, dy.doubles());
     // A query that sees itself alone has no gradient but what rounding leaves of terms of size 1.
     s.near(

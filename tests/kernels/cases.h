@@ -253,7 +253,9 @@ void run_with_threads(const char* kernel, const Backend& backend, int most_threa
     if (threads == 1) alone = session.outputs;
     REQUIRE(session.outputs.size() == alone.size());
     // Bit for bit: −0 is not 0 here.
-    CHECK(std::memcmp(alone.data(), session.outputs.data(), alone.size() * sizeof(double)) == 0);
+    const bool same =
+        std::memcmp(alone.data(), session.outputs.data(), alone.size() * sizeof(double)) == 0;
+    CHECK(same);
   }
 }
 

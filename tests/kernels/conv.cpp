@@ -44,7 +44,14 @@ void check_conv(Session<T>& s, Kernel kernel) {
       CAPTURE(transpose);
       int64_t n = batch * length * channels;
       Array<T> x = s.random(n), k = s.random(taps * channels), y(n);
-      kernel(s.exec, {batch, length, channels, taps, transpose, x, k, y});
+      kernel(s.exec, {.batch = batch,
+                      .length = length,
+                      .channels = channels,
+                      .taps = taps,
+                      .transpose = transpose,
+                      .x = x,
+                      .k = k,
+                      .y = y});
       s.near(y, [&] {
         Doubles expected;
         for (int64_t i = 0; i < n; ++i) {
@@ -71,7 +78,13 @@ void check_kernel_grad(Session<T>& s, Kernel kernel) {
     CAPTURE(taps);
     int64_t n = batch * length * channels;
     Array<T> x = s.random(n), dy = s.random(n), dk(taps * channels);
-    kernel(s.exec, {batch, length, channels, taps, x, dy, dk});
+    kernel(s.exec, {.batch = batch,
+                    .length = length,
+                    .channels = channels,
+                    .taps = taps,
+                    .x = x,
+                    .dy = dy,
+                    .dk = dk});
     s.near(dk, [&] {
       Doubles expected(size_t(taps * channels), 0.0);
       for (int64_t i = 0; i < n; ++i) {
@@ -130,7 +143,15 @@ KERNEL_CASE(gated_conv) {
     int64_t n = z.batch * z.length * z.channels;
     Array<T> c = s.random(n), b = s.random(n), v = s.random(n), k = s.random(z.taps * z.channels);
     Array<T> y(n);
-    s.kernels().gated_conv(s.exec, {z.batch, z.length, z.channels, z.taps, c, b, v, k, y});
+    s.kernels().gated_conv(s.exec, {.batch = z.batch,
+                                    .length = z.length,
+                                    .channels = z.channels,
+                                    .taps = z.taps,
+                                    .c = c,
+                                    .b = b,
+                                    .v = v,
+                                    .k = k,
+                                    .y = y});
     s.near(y, [&] {
       Doubles expected(size_t(n), 0.0);
       naive_gated_conv(z, {c.doubles(), b.doubles(), v.doubles(), k.doubles()}, nullptr, &expected);
@@ -148,8 +169,19 @@ KERNEL_CASE(gated_conv_grad) {
     int64_t n = z.batch * z.length * z.channels;
     Array<T> c = s.random(n), b = s.random(n), v = s.random(n), k = s.random(z.taps * z.channels);
     Array<T> dy = s.random(n), dc(n), db(n), dv(n), dk(z.taps * z.channels);
-    s.kernels().gated_conv_grad(
-        s.exec, {z.batch, z.length, z.channels, z.taps, c, b, v, k, dy, dc, db, dv, dk});
+    s.kernels().gated_conv_grad(s.exec, {.batch = z.batch,
+                                         .length = z.length,
+                                         .channels = z.channels,
+                                         .taps = z.taps,
+                                         .c = c,
+                                         .b = b,
+                                         .v = v,
+                                         .k = k,
+                                         .dy = dy,
+                                         .dc = dc,
+                                         .db = db,
+                                         .dv = dv,
+                                         .dk = dk});
     Doubles slopes = dy.doubles();
     GatedConvValues g =
         naive_gated_conv(z, {c.doubles(), b.doubles(), v.doubles(), k.doubles()}, &slopes, nullptr);

@@ -20,7 +20,8 @@ KERNEL_CASE(decay) {
     CAPTURE(length);
     Array<T> a = s.random(batch * length * channels, -0.2, 1.1);
     Array<T> y(batch * channels * length * length);
-    s.kernels().decay(s.exec, {batch, length, channels, a, y});
+    s.kernels().decay(s.exec,
+                      {.batch = batch, .length = length, .channels = channels, .a = a, .y = y});
     s.near(y, [&] {
       Doubles expected;
       for (int64_t b = 0; b < batch; ++b)
@@ -45,8 +46,15 @@ KERNEL_CASE(decay_grad) {
     int64_t n = batch * channels * length * length;
     Array<T> a = s.random(batch * length * channels, -0.2, 1.1), y(n), dy = s.random(n);
     Array<T> da(batch * length * channels);
-    s.kernels().decay(s.exec, {batch, length, channels, a, y});
-    s.kernels().decay_grad(s.exec, {batch, length, channels, a, y, dy, da});
+    s.kernels().decay(s.exec,
+                      {.batch = batch, .length = length, .channels = channels, .a = a, .y = y});
+    s.kernels().decay_grad(s.exec, {.batch = batch,
+                                    .length = length,
+                                    .channels = channels,
+                                    .a = a,
+                                    .y = y,
+                                    .dy = dy,
+                                    .da = da});
     s.near(da, [&] {
       Doubles expected(size_t(batch * length * channels), 0.0);
       for (int64_t at = 0; at < batch * channels; ++at)

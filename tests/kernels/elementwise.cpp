@@ -94,7 +94,7 @@ KERNEL_CASE(fill) {
   for (int64_t n : sizes()) {
     CAPTURE(n);
     Array<T> y(n);
-    s.kernels().fill(s.exec, {n, T(1.25), y});
+    s.kernels().fill(s.exec, {.n = n, .value = T(1.25), .y = y});
     s.equal(y, [&] { return Doubles(size_t(n), 1.25); });
   }
 }
@@ -112,8 +112,12 @@ KERNEL_CASE(copy) {
           double& e = expected[size_t(dst.data<T>() - memory.data<T>() + offset)];
           e = accumulate ? double(T(e + values[size_t(i)])) : values[size_t(i)];
         });
-        s.kernels().copy(s.exec, {shape, src.strides(), dst.strides(), src.data<T>(), dst.data<T>(),
-                                  accumulate});
+        s.kernels().copy(s.exec, {.shape = shape,
+                                  .src_strides = src.strides(),
+                                  .dst_strides = dst.strides(),
+                                  .src = src.data<T>(),
+                                  .dst = dst.data<T>(),
+                                  .accumulate = accumulate});
         s.equal(array_of<T>(memory), [&] { return expected; });
       }
 }
@@ -124,7 +128,8 @@ KERNEL_CASE(scale) {
       CAPTURE(n);
       Array<T> x = s.random(n), y = in_place ? x : Array<T>(n);
       Doubles before = x.doubles();
-      s.kernels().scale(s.exec, {n, T(-3), T(0.5), in_place ? y : x, y});
+      s.kernels().scale(s.exec,
+                        {.n = n, .factor = T(-3), .shift = T(0.5), .x = in_place ? y : x, .y = y});
       s.near_each(
           y, [&] { return mapped(before, [](double v) { return -3 * v + 0.5; }); }, 1);
     }
@@ -137,7 +142,7 @@ KERNEL_CASE(unary) {
     const UnaryReference& reference = kUnary.at(name);
     for (int64_t n : sizes()) {
       Array<T> x = s.random(n, reference.lo, reference.hi), y(n);
-      s.kernels().unary(s.exec, {op, n, x, y});
+      s.kernels().unary(s.exec, {.op = op, .n = n, .x = x, .y = y});
       s.near_each(
           y, [&] { return mapped(x.doubles(), reference.f); }, reference.floor);
     }
@@ -151,7 +156,7 @@ KERNEL_CASE(unary_grad) {
     for (int64_t n : sizes()) {
       Array<T> x = s.random(n, reference.lo, reference.hi), dy = s.random(n, 0.5, 1), dx(n);
       Array<T> y = array_of<T>(mapped(x.doubles(), reference.f));
-      s.kernels().unary_grad(s.exec, {op, n, x, y, dy, dx});
+      s.kernels().unary_grad(s.exec, {.op = op, .n = n, .x = x, .y = y, .dy = dy, .dx = dx});
       auto expected = [&] {
         Doubles d = mapped(x.doubles(), reference.df);
         for (size_t i = 0; i < d.size(); ++i) d[i] *= dy[int64_t(i)];
@@ -168,7 +173,7 @@ KERNEL_CASE(gated) {
     const UnaryReference& reference = kUnary.at(name);
     for (int64_t n : sizes()) {
       Array<T> a = s.random(n, reference.lo, reference.hi), b = s.random(n, 0.5, 1), y(n);
-      s.kernels().gated(s.exec, {op, n, a, b, y});
+      s.kernels().gated(s.exec, {.f = op, .n = n, .a = a, .b = b, .y = y});
       auto expected = [&] {
         Doubles f = mapped(a.doubles(), reference.f);
         for (size_t i = 0; i < f.size(); ++i) f[i] *= b[int64_t(i)];
@@ -186,7 +191,8 @@ KERNEL_CASE(gated_grad) {
     for (int64_t n : sizes()) {
       Array<T> a = s.random(n, reference.lo, reference.hi), b = s.random(n, 0.5, 1);
       Array<T> dy = s.random(n, 0.5, 1), da(n), db(n);
-      s.kernels().gated_grad(s.exec, {op, n, a, b, dy, da, db});
+      s.kernels().gated_grad(s.exec,
+                             {.f = op, .n = n, .a = a, .b = b, .dy = dy, .da = da, .db = db});
       auto times = [&](double (*f)(double), const Array<T>* factor) {
         Doubles d = mapped(a.doubles(), f);
         for (size_t i = 0; i < d.size(); ++i)
@@ -220,8 +226,13 @@ KERNEL_CASE(binary) {
         Tensor a = plain ? s.random_tensor(shape) : s.random_view(shape, true);
         Tensor b = s.random_view(shape, true);
         Array<T> out(shape.numel());
-        s.kernels().binary(s.exec,
-                           {op, shape, a.strides(), b.strides(), a.data<T>(), b.data<T>(), out});
+        s.kernels().binary(s.exec, {.op = op,
+                                    .shape = shape,
+                                    .a_strides = a.strides(),
+                                    .b_strides = b.strides(),
+                                    .a = a.data<T>(),
+                                    .b = b.data<T>(),
+                                    .out = out});
         auto expected = [&] {
           Doubles x = a.to_doubles(), y = b.to_doubles();
           for (size_t i = 0; i < x.size(); ++i) x[i] = f(x[i], y[i]);
@@ -261,7 +272,7 @@ TEST_CASE_TEMPLATE("elementwise functions far from 0", T, float, double) {
       CAPTURE(int(op));
       CAPTURE(x);
       Array<T> in(19, T(x)), out(19);
-      s.kernels().unary(s.exec, {op, 19, in, out});
+      s.kernels().unary(s.exec, {.op = op, .n = 19, .x = in, .y = out});
       s.equal(out, [&] { return Doubles(19, y); });
     }
 }

@@ -71,9 +71,25 @@ void product(Session<T>& s, const Problem& p, bool a_transposed, bool b_transpos
   Doubles expected = C.doubles();
   if (beta == 0 || with_base)
     each_element([&](size_t, int64_t, int64_t, int64_t at) { C[at] = T(std::nan("")); });
-  s.kernels().gemm(s.exec, {m, n, k, A, a.row, a.column, B, b.row, b.column, C, c.row, batch,
-                            a_batch.strides, b_batch.strides, c_batch.strides, T(alpha), T(beta),
-                            with_base ? base.data() : nullptr, one_row ? 0 : c.row});
+  s.kernels().gemm(s.exec, {.m = m,
+                            .n = n,
+                            .k = k,
+                            .a = A,
+                            .a_row = a.row,
+                            .a_col = a.column,
+                            .b = B,
+                            .b_row = b.row,
+                            .b_col = b.column,
+                            .c = C,
+                            .c_row = c.row,
+                            .batch = batch,
+                            .a_batch = a_batch.strides,
+                            .b_batch = b_batch.strides,
+                            .c_batch = c_batch.strides,
+                            .alpha = T(alpha),
+                            .beta = T(beta),
+                            .base = with_base ? base.data() : nullptr,
+                            .base_row = one_row ? 0 : c.row});
   s.near(C, [&] {
     each_element([&](size_t item, int64_t i, int64_t j, int64_t at) {
       double sum = 0;

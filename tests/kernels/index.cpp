@@ -32,7 +32,12 @@ KERNEL_CASE(gather_rows) {
     CAPTURE(look.d);
     Array<T> table = s.random(look.table_rows * look.d), y(look.n * look.d);
     Array<int32_t> index = random_index(s, look);
-    s.kernels().gather_rows(s.exec, {look.n, look.d, look.table_rows, index, table, y});
+    s.kernels().gather_rows(s.exec, {.n = look.n,
+                                     .d = look.d,
+                                     .table_rows = look.table_rows,
+                                     .index = index,
+                                     .table = table,
+                                     .y = y});
     s.equal(y, [&] {
       Doubles expected;
       for (int64_t i = 0; i < y.size(); ++i)
@@ -54,7 +59,12 @@ KERNEL_CASE(scatter_rows) {
       double& e = expected[size_t(index[i / look.d] * look.d + i % look.d)];
       e = double(T(e + double(x[i])));
     }
-    s.kernels().scatter_rows(s.exec, {look.n, look.d, look.table_rows, index, x, table});
+    s.kernels().scatter_rows(s.exec, {.n = look.n,
+                                      .d = look.d,
+                                      .table_rows = look.table_rows,
+                                      .index = index,
+                                      .x = x,
+                                      .table = table});
     s.equal(table, [&] { return expected; });
   }
 }
@@ -77,7 +87,15 @@ KERNEL_CASE(rotary) {
       CAPTURE(inverse);
       int64_t n = batch * length * heads * e, half = e / 2;
       Array<T> x = s.random(n), y(n);
-      s.kernels().rotary(s.exec, {batch, length, heads, e, position, base, inverse, x, y});
+      s.kernels().rotary(s.exec, {.batch = batch,
+                                  .length = length,
+                                  .heads = heads,
+                                  .e = e,
+                                  .position = position,
+                                  .base = base,
+                                  .inverse = inverse,
+                                  .x = x,
+                                  .y = y});
       s.near(y, [&] {
         Doubles expected(size_t(n), 0.0);
         for (int64_t row = 0; row < batch * length * heads; ++row)

@@ -130,10 +130,21 @@ KERNEL_CASE(matrix_state) {
         CAPTURE(started);
         Inputs<T> x(s, z);
         Array<T> y(z.batch * z.length * z.heads * z.group * z.f), last(x.start.size());
-        s.kernels().matrix_state(
-            s.exec, {z.batch, z.length, z.heads, z.group, z.e, z.f, T(0.5), x.q, x.k, x.v,
-                     weighted ? x.a.data() : nullptr, weighted ? x.w.data() : nullptr,
-                     started ? x.start.data() : nullptr, y, last});
+        s.kernels().matrix_state(s.exec, {.batch = z.batch,
+                                          .length = z.length,
+                                          .heads = z.heads,
+                                          .group = z.group,
+                                          .e = z.e,
+                                          .f = z.f,
+                                          .scale = T(0.5),
+                                          .q = x.q,
+                                          .k = x.k,
+                                          .v = x.v,
+                                          .decay = weighted ? x.a.data() : nullptr,
+                                          .strength = weighted ? x.w.data() : nullptr,
+                                          .start = started ? x.start.data() : nullptr,
+                                          .y = y,
+                                          .last = last});
         Doubles expected_last, start(size_t(x.start.size()));
         Doubles expected = Naive{z, 0.5}.forward(
             x.values(weighted), started ? x.start.doubles() : start, expected_last);
@@ -152,10 +163,24 @@ KERNEL_CASE(matrix_state_grad) {
       Inputs<T> x(s, z);
       Array<T> dy = s.random(z.batch * z.length * z.heads * z.group * z.f), dq(x.q.size());
       Array<T> dk(x.k.size()), dv(x.v.size()), da(x.a.size()), dw(x.w.size());
-      s.kernels().matrix_state_grad(
-          s.exec, {z.batch, z.length, z.heads, z.group, z.e, z.f, T(0.5), x.q, x.k, x.v,
-                   weighted ? x.a.data() : nullptr, weighted ? x.w.data() : nullptr, dy, dq, dk, dv,
-                   weighted ? da.data() : nullptr, weighted ? dw.data() : nullptr});
+      s.kernels().matrix_state_grad(s.exec, {.batch = z.batch,
+                                             .length = z.length,
+                                             .heads = z.heads,
+                                             .group = z.group,
+                                             .e = z.e,
+                                             .f = z.f,
+                                             .scale = T(0.5),
+                                             .q = x.q,
+                                             .k = x.k,
+                                             .v = x.v,
+                                             .decay = weighted ? x.a.data() : nullptr,
+                                             .strength = weighted ? x.w.data() : nullptr,
+                                             .dy = dy,
+                                             .dq = dq,
+                                             .dk = dk,
+                                             .dv = dv,
+                                             .d_decay = weighted ? da.data() : nullptr,
+                                             .d_strength = weighted ? dw.data() : nullptr});
       Values d = Naive{z, 0.5}.gradient(x.values(weighted), dy.doubles());
       s.near(dq, [&] { return d.q; });
       s.near(dk, [&] { return d.k; });
@@ -267,8 +292,17 @@ KERNEL_CASE(delta_error) {
       Inputs<T> x(s, z);
       x.k = short_keys(s, z);
       Array<T> errors(x.v.size());
-      s.kernels().delta_error(s.exec, {z.batch, z.length, z.heads, z.e, z.f, x.k, x.v, x.a, x.w,
-                                       started ? x.start.data() : nullptr, errors});
+      s.kernels().delta_error(s.exec, {.batch = z.batch,
+                                       .length = z.length,
+                                       .heads = z.heads,
+                                       .e = z.e,
+                                       .f = z.f,
+                                       .k = x.k,
+                                       .v = x.v,
+                                       .decay = x.a,
+                                       .strength = x.w,
+                                       .start = started ? x.start.data() : nullptr,
+                                       .x = errors});
       Doubles none(size_t(x.start.size()));
       s.near(errors, [&] {
         return NaiveDelta{z}.forward(x.values(true), started ? x.start.doubles() : none);
@@ -285,10 +319,30 @@ KERNEL_CASE(delta_error_grad) {
     x.k = short_keys(s, z);
     Array<T> errors(x.v.size()), dx = s.random(x.v.size());
     Array<T> dk(x.k.size()), dv(x.v.size()), da(x.a.size()), dw(x.w.size());
-    s.kernels().delta_error(
-        s.exec, {z.batch, z.length, z.heads, z.e, z.f, x.k, x.v, x.a, x.w, nullptr, errors});
-    s.kernels().delta_error_grad(
-        s.exec, {z.batch, z.length, z.heads, z.e, z.f, x.k, x.a, x.w, errors, dx, dk, dv, da, dw});
+    s.kernels().delta_error(s.exec, {.batch = z.batch,
+                                     .length = z.length,
+                                     .heads = z.heads,
+                                     .e = z.e,
+                                     .f = z.f,
+                                     .k = x.k,
+                                     .v = x.v,
+                                     .decay = x.a,
+                                     .strength = x.w,
+                                     .x = errors});
+    s.kernels().delta_error_grad(s.exec, {.batch = z.batch,
+                                          .length = z.length,
+                                          .heads = z.heads,
+                                          .e = z.e,
+                                          .f = z.f,
+                                          .k = x.k,
+                                          .decay = x.a,
+                                          .strength = x.w,
+                                          .x = errors,
+                                          .dx = dx,
+                                          .dk = dk,
+                                          .dv = dv,
+                                          .d_decay = da,
+                                          .d_strength = dw});
     Values d = NaiveDelta{z}.gradient(x.values(true), dx.doubles());
     s.near(dk, [&] { return d.k; });
     s.near(dv, [&] { return d.v; });

@@ -14,8 +14,19 @@ KERNEL_CASE(adamw) {
     for (int step = 1; step <= 3; ++step) {
       Array<T> g = s.random(n, -0.3, 0.5);
       T c1 = T(1 - std::pow(double(beta1), step)), c2 = T(1 - std::pow(double(beta2), step));
-      s.kernels().adamw(s.exec,
-                        {n, lr, beta1, beta2, epsilon, decay, c1, c2, grad_scale, g, w, m, v});
+      s.kernels().adamw(s.exec, {.n = n,
+                                 .lr = lr,
+                                 .beta1 = beta1,
+                                 .beta2 = beta2,
+                                 .epsilon = epsilon,
+                                 .decay = decay,
+                                 .correction1 = c1,
+                                 .correction2 = c2,
+                                 .grad_scale = grad_scale,
+                                 .g = g,
+                                 .w = w,
+                                 .m = m,
+                                 .v = v});
       for (size_t i = 0; i < weights.size(); ++i) {
         double slope = double(g[int64_t(i)]) * grad_scale;
         first[i] = beta1 * first[i] + (1.0 - beta1) * slope;

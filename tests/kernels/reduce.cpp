@@ -19,7 +19,12 @@ const Axes kAxes[] = {{{}, {}},         {{5}, {}},        {{}, {1}},
 
 // The axes of a view shared out between the kept and the reduced ones.
 Sum<double> strides_of(const Axes& axes, const Tensor& x) {
-  Sum<double> sum{axes.kept, {}, axes.reduced, {}, nullptr, nullptr};
+  Sum<double> sum{.kept = axes.kept,
+                  .kept_strides = {},
+                  .reduced = axes.reduced,
+                  .reduced_strides = {},
+                  .x = nullptr,
+                  .y = nullptr};
   for (int i = 0; i < x.rank(); ++i)
     (i < axes.kept.rank() ? sum.kept_strides : sum.reduced_strides).push_back(x.stride(i));
   return sum;
@@ -52,8 +57,12 @@ KERNEL_CASE(sum) {
       }
       auto at = strides_of(axes, x);
       Array<T> y(axes.kept.numel());
-      s.kernels().sum(s.exec,
-                      {at.kept, at.kept_strides, at.reduced, at.reduced_strides, x.data<T>(), y});
+      s.kernels().sum(s.exec, {.kept = at.kept,
+                               .kept_strides = at.kept_strides,
+                               .reduced = at.reduced,
+                               .reduced_strides = at.reduced_strides,
+                               .x = x.data<T>(),
+                               .y = y});
       Doubles terms = x.to_doubles(), sums;
       size_t count = size_t(axes.reduced.numel());
       double sizes = 0;  // the largest sum of the terms' sizes
@@ -82,7 +91,7 @@ KERNEL_CASE(sum_squares) {
     Array<T> x = s.random(n);
     double total = -1;
     long double expected = 0;
-    s.kernels().sum_squares(s.exec, {n, x, &total});
+    s.kernels().sum_squares(s.exec, {.n = n, .x = x, .out = &total});
     s.outputs.push_back(total);
     for (long double v : x.doubles()) expected += v * v;
     // Runs of 64 squares are added in T, and their sums in double.

@@ -72,7 +72,9 @@ KERNEL_CASE(rms_norm) {
     CAPTURE(n);
     Array<T> x = s.random(rows * n, -2, 3), w = s.random(n), y(rows * n), inverse(rows);
     T epsilon = T(1e-3);
-    s.kernels().rms_norm(s.exec, {rows, n, epsilon, x, w, y, inverse});
+    s.kernels().rms_norm(
+        s.exec,
+        {.rows = rows, .n = n, .epsilon = epsilon, .x = x, .w = w, .y = y, .inverse = inverse});
     Doubles scales, out = naive_rms_norm(shape, epsilon, x.doubles(), w.doubles(), &scales);
     s.near(y, [&] { return out; });
     s.near(inverse, [&] { return scales; });
@@ -105,7 +107,15 @@ KERNEL_CASE(rms_norm_grad) {
               ((i == j ? r : 0) - xi * double(x[row * n + j]) * r * r * r / double(n));
       }
     }
-    s.kernels().rms_norm_grad(s.exec, {rows, n, add, x, w, inverse, dy, dx, dw});
+    s.kernels().rms_norm_grad(s.exec, {.rows = rows,
+                                       .n = n,
+                                       .add = add,
+                                       .x = x,
+                                       .w = w,
+                                       .inverse = inverse,
+                                       .dy = dy,
+                                       .dx = dx,
+                                       .dw = dw});
     s.near(
         dx, [&] { return expected_dx; }, largest);
     s.near(dw, [&] { return expected_dw; });
@@ -129,7 +139,11 @@ KERNEL_CASE(softmax) {
         Doubles scores = x.doubles();
         bool in_place = s.rng.chance(0.5);
         if (in_place) y = x;
-        s.kernels().softmax(s.exec, {mask.rows(), mask.v, factor, in_place ? y : x, y});
+        s.kernels().softmax(s.exec, {.rows = mask.rows(),
+                                     .visibility = mask.v,
+                                     .scale = factor,
+                                     .x = in_place ? y : x,
+                                     .y = y});
         s.near(y, [&] { return naive_softmax(mask, factor, scores); });
       }
 }
@@ -147,7 +161,12 @@ KERNEL_CASE(softmax_grad) {
     Doubles slopes = dy.doubles();
     bool in_place = s.rng.chance(0.5);
     if (in_place) dx = dy;
-    s.kernels().softmax_grad(s.exec, {mask.rows(), mask.v, factor, y, in_place ? dx : dy, dx});
+    s.kernels().softmax_grad(s.exec, {.rows = mask.rows(),
+                                      .visibility = mask.v,
+                                      .scale = factor,
+                                      .y = y,
+                                      .dy = in_place ? dx : dy,
+                                      .dx = dx});
     s.near(dx, [&] {
       Doubles expected(size_t(n), 0.0);
       for (int64_t row = 0; row < mask.rows(); ++row)
@@ -175,7 +194,8 @@ KERNEL_CASE(visible) {
         for (int64_t j = 0; j < keys; ++j)
           if (sees(mask.v, row, j)) expected[size_t(row * keys + j)] = double(x[row * keys + j]);
       if (in_place) y = x;
-      s.kernels().visible(s.exec, {mask.rows(), mask.v, in_place ? y : x, y});
+      s.kernels().visible(
+          s.exec, {.rows = mask.rows(), .visibility = mask.v, .x = in_place ? y : x, .y = y});
       s.equal(y, [&] { return expected; });
     }
 }
@@ -211,7 +231,13 @@ KERNEL_CASE(cross_entropy) {
                 weight * (std::exp(double(x[row * n + j]) - peak) / total - (j == target));
         }
         T* wanted = with_grad ? grad.data() : nullptr;
-        s.kernels().cross_entropy(s.exec, {rows, n, x, classes, loss, wanted, weight});
+        s.kernels().cross_entropy(s.exec, {.rows = rows,
+                                           .classes = n,
+                                           .logits = x,
+                                           .targets = classes,
+                                           .loss = loss,
+                                           .grad = wanted,
+                                           .weight = weight});
         // The loss is a difference of numbers as large as the logits.
         s.near(
             loss, [&] { return losses; }, range);

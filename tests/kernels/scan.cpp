@@ -34,7 +34,14 @@ KERNEL_CASE(scan) {
         int64_t n = batch * length * channels;
         Array<T> a = s.random(n, -1, 1.1), b = s.random(n), h0 = s.random(batch * channels), h(n);
         T* start = with_state ? h0.data() : nullptr;
-        s.kernels().scan(s.exec, {batch, length, channels, reverse, a, b, start, h});
+        s.kernels().scan(s.exec, {.batch = batch,
+                                  .length = length,
+                                  .channels = channels,
+                                  .reverse = reverse,
+                                  .a = a,
+                                  .b = b,
+                                  .h0 = start,
+                                  .h = h});
         s.near(h, [&] {
           Doubles expected(size_t(n), 0.0);
           for (int64_t i = 0; i < batch * channels; ++i) {
@@ -76,8 +83,13 @@ KERNEL_CASE(gated_scan) {
       int64_t n = batch * length * channels;
       // Gates from shut to open, where the other one has to be small and not 0.
       Array<T> u = s.random(n, -30, 30), v = s.random(n), h0 = s.random(batch * channels), h(n);
-      s.kernels().gated_scan(s.exec,
-                             {batch, length, channels, u, v, with_state ? h0.data() : nullptr, h});
+      s.kernels().gated_scan(s.exec, {.batch = batch,
+                                      .length = length,
+                                      .channels = channels,
+                                      .u = u,
+                                      .v = v,
+                                      .h0 = with_state ? h0.data() : nullptr,
+                                      .h = h});
       s.near(h, [&] {
         Doubles expected(size_t(n), 0.0);
         each_token(batch, length, channels, [&](int64_t at, int64_t before, int64_t i) {
@@ -99,8 +111,16 @@ KERNEL_CASE(gated_scan_grad) {
       int64_t n = batch * length * channels;
       Array<T> u = s.random(n, -5, 5), v = s.random(n), h0 = s.random(batch * channels);
       Array<T> h = s.random(n), dh = s.random(n), du(n), dv(n);  // any h: it is only read
-      s.kernels().gated_scan_grad(
-          s.exec, {batch, length, channels, u, v, with_state ? h0.data() : nullptr, h, dh, du, dv});
+      s.kernels().gated_scan_grad(s.exec, {.batch = batch,
+                                           .length = length,
+                                           .channels = channels,
+                                           .u = u,
+                                           .v = v,
+                                           .h0 = with_state ? h0.data() : nullptr,
+                                           .h = h,
+                                           .dh = dh,
+                                           .du = du,
+                                           .dv = dv});
       Doubles g = dh.doubles(), expected_du(size_t(n), 0.0), expected_dv(size_t(n), 0.0);
       std::vector<std::array<int64_t, 3>> order;
       each_token(batch, length, channels, [&](auto at, auto before, auto i) {

@@ -1,3 +1,4 @@
+#include "cpu/cpu.h"
 #include "tests/kernels/cases.h"
 
 using namespace star;
@@ -106,12 +107,21 @@ KERNEL_CASE(selective_scan) {
         CAPTURE(N);
         CAPTURE(with_state);
         Inputs<T> in(s, z);
-        int64_t chunks = (L + kScanChunk - 1) / kScanChunk;
+        int64_t chunks = blocks_of(L, kScanChunk);
         Array<T> y(batch * L * d), last(batch * N * d), checkpoints(batch * chunks * N * d);
-        s.kernels().selective_scan(
-            s.exec,
-            {batch, L, d, N, in.dt, in.A, in.B, in.C, in.v, with_state ? in.h0.data() : nullptr, y,
-             keep ? last.data() : nullptr, keep ? checkpoints.data() : nullptr});
+        s.kernels().selective_scan(s.exec, {.batch = batch,
+                                            .length = L,
+                                            .d = d,
+                                            .n = N,
+                                            .dt = in.dt,
+                                            .A = in.A,
+                                            .B = in.B,
+                                            .C = in.C,
+                                            .v = in.v,
+                                            .h0 = with_state ? in.h0.data() : nullptr,
+                                            .y = y,
+                                            .last = keep ? last.data() : nullptr,
+                                            .checkpoints = keep ? checkpoints.data() : nullptr});
         Doubles start = with_state ? in.h0.doubles() : Doubles(size_t(batch * N * d), 0.0);
         Forward expected = naive_scan(z, in.values(), start);
         s.near(y, [&] { return expected.y; });
@@ -136,8 +146,22 @@ KERNEL_CASE(selective_scan_grad) {
     Array<T> dy = s.random(batch * L * d), d_dt(dy.size()), dv(dy.size());
     Array<T> dA = s.random(N * d), dB(batch * L * N), dC(batch * L * N);
     Doubles dA_before = dA.doubles();
-    s.kernels().selective_scan_grad(s.exec, {batch, L, d, N, in.dt, in.A, in.B, in.C, in.v,
-                                             checkpoints, dy, d_dt, dA, dB, dC, dv});
+    s.kernels().selective_scan_grad(s.exec, {.batch = batch,
+                                             .length = L,
+                                             .d = d,
+                                             .n = N,
+                                             .dt = in.dt,
+                                             .A = in.A,
+                                             .B = in.B,
+                                             .C = in.C,
+                                             .v = in.v,
+                                             .checkpoints = checkpoints,
+                                             .dy = dy,
+                                             .d_dt = d_dt,
+                                             .dA = dA,
+                                             .dB = dB,
+                                             .dC = dC,
+                                             .dv = dv});
     Values expected = naive_gradient(z, x, in.h0.doubles(), dy.doubles());
     for (size_t i = 0; i < dA_before.size(); ++i) expected.A[i] += dA_before[i];
     s.near(d_dt, [&] { return expected.dt; });

@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <optional>
 
+#include "cpu/cpu.h"
 #include "tests/kernels/cases.h"
 
 using namespace star;

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autograd/rows.h"
+#include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
 namespace star {
@@ -82,9 +83,8 @@ void check_gradients(const std::string& genome, uint64_t seed) {
 
 std::string with_all_classes(const std::string& digits) {
   std::string genome;
-  for (const LivClass& c : extended_pool().classes) {
+  for (const LivClass& c : extended_pool().classes)
     genome += (genome.empty() ? "" : "-") + std::string(1, c.id) + digits;
-  }
   return genome;
 }
 
@@ -136,10 +136,10 @@ TEST_CASE("backbone: shared weights are equal copies, and their gradients add") 
       const Operator& op = a.liv(l);
       for (auto& spec : op.parameters(1))
         for (size_t g = 0; g < op.liv().groups.size(); ++g) {
-          if (op.liv().groups[g].name != spec.group) continue;
+          if (op.liv().groups[g].role != spec.key.role) continue;
           int owner = a.blocks()[size_t(l)].sources[g].weights;
-          source[fmt::format("blocks.{}.liv.{}", l, spec.name)] =
-              fmt::format("blocks.{}.liv.{}", owner, spec.name);
+          source[fmt::format("blocks.{}.liv.{}", l, spec.name())] =
+              fmt::format("blocks.{}.liv.{}", owner, spec.name());
         }
     }
     for (auto& p : b.parameters()) {

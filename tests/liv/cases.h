@@ -50,7 +50,7 @@ inline constexpr int64_t kLengths[] = {1, 2, 3, 17, 63, 64, 65, 66, 130};
 inline constexpr int64_t kShapes[][2] = {{8, 2},  {8, 4},  {24, 6}, {28, 7},
                                          {16, 1}, {10, 5}, {20, 2}};
 
-struct Setting {
+struct SizedCase {
   LivClass liv;
   Sizes sizes;
   DType dtype;
@@ -61,13 +61,13 @@ struct Setting {
 
 // Calls f for each case at a few random sizes and lengths, in both precisions.
 template <class F>
-void for_each_setting(const char* purpose, int settings, F f) {
+void for_each_sized_case(const char* purpose, int settings, F f) {
   Rng rng(11, purpose);
   for (const std::string& text : all_cases())
     for (int i = 0; i < settings; ++i) {
       auto& shape = kShapes[rng.below(std::size(kShapes))];
       constexpr int64_t seqs[] = {3, 64, 200}, windows[] = {1, 4, 64, 200};
-      Setting s;
+      SizedCase s;
       s.liv = first_class(text);
       s.sizes = {shape[0], shape[1], 11, seqs[rng.below(3)], windows[rng.below(4)]};
       s.dtype = i % 2 ? DType::f32 : DType::f64;

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "cpu/cpu.h"
 #include "liv/pool_file.h"
 #include "liv/verify.h"
 #include "tests/liv/models.h"
@@ -29,7 +30,8 @@ Trial trial(const LivClass& liv, const Sizes& sizes, int64_t length, uint64_t se
   Rng rng(seed, "test.certificate.input");
   Tape tape(exec, false);
   Tensor x = random_tensor(exec, rng, {1, length, sizes.width}, DType::f64);
-  return {random.op.layout(), gather(random.op, random.weights(tape), tape.constant(x))};
+  const std::vector<Var> values = random.on(tape);
+  return {random.op.layout(), gather(random.op, random.weights(values), tape.constant(x))};
 }
 
 Trial trial(const std::string& genome, uint64_t seed = 1) {
@@ -277,7 +279,7 @@ TEST_CASE(
     std::vector<int64_t> pieces;
     auto step = [&](const Tensor& tokens, State& state) {
       pieces.push_back(tokens.size(1));
-      state.extend(exec, "tokens", tokens, kAllRows);
+      state.extend(exec, State::kCarried, tokens, kAllRows);
       return tokens;
     };
     auto decoded = [&](int64_t missing_at) {

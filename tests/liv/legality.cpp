@@ -8,7 +8,9 @@
 
 #include "core/error.h"
 #include "core/rng.h"
+#include "liv/legality.h"
 #include "liv/pool.h"
+#include "tests/liv/cases.h"
 
 namespace star {
 namespace {
@@ -30,7 +32,7 @@ Lines reasons(const char* text) {
   std::vector<FeatureGroup> groups;
   while (words >> group) {
     const size_t colon = group.find(':');
-    groups.push_back({group.substr(0, colon), digits_of(group.substr(colon + 1))});
+    groups.push_back({role_of(group.substr(0, colon)).value(), digits_of(group.substr(colon + 1))});
   }
   return check_operator({digits_of(op)}, groups);
 }
@@ -102,9 +104,7 @@ const Refused kRefused[] = {
     {"a write strength beta needs keys of unit length (8), or its transition may grow",
      {{"c4113 q:21111 k:21111 v:21111 dt:31115 beta:31119"}}},
 
-    {"an unknown role, or one that appears twice",
-     {{"12123 q:21111 k:21111 v:21111 w:21111", "w"},
-      {"12123 q:21111 k:21111 v:21111 v:21111", "v v"}}},
+    {"a role that appears twice", {{"12123 q:21111 k:21111 v:21111 v:21111", "v v"}}},
     {"this operator has no use for the role",
      {{"12123 q:21111 k:21111 v:21111 gate:21111", "gate"},
       {"12123 q:21111 k:21111 v:21111 kernel:13111", "kernel"},
@@ -216,8 +216,29 @@ TEST_CASE("legality: what no class of the pool shows is legal too") {
   }
 }
 
+TEST_CASE("legality: each function of the entries has its operators, and is told where it fits") {
+  std::vector<std::string> of_single_entries;
+  for (auto& row : kEntries) {
+    const int digit = int(row.entries);
+    CAPTURE(digit);
+    const auto stands = [&](const std::string& text) {
+      return first_class(text).op.entries() == row.entries;
+    };
+    const std::vector<std::string> cases = all_cases();
+    CHECK(std::any_of(cases.begin(), cases.end(), stands));
+    if (!row.normalises) of_single_entries.push_back(std::to_string(digit));
+  }
+  const std::string last = of_single_entries.back();
+  of_single_entries.pop_back();
+  const std::string told =
+      fmt::format("nonlinearity {} or {}", fmt::join(of_single_entries, ", "), last);
+  const Lines table = refusals();
+  CHECK(std::any_of(table.begin(), table.end(),
+                    [&](const std::string& line) { return line.ends_with(told); }));
+}
+
 TEST_CASE("legality: digits out of range are reasons, whatever they are, and the only ones") {
-  CHECK(kOperatorLimits == Digits{35, 4, 2, 5, 3});
+  CHECK(kOperatorLimits == Digits{35, 4, 2, int(std::size(kEntries)), 3});
   CHECK(kGroupLimits == Digits{4, 4, 6, 3, 9});
   Rng rng(1, "test.legality");
   const Pool pool = extended_pool();
@@ -230,8 +251,9 @@ TEST_CASE("legality: digits out of range are reasons, whatever they are, and the
     const int limit = (outer ? kOperatorLimits : kGroupLimits)[at], wild = int(rng.below(80)) - 40;
     (outer ? op.digits : groups[g].digits)[at] = wild;
     const Lines lines = check_operator(op, groups);
-    const std::string line = fmt::format("{}: digit {} is {}, must be 1 to {}",
-                                         outer ? "operator" : groups[g].name, at + 1, wild, limit);
+    const std::string line =
+        fmt::format("{}: digit {} is {}, must be 1 to {}",
+                    outer ? "operator" : text_of(groups[g].role), at + 1, wild, limit);
     if (wild < 1 || wild > limit)
       CHECK(lines == Lines{line});
     else

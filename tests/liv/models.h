@@ -32,8 +32,11 @@ inline Backbone random_model(Exec& exec, const std::string& genome, const Sizes&
   const Pool pool = extended_pool();
   Backbone model(&exec, compile(parse(genome, pool), pool), sizes, dtype, seed);
   Rng rng(seed, "test.model");
+  auto gain = [](const std::string& name) {
+    return name == "embed.weight" ? 25 : name.ends_with("o.weight") ? 2 : 1;
+  };
   for (auto& p : model.parameters())
-    exec.copy(moved_parameter(exec, rng, p.value, p.name, p.decay), p.value);
+    exec.copy(moved_parameter(exec, rng, p.value, p.decay, gain(p.name)), p.value);
   return model;
 }
 

@@ -2,6 +2,8 @@
 // entry, against every way in which T(x) v is made.
 #include <doctest/doctest.h>
 
+#include "autograd/plan.h"
+#include "cpu/cpu.h"
 #include "tests/autograd/definition.h"
 #include "tests/liv/cases.h"
 
@@ -33,17 +35,13 @@ void for_each_part(const char* purpose, const F& f) {
     Exec exec(cpu_backend());
     Tape tape(exec, false);
     RandomOperator random(exec, first_class(text), kSizes, DType::f64, rng.bits());
-    Weights weights = random.weights(tape);
+    const std::vector<Var> values = random.on(tape);
     Var x = tape.constant(random_tensor(exec, rng, {1, kLength, kSizes.width}, DType::f64));
-    Features features;
-    random.op.apply(weights, x, {}, nullptr, &features);
-    for (int part = 0; part < random.op.layout().parts(); ++part) {
-      // Weights and features of an operator with one part have plain names already.
-      bool whole = random.op.layout().parts() == 1;
-      f(Part{random.op, random.op.features_of(features, part),
-             whole ? weights : random.op.weights_of(weights, part)},
-        tape);
-    }
+    const Weights weights = random.weights(values);
+    FeatureSet features;
+    random.op.apply(weights, x, features, nullptr);
+    for (int part = 0; part < random.op.layout().parts(); ++part)
+      f(Part{random.op, features.part(part), weights.part(part)}, tape);
   }
 }
 
@@ -51,9 +49,9 @@ void for_each_part(const char* purpose, const F& f) {
 std::vector<double> dense_product(const Part& part) {
   const Layout& layout = part.op.layout();
   DenseCore core = part.mixing().materialize(part.features, part.weights);
-  FeatureRows v(part.features, "v");
+  FeatureRows v(part.features[Role::value]);
   int64_t inner = layout.inner(), e = layout.head_width(), kv = layout.kv_heads();
-  bool repeated = layout.width_of(*layout.group("v")) != inner;
+  bool repeated = layout.width_of(*layout.group(Role::value)) != inner;
   std::vector<double> y;
   for (int64_t i = 0; i < core.length; ++i)
     for (int64_t c = 0; c < inner; ++c) {
@@ -68,13 +66,15 @@ std::vector<double> dense_product(const Part& part) {
 
 // What is given of a feature at token t: keys and values that are compared with are all those so
 // far.
-Features features_at(const Part& part, int64_t t) {
+FeatureSet features_at(const Part& part, int64_t t) {
   const OperatorGenome& op = part.op.liv().op;
-  Features now;
-  for (auto& [name, f] : part.features) {
-    bool all = op.mixing() == Mixing::low_rank && op.entries() != Entries::normalised &&
-               (writes(name) || name == "v");
-    now[name] = all ? narrow(f, 1, 0, t + 1) : narrow(f, 1, t, 1);
+  FeatureSet now;
+  for (const FeatureGroup& g : part.op.liv().groups) {
+    if (is_kernel(g.role)) continue;
+    const Var& f = part.features[g.role];
+    bool all = op.mixing() == Mixing::low_rank && !kernel_normalised(op.entries()) &&
+               (writes(g.role) || g.role == Role::value);
+    now.at(g.role) = all ? narrow(f, 1, 0, t + 1) : narrow(f, 1, t, 1);
   }
   return now;
 }
@@ -99,7 +99,7 @@ TEST_CASE("network: its definition is the parallel form, the dense T and the dec
     State state;
     std::vector<double> decoded;
     for (; state.position < kLength; ++state.position) {
-      Features now = features_at(part, state.position);
+      FeatureSet now = features_at(part, state.position);
       std::vector<double> row = part.mixing().apply(now, part.weights, &state).value().to_doubles();
       decoded.insert(decoded.end(), row.begin(), row.end());
     }
@@ -131,8 +131,7 @@ TEST_CASE("network: an operator is planned once for its shapes, and not while it
     CHECK(network.plans() == before);
     const OperatorGenome& op = part.op.liv().op;
     // Entries of all keys so far are made anew, in scores that grow with them.
-    bool grows = op.mixing() == Mixing::low_rank && op.entries() != Entries::softmax &&
-                 op.entries() != Entries::normalised;
+    bool grows = op.mixing() == Mixing::low_rank && !row_of(op.entries()).normalises;
     if (grows) return;
     State state;
     for (; state.position < kLength; ++state.position)

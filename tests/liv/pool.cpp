@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/legality.h"
 
 namespace star {
 namespace {
@@ -53,8 +54,8 @@ TEST_CASE("pool: the classes, their operators and what they share are those of t
     REQUIRE(c);
     CHECK(c->name == row.name);
     CHECK(digits_text(c->op.digits) == row.op);
-    CHECK(joined(c->shareable_weights) == row.weights);
-    CHECK(joined(c->shareable_features) == row.features);
+    CHECK(joined(texts_of(c->shareable_weights)) == row.weights);
+    CHECK(joined(texts_of(c->shareable_features)) == row.features);
     CHECK(!c->differential);
     CHECK(c->base == row.id);
     CHECK(joined(check_operator(c->op, c->groups)) == "");
@@ -86,7 +87,7 @@ TEST_CASE("pool: a class follows its featurizer, a differential class its base")
   derive(pool);
   CHECK(pool.find('b')->op == pool.find('2')->op);
   CHECK(pool.find('b')->groups == pool.find('9')->groups);
-  CHECK(joined(pool.find('b')->shareable_weights) == "gate v");
+  CHECK(joined(texts_of(pool.find('b')->shareable_weights)) == "gate v");
   CHECK(pool.find('2')->groups[0].activation() == Activation::silu);
   pool.classes[0].op.digits[0] = base36_value('z');
   CHECK_THROWS_WITH_AS(derive(pool), doctest::Contains("class 1 names the unknown featurizer z"),

@@ -53,7 +53,7 @@ TEST_CASE("pool file: comments, blanks and the order of lines do not matter") {
   CHECK(pool.classes[0].base == 'x');
   CHECK(pool.classes[0].op == pool.classes[1].op);
   CHECK(pool.classes[1].groups == pool.find_featurizer('g')->groups);
-  CHECK(pool.classes[1].shareable_weights == std::vector<std::string>{"gate", "v"});
+  CHECK(pool.classes[1].shareable_weights == std::vector<Role>{Role::gate, Role::value});
 }
 
 TEST_CASE("pool file: every fault is named with its line") {

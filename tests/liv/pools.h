@@ -4,6 +4,7 @@
 #include <numeric>
 #include <string>
 
+#include "liv/legality.h"
 #include "star/repair.h"
 #include "tests/liv/models.h"
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "autograd/elementwise.h"
+#include "cpu/cpu.h"
 #include "tests/liv/cases.h"
 
 namespace star {
@@ -15,14 +16,15 @@ TEST_CASE("views: the overrides of these tests are legal as written") {
 }
 
 TEST_CASE("views: the parallel form is W_o (T v) of the dense T") {
-  for_each_setting("test.views.dense", 4, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.dense", 4, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     Tape tape(exec, false);
-    Weights weights = random.weights(tape);
+    const std::vector<Var> values = random.on(tape);
+    const Weights weights = random.weights(values);
     Var x = tape.constant(random_tensor(exec, rng, {1, s.length, s.sizes.width}, s.dtype));
-    Features features;
-    Var y = random.op.apply(weights, x, {}, nullptr, &features);
+    FeatureSet features;
+    Var y = random.op.apply(weights, x, features, nullptr);
     DenseCore core = random.op.materialize(weights, features);
     CHECK(core.length == s.length);
     std::vector<double> dense = random.op.apply_dense(core, weights, features);
@@ -43,29 +45,38 @@ TEST_CASE("views: a differential operator is the difference of two of its base c
     RandomOperator random(exec, liv, sizes, DType::f64, 6);
     const Operator base(*pool.find(liv.base), sizes);
     Tape tape(exec, false);
-    const Weights weights = random.weights(tape);
+    const std::vector<Var> values = random.on(tape);
+    const Weights weights = random.weights(values);
     Var x = tape.constant(random_tensor(exec, rng, {2, 11, 8}, DType::f64));
     Var difference;
     for (int part : {0, 1}) {
       // λ goes into what projects; D v stays with the first part.
-      std::vector<double> o = weights["o.weight"].value().to_doubles();
-      std::vector<double> lambda = weights["lambda"].value().to_doubles();
+      std::vector<double> o = weights[Piece::o].value().to_doubles();
+      std::vector<double> lambda = weights[Piece::lambda].value().to_doubles();
       const size_t inner = o.size() / 8, each = inner / lambda.size();
       for (size_t i = 0; part == 1 && i < o.size(); ++i) o[i] *= -lambda[i % inner / each];
-      Weights own = weights.part(part);
-      own.bind("o.weight", tape.constant(exec.from({8, int64_t(inner)}, o, DType::f64)));
-      if (part == 1 && base.layout().group("dt"))
-        own.bind("D", tape.constant(exec.zeros(weights["D"].shape(), DType::f64)));
-      Var y = base.apply(own, x, {}, nullptr, nullptr);
+      std::vector<Var> own;
+      Places places;
+      for (auto& spec : base.parameters(1)) {
+        places.put(spec, int(own.size()));
+        own.push_back(weights.part(part)[spec.key]);
+        if (spec.key.piece == Piece::o)
+          own.back() = tape.constant(exec.from({8, int64_t(inner)}, o, DType::f64));
+        if (spec.key.piece == Piece::D && part == 1 && base.layout().group(Role::dt))
+          own.back() = tape.constant(exec.zeros(spec.shape, DType::f64));
+      }
+      FeatureSet features;
+      Var y = base.apply(Weights(own, places), x, features, nullptr);
       difference = part == 0 ? y : difference + y;
     }
-    CHECK(relative_error(random.op.apply(weights, x, {}, nullptr, nullptr).value().to_doubles(),
+    FeatureSet features;
+    CHECK(relative_error(random.op.apply(weights, x, features, nullptr).value().to_doubles(),
                          difference.value().to_doubles()) < 1e-12);
   }
 }
 
 TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is the parallel form") {
-  for_each_setting("test.views.decode", 4, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.decode", 4, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     int64_t B = 1 + rng.below(2), L = s.length;
@@ -102,7 +113,7 @@ TEST_CASE("views: decoding token by token, and from a prefix cut anywhere, is th
 }
 
 TEST_CASE("views: later tokens leave earlier outputs as they are, and change the later ones") {
-  for_each_setting("test.views.causal", 2, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.causal", 2, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     int64_t L = s.length, cut = rng.below(uint32_t(L));
@@ -121,7 +132,7 @@ TEST_CASE("views: later tokens leave earlier outputs as they are, and change the
 }
 
 TEST_CASE("views: sequences of a batch do not meet") {
-  for_each_setting("test.views.batch", 2, [](const Setting& s, Rng& rng) {
+  for_each_sized_case("test.views.batch", 2, [](const SizedCase& s, Rng& rng) {
     Exec exec(cpu_backend());
     RandomOperator random(exec, s.liv, s.sizes, s.dtype, s.seed);
     Tensor x = random_tensor(exec, rng, {3, s.length, s.sizes.width}, s.dtype);
@@ -369,11 +380,15 @@ TEST_CASE("views: logits are those of the materialised operators") {
     Var x =
         tape.constant(exec.from({1, 9, 8}, norm(h, values("blocks.0.norm.weight")), DType::f64));
     const Operator& op = model.liv(0);
-    Weights weights;
-    for (auto& spec : op.parameters(1))
-      weights.bind(spec.name, tape.constant(model.find("blocks.0.liv." + spec.name)->value));
-    Features features;
-    op.apply(weights, x, {}, nullptr, &features);
+    std::vector<Var> own;
+    Places places;
+    for (auto& spec : op.parameters(1)) {
+      places.put(spec, int(own.size()));
+      own.push_back(tape.constant(model.find("blocks.0.liv." + spec.name())->value));
+    }
+    const Weights weights(own, places);
+    FeatureSet features;
+    op.apply(weights, x, features, nullptr);
     auto y = op.apply_dense(op.materialize(weights, features), weights, features);
     for (size_t i = 0; i < h.size(); ++i) h[i] += y[i];
     std::vector<double> last = norm(h, values("norm.weight")), logits(9 * 7, 0.0);

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "core/safetensors.h"
+#include "cpu/cpu.h"
 #include "tests/liv/models.h"
 #include "tests/temporary.h"
 

@@ -5,6 +5,7 @@
 
 #include "autograd/adamw.h"
 #include "autograd/rows.h"
+#include "cpu/cpu.h"
 #include "star/sharing.h"
 #include "tests/liv/models.h"
 

@@ -56,7 +56,7 @@ TEST_CASE("draft: who had nobody to share with, and now has, shares as in a rand
 
 TEST_CASE("draft: there are nine groups of a class at most") {
   const Pool pool = paper_pool();
-  const Link apart = {Link::State::apart}, follows = {Link::State::follows};
+  const DraftLink apart = {DraftLink::State::apart}, follows = {DraftLink::State::follows};
   for (uint64_t round = 0; round < 20; ++round) {
     Rng rng(4, "test.draft", round);
     Draft draft(30, {'1', false, {apart, apart}});

@@ -82,7 +82,7 @@ TEST_CASE("drawing: rows are aligned, and say what every LIV takes and gives") {
         const int from = s.feature != l ? s.feature : s.weights;
         if (from == l) continue;
         ++links;
-        const std::string& name = block.liv.groups[g].name;
+        const std::string name = text_of(block.liv.groups[g].role);
         CHECK(line.find(name + " ") != line.npos);
         CHECK(line.find(fmt::format("of {}", from + 1)) != line.npos);
         CHECK(lines[size_t(from) + 2].find("gives") != line.npos);

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
 namespace star {
@@ -52,7 +53,7 @@ TEST_CASE("generator: without temperature, or among one, each token is the likel
     INFO(std::string(genome));
     Exec exec(cpu_backend());
     Backbone model = random_model(exec, genome, kSizes, DType::f64, 2);
-    for (std::vector<int32_t> prompt : {std::vector<int32_t>{4}, {1, 2, 3, 8, 8, 0, 1}}) {
+    for (const auto& prompt : {std::vector<int32_t>{4}, {1, 2, 3, 8, 8, 0, 1}}) {
       GenerateOptions greedy, single;
       greedy.tokens = single.tokens = 12;
       greedy.temperature = 0;

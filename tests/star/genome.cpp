@@ -149,7 +149,7 @@ TEST_CASE("genome: text from outside is read or refused, whatever it is") {
     CAPTURE(text);
     const GenomeCheck result = check(text, pool);
     CHECK((result.readable || !result.valid()));
-    CHECK((message_of(text, pool) == "") == result.valid());
+    CHECK(message_of(text, pool).empty() == result.valid());
     CHECK(message_of(text, pool).find('\n') == std::string::npos);
     ++(result.valid() ? valid : refused);
     if (result.valid()) CHECK(to_text(repair(text, pool)) == to_text(parse(text, pool)));

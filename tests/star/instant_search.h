@@ -146,6 +146,23 @@ inline Run run(const SearchSettings& settings, Workers& workers, const std::stri
   return {result, contents(file)};
 }
 
+// The search on one worker and on more, which answer in any order: all leave the same behind, which
+// is returned. `look` sees each, and its file.
+inline std::string run_on_some_workers(
+    const SearchSettings& settings, const TemporaryFolder& folder, int& run_number,
+    const std::function<void(const Run&, const std::string&)>& look) {
+  std::string expected;
+  for (int workers : {1, 3, 9}) {
+    InstantWorkers some(workers, uint64_t(++run_number));
+    const std::string path = folder.file(fmt::format("{}.run", run_number));
+    const Run now = run(settings, some, path);
+    if (expected.empty()) expected = now.contents;
+    CHECK(now.contents == expected);
+    look(now, path);
+  }
+  return expected;
+}
+
 // Stopped after so many answers and gone on with until it is done; `look` sees every stop.
 struct Pieces {
   Run end;

@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "core/error.h"
+#include "cpu/cpu.h"
 #include "star/compiler.h"
 #include "star/executor.h"
 

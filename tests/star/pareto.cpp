@@ -90,9 +90,8 @@ TEST_CASE("pareto: fronts are the undominated ones, layer by layer") {
     }
     CHECK(sort_fronts(all) == expected);
     const std::vector<Standing> ranks = standings(all);
-    for (size_t r = 0; r < expected.size(); ++r) {
+    for (size_t r = 0; r < expected.size(); ++r)
       for (int i : expected[r]) CHECK(ranks[size_t(i)].rank == int(r));
-    }
   }
 }
 
@@ -156,9 +155,8 @@ TEST_CASE("pareto: hypervolume by inclusion and exclusion") {
     std::vector<std::vector<double>> points(n);
     for (auto& p : points) {
       // Some beyond the reference, some equal in a coordinate.
-      for (size_t k = 0; k < m; ++k) {
+      for (size_t k = 0; k < m; ++k)
         p.push_back(reference[k] * (rng.chance(0.3) ? 0.25 * rng.below(5) : rng.uniform(0, 1.1)));
-      }
     }
     const double volume = hypervolume(points, reference);
     CHECK(volume == doctest::Approx(naive_hypervolume(points, reference)).epsilon(1e-9));
@@ -181,9 +179,8 @@ TEST_CASE("pareto: hypervolume of many points by counting cells") {
   for (size_t m = 2; m <= 4; ++m) {
     // Coordinates are multiples of 1/8: the volume is a count of cells.
     std::vector<std::vector<double>> points(60, std::vector<double>(m));
-    for (auto& p : points) {
+    for (auto& p : points)
       for (double& x : p) x = rng.below(9) / 8.0;
-    }
     int cells = 1, covered = 0;
     for (size_t k = 0; k < m; ++k) cells *= 8;
     for (int cell = 0; cell < cells; ++cell) {

@@ -81,16 +81,16 @@ TEST_CASE("promotion: a rung judges by its loss and by what is known without tra
 }
 
 TEST_CASE("promotion: newcomers are ranked together with the population") {
-  using Places = std::vector<size_t>;
+  using Indices = std::vector<size_t>;
   const std::vector<Fitness> newcomers = {at(3, 3), at(1, 9), at(2, 2), at(9, 1)};
-  CHECK(best_newcomers(newcomers, {}, 2) == Places{1, 3});  // the ends of the first front
+  CHECK(best_newcomers(newcomers, {}, 2) == Indices{1, 3});  // the ends of the first front
   // With those beyond them in the population, they are no ends any more; (2, 2) has more room.
   const std::vector<Fitness> population = {at(0.9, 9.1), at(9.1, 0.9), at(0.8, 20), at(20, 0.8)};
-  CHECK(best_newcomers(newcomers, population, 1) == Places{2});
-  CHECK(best_newcomers(newcomers, population, 9) == Places{0, 1, 2, 3});
+  CHECK(best_newcomers(newcomers, population, 1) == Indices{2});
+  CHECK(best_newcomers(newcomers, population, 9) == Indices{0, 1, 2, 3});
   CHECK(best_newcomers({}, population, 2).empty());
   const std::vector<Fitness> equal(4, at(1, 1));  // the first and the last are its ends
-  CHECK(best_newcomers(equal, {}, 3) == Places{0, 1, 3});
+  CHECK(best_newcomers(equal, {}, 3) == Indices{0, 1, 3});
 }
 
 TEST_CASE("promotion: the last one goes on if it is among the best share so far") {

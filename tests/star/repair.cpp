@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "liv/legality.h"
 
 namespace star {
 namespace {
@@ -31,9 +32,8 @@ std::string random_override_text(Rng& rng, const Pool& pool) {
   if (rng.chance(0.5)) {
     const LivClass& c = pool.classes[rng.below(uint32_t(pool.classes.size()))];
     std::string digits = wild ? random_digits(rng, 7) : "";
-    if (!wild) {
+    if (!wild)
       for (int d : c.op.digits) digits += base36_digit(rng.chance(0.8) ? d : int(rng.below(36)));
-    }
     return fmt::format("|{}:{}", c.id, digits);
   }
   const Featurizer& f = pool.featurizers[rng.below(uint32_t(pool.featurizers.size()))];

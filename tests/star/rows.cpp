@@ -1,42 +1,19 @@
-// What CONTRIBUTING promises of whoever adds an objective, a task, a setting, an algorithm or a
-// command: in how many source files the word stands by which it is known.
+// What CONTRIBUTING promises of whoever adds a function of the entries of T, an objective, a task, a
+// setting, an algorithm or a command: in how many source files the word stands by which it is known.
 #include <doctest/doctest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <map>
 #include <set>
-#include <sstream>
 
+#include "liv/digits.h"
+#include "liv/role.h"
 #include "star/settings_table.h"
 #include "star/tasks.h"
+#include "tests/sources.h"
 
 namespace star {
 namespace {
 
 using Files = std::vector<std::string>;
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-// The source files below a folder, by their path in it; experiments are made of the program.
-const std::map<std::string, std::string>& sources(const std::string& folder) {
-  static std::map<std::string, std::map<std::string, std::string>> known;
-  auto& files = known[folder];
-  if (!files.empty()) return files;
-  const std::filesystem::path root = STAR_SOURCE_DIR;
-  for (auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
-    static const std::set<std::string> kKinds = {".h", ".cpp", ".def", ".js"};
-    const std::string name = entry.path().lexically_relative(root).string();
-    if (kKinds.count(entry.path().extension().string()) && name.find("experiments") == name.npos)
-      files[name] = text_of(entry.path());
-  }
-  REQUIRE(files.size() > 20);
-  return files;
-}
 
 Files with(const std::string& word, std::initializer_list<const char*> folders) {
   Files found;
@@ -49,6 +26,28 @@ Files with(const std::string& word, std::initializer_list<const char*> folders) 
 Files naming(const std::string& word) { return with('"' + word + '"', {"star", "tools"}); }
 
 }  // namespace
+
+TEST_CASE("rows: a function of the entries of T is one place, and the README tells of it") {
+  const std::string& table = sources("liv").at("liv/entries.h");
+  const std::string legend = source_text("liv/README.md");
+  for (auto& row : kEntries) {
+    const int digit = int(row.entries);
+    CAPTURE(digit);
+    CHECK(row.entries == kEntries[size_t(digit - 1)].entries);
+    // Of the words, legality alone asks for the first: that nothing is done.
+    size_t at = 0;
+    for (int d = 0; d < digit; ++d) at = table.find("{.entries = ", at) + 1;
+    const size_t begin = table.find("Entries::", at + 1), end = table.find(',', begin);
+    const std::string word = table.substr(begin, end - begin);
+    if (digit > 1)
+      CHECK_MESSAGE(with(word, {"autograd", "liv", "star", "tools"}) == Files{"liv/entries.h"},
+                    word);
+    // The README tells what the digit means.
+    const size_t told = legend.find("the **nonlinearity** on T");
+    const std::string line = legend.substr(told, legend.find('\n', told) - told);
+    if (digit > 1) CHECK(line.find(fmt::format(" {} ", digit)) != line.npos);
+  }
+}
 
 TEST_CASE("rows: an algorithm is one place") {
   // nsga2 is the default of the settings, random an origin of genomes.
@@ -67,7 +66,7 @@ TEST_CASE("rows: a task is one place, and its test another") {
 }
 
 TEST_CASE("rows: an objective is one place, its test another, and the README tells of it") {
-  const std::string readme = text_of(std::filesystem::path(STAR_SOURCE_DIR) / "star/README.md");
+  const std::string readme = source_text("star/README.md");
   for (auto& row : Objective::rows()) {
     const std::string name = row.name;
     CHECK_MESSAGE(readme.find('`' + name + '`') != std::string::npos, name);
@@ -89,6 +88,17 @@ TEST_CASE("rows: a setting is one place, whose option follows") {
     CHECK_MESSAGE(tested.empty(), row.option);
   });
   CHECK(followed > 5);
+}
+
+TEST_CASE("rows: the text of a role stands in one place") {
+  // These are other things elsewhere: a q-value, a unit and an element of the report, an option of a
+  // task, `extern "C"`, a row of `star bench`.
+  const std::set<std::string> kElsewhere = {"q", "k", "a", "C", "dt", "kernel"};
+  for (Role role : kRoles) {
+    const std::string text = text_of(role);
+    CHECK_MESSAGE(with('"' + text + '"', {"liv"}) == Files{"liv/role.h"}, text);
+    if (!kElsewhere.count(text)) CHECK_MESSAGE(naming(text).empty(), text);
+  }
 }
 
 TEST_CASE("rows: a command is its row and its file") {

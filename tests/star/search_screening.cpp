@@ -14,19 +14,14 @@ TEST_CASE("search: a model screens, whatever the workers and wherever it was sto
       settings.generations = 5;
       for (int screen : {0, 3}) {
         settings.screen = screen;
-        std::string expected;
-        for (int workers : {1, 3, 9}) {
-          InstantWorkers some(workers, uint64_t(++run_number));
-          const std::string path = folder.file(fmt::format("{}.run", run_number));
-          const Run now = run(settings, some, path);
-          if (expected.empty()) expected = now.contents;
-          CHECK(now.contents == expected);
+        auto look = [&](const Run& now, const std::string& path) {
           CHECK(now.result.evaluated + now.result.stopped ==
                 cohort_sizes(settings).front() * settings.generations);
           open_run_file(path);
           CHECK(std::isnan(now.result.history[0].model_tau));
           CHECK(std::isnan(now.result.history[4].model_tau) == (screen == 0));
-        }
+        };
+        const std::string expected = run_on_some_workers(settings, folder, run_number, look);
         different.insert(expected);
         const std::string path = folder.file(fmt::format("stopped{}.run", run_number));
         CHECK(run_in_pieces(settings, path, 9).end.contents == expected);

@@ -10,51 +10,47 @@ TEST_CASE("search: with second seeds the front is of means, whatever the workers
   for (bool rungs : {false, true})
     for (int lag : {kByGenerations, 0, 3}) {
       const SearchSettings settings = with_seeds(lag, rungs);
-      std::string expected;
-      for (int workers : {1, 3, 9}) {
-        InstantWorkers some(workers, uint64_t(++run_number));
-        const std::string path = folder.file(fmt::format("{}.run", run_number));
-        const Run now = run(settings, some, path);
-        if (expected.empty()) expected = now.contents;
-        CHECK(now.contents == expected);
-        const RunContents contents = open_run_file(path).contents;
-        // By hand: the mean of all that the file has, and what it leaves undominated.
-        std::map<std::string, std::vector<double>> qualities;
-        std::map<std::string, double> params;
-        std::set<std::string> failed;
-        for (auto& e : contents.evaluations) {
-          if (!e.ok()) failed.insert(e.genome);
-          if (!e.ok() || e.recipe.stops_at_rung()) continue;
-          qualities[e.genome].push_back(e.metrics.at("quality"));
-          params[e.genome] = e.metrics.at("params");
-        }
-        std::map<std::string, Fitness> means;
-        for (auto& [genome, all] : qualities)
-          if (!failed.count(genome)) means[genome] = {{spread_of(all).mean, params.at(genome)}};
-        std::set<std::string> front, stored;
-        for (auto& [genome, fitness] : means)
-          if (std::none_of(means.begin(), means.end(),
-                           [&](auto& other) { return dominates(other.second, fitness); }))
-            front.insert(genome);
-        stored.insert(contents.generations.back().front.begin(),
-                      contents.generations.back().front.end());
-        CHECK(stored == front);
-        CHECK(now.result.front.size() == front.size());
-        for (auto& member : now.result.front) {
-          const Spread spread = spread_of(qualities.at(member.genome));
-          CHECK(member.seeds == 4);
-          CHECK(qualities.at(member.genome).size() == 4);
-          CHECK(member.objectives.at("quality") == doctest::Approx(spread.mean).epsilon(1e-12));
-          CHECK(member.deviation.at("quality") == doctest::Approx(spread.deviation).epsilon(1e-9));
-          CHECK(member.deviation.at("params") == 0);
-        }
-        CHECK(now.result.failed == int64_t(failed.size()));
-        CHECK(contents.generations.back().failed == int64_t(failed.size()));
-        for (auto& [genome, all] : qualities) fallen += all.size() > 1 && !front.count(genome);
-        // Only the last one, which is of more seeds, may have less than the one before.
-        const auto& volume = now.result.hypervolume;
-        for (size_t g = 1; g + 1 < volume.size(); ++g) CHECK(volume[g] >= volume[g - 1]);
-      }
+      run_on_some_workers(
+          settings, folder, run_number, [&](const Run& now, const std::string& path) {
+            const RunContents contents = open_run_file(path).contents;
+            // By hand: the mean of all that the file has, and what it leaves undominated.
+            std::map<std::string, std::vector<double>> qualities;
+            std::map<std::string, double> params;
+            std::set<std::string> failed;
+            for (auto& e : contents.evaluations) {
+              if (!e.ok()) failed.insert(e.genome);
+              if (!e.ok() || e.recipe.stops_at_rung()) continue;
+              qualities[e.genome].push_back(e.metrics.at("quality"));
+              params[e.genome] = e.metrics.at("params");
+            }
+            std::map<std::string, Fitness> means;
+            for (auto& [genome, all] : qualities)
+              if (!failed.count(genome)) means[genome] = {{spread_of(all).mean, params.at(genome)}};
+            std::set<std::string> front, stored;
+            for (auto& [genome, fitness] : means)
+              if (std::none_of(means.begin(), means.end(),
+                               [&](auto& other) { return dominates(other.second, fitness); }))
+                front.insert(genome);
+            stored.insert(contents.generations.back().front.begin(),
+                          contents.generations.back().front.end());
+            CHECK(stored == front);
+            CHECK(now.result.front.size() == front.size());
+            for (auto& member : now.result.front) {
+              const Spread spread = spread_of(qualities.at(member.genome));
+              CHECK(member.seeds == 4);
+              CHECK(qualities.at(member.genome).size() == 4);
+              CHECK(member.objectives.at("quality") == doctest::Approx(spread.mean).epsilon(1e-12));
+              CHECK(member.deviation.at("quality") ==
+                    doctest::Approx(spread.deviation).epsilon(1e-9));
+              CHECK(member.deviation.at("params") == 0);
+            }
+            CHECK(now.result.failed == int64_t(failed.size()));
+            CHECK(contents.generations.back().failed == int64_t(failed.size()));
+            for (auto& [genome, all] : qualities) fallen += all.size() > 1 && !front.count(genome);
+            // Only the last one, which is of more seeds, may have less than the one before.
+            const auto& volume = now.result.hypervolume;
+            for (size_t g = 1; g + 1 < volume.size(); ++g) CHECK(volume[g] >= volume[g - 1]);
+          });
     }
   CHECK(fallen > 0);
 }

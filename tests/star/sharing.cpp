@@ -12,15 +12,14 @@ namespace {
 
 bool same_group(const Segment& a, const Segment& b, bool weights) {
   if (a.liv != b.liv) return false;
-  if (weights) {
+  if (weights)
     return a.weight_strategy != 1 && b.weight_strategy != 1 && a.weight_group == b.weight_group;
-  }
   return a.feature_strategy != 1 && b.feature_strategy != 1 && a.feature_group == b.feature_group;
 }
 
 // Whether a strategy names a role among the shareable ones, as star/README.md words it.
-bool named(std::string role, int strategy, const std::vector<std::string>& shareable) {
-  if (role == "beta") role = "dt";
+bool named(Role role, int strategy, const std::vector<Role>& shareable) {
+  if (role == Role::beta) role = Role::dt;
   for (size_t bit = 0; bit < shareable.size(); ++bit) {
     if (shareable[bit] != role) continue;
     return strategy == 2 || (strategy > 2 && ((strategy - 2) >> bit) % 2 == 1);
@@ -28,7 +27,7 @@ bool named(std::string role, int strategy, const std::vector<std::string>& share
   return false;
 }
 
-int donor(const Genome& g, const Pool& pool, size_t l, const std::string& role) {
+int donor(const Genome& g, const Pool& pool, size_t l, Role role) {
   const Segment& s = g.segments[l];
   if (!named(role, s.feature_strategy, pool.find(s.liv)->shareable_features)) return int(l);
   for (size_t m = 0; m < l; ++m) {
@@ -37,7 +36,7 @@ int donor(const Genome& g, const Pool& pool, size_t l, const std::string& role) 
   return int(l);
 }
 
-int owner(const Genome& g, const Pool& pool, size_t l, const std::string& role) {
+int owner(const Genome& g, const Pool& pool, size_t l, Role role) {
   const Segment& s = g.segments[l];
   if (donor(g, pool, l, role) != int(l)) return -1;
   if (!named(role, s.weight_strategy, pool.find(s.liv)->shareable_weights)) return int(l);
@@ -71,8 +70,8 @@ TEST_CASE("sharing: the plan is what the definition says, LIV by LIV") {
       const LivClass& c = *extended.find(genome.segments[l].liv);
       REQUIRE(plan[l].size() == c.groups.size());
       for (size_t g = 0; g < c.groups.size(); ++g) {
-        CHECK(plan[l][g].feature == donor(genome, extended, l, c.groups[g].name));
-        CHECK(plan[l][g].weights == owner(genome, extended, l, c.groups[g].name));
+        CHECK(plan[l][g].feature == donor(genome, extended, l, c.groups[g].role));
+        CHECK(plan[l][g].weights == owner(genome, extended, l, c.groups[g].role));
         reused += plan[l][g].feature != int(l);
         apart += g > 0 && plan[l][g].weights >= 0 && plan[l][0].weights >= 0 &&
                  plan[l][g].weights != plan[l][0].weights;

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "autograd/rows.h"
+#include "cpu/cpu.h"
 #include "star/generator.h"
 #include "star/statistics.h"
 #include "tests/liv/models.h"

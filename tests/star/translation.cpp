@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "cpu/cpu.h"
 #include "liv/pool_file.h"
 #include "star/checkpoint.h"
 #include "tests/liv/pools.h"

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/safetensors.h"
+#include "cpu/cpu.h"
 #include "star/compiler.h"
 #include "star/tasks.h"
 #include "tests/temporary.h"

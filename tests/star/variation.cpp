@@ -111,15 +111,13 @@ TEST_CASE("variation: overrides cross whole") {
   VariationConfig config;
   Rng rng(16, "test.variation");
   std::set<std::string> children;
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 200; ++round)
     children.insert(to_text(crossover(rng, a, b, pool, config)));
-  }
   std::set<std::string> expected;
   for (const char* one : {"|1:12223", "|1:12133"}) {
     for (const char* two : {"|2:22213", ""}) {
-      for (const char* featurizer : {"|%1:23111,21111,21111", "|%1:21111,23111,21111"}) {
+      for (const char* featurizer : {"|%1:23111,21111,21111", "|%1:21111,23111,21111"})
         expected.insert(std::string("11111-21111") + one + two + featurizer);
-      }
     }
   }
   CHECK(children == expected);

@@ -30,8 +30,8 @@ def places(plan, name):
 
 
 def trainings(plan):
-    """Of each subject."""
-    return len(plan.rates) * plan.seeds
+    """Of each subject: at every rate from the first seed, at the best of them from the others."""
+    return len(plan.rates) + plan.seeds - 1
 
 
 def baseline_genomes(folder, depth):
@@ -61,23 +61,24 @@ def picks(folder, name):
     return list(dict.fromkeys(front[:1] + good + front))[:places_left]
 
 
-def judged(folder, run, labels, steps):
-    """Rows of the subjects {genome: labels}: each at the rate of the least mean validation loss.
+def best_rate(by_rate):
+    """Of {rate: {seed: metrics}}, by the validation loss from the first seed: other seeds change no choice."""
+    return min((r for r in by_rate if 0 in by_rate[r]), key=lambda r: by_rate[r][0]["quality"], default=None)
 
-    The rate is chosen by the plan's first seeds, so that a third one changes no choice.
-    """
+
+def judged(folder, run, labels, steps):
+    """Rows of the subjects {genome: labels}: each at its best rate."""
     plan, longer, rows, held = folder.plan, run.longer(steps), [], run.settings()
     shown = dict(zip(labels, folder.program.shown(
         labels, *(w for k in ("width", "heads", "vocab") for w in ("--" + k, held[k])), "--cache-context",
         plan.context)))
     for genome, names in labels.items():
-        by_rate = {rate: seeds for rate, seeds in longer.get(genome, {}).items()
-                   if rate in plan.rates and all(s in seeds for s in range(plan.seeds))}
+        by_rate = {rate: seeds for rate, seeds in longer.get(genome, {}).items() if rate in plan.rates and 0 in seeds}
         row = {"labels": names, "genome": genome, "params": shown[genome]["params"],
                "body_params": shown[genome]["body_params"], "cache": shown[genome]["cache_bytes"]}
-        if by_rate:
-            validation = {r: mean([seeds[s]["quality"] for s in range(plan.seeds)]) for r, seeds in by_rate.items()}
-            rate = min(validation, key=validation.get)
+        rate = best_rate(by_rate)
+        if rate and all(s in by_rate[rate] for s in range(plan.seeds)):
+            validation = {r: seeds[0]["quality"] for r, seeds in by_rate.items()}
             row.update(rate=rate, rate_at_end=rate in (min(plan.rates), max(plan.rates)),
                        rates={str(r): v for r, v in validation.items()},
                        seeds={str(s): {k: m[k] for k in ("test_quality", "test_bpb", "test_accuracy") if k in m}
@@ -123,6 +124,16 @@ def merged(rows):
     return list(once.values())
 
 
+def train_tuned(folder, run, genomes, steps, *which):
+    """Every genome at every rate from the first seed, then at its best rate from the others."""
+    plan = folder.plan
+    train_long(folder, run.path, genomes, steps, plan.rates, 1, *which)
+    longer = run.longer(steps)
+    best = {g: best_rate({r: s for r, s in longer.get(g, {}).items() if r in plan.rates}) for g in genomes}
+    for rate in sorted({r for r in best.values() if r}):
+        train_long(folder, run.path, [g for g in genomes if best[g] == rate], steps, [rate], plan.seeds, *which)
+
+
 def train_long(folder, path, genomes, steps, rates, seeds, *which):
     folder.program.on_run("final", path, *genomes, "--steps", steps, "--seeds", seeds, "--lr",
                           ",".join(f"{r:g}" for r in rates), *(which or ("--from", "population", "--top", 1)))
@@ -133,7 +144,7 @@ def final(folder, searches, carrier, with_baselines):
     plan, run = folder.plan, Run(folder.run_path(carrier))
     labels = labelled(folder, searches, plan.depth_of(plan.search(carrier)) if with_baselines else None)
     steps = plan.longer * plan.steps
-    train_long(folder, run.path, labels, steps, plan.rates, plan.seeds)
+    train_tuned(folder, run, labels, steps)
     return {"steps": steps, "carrier": carrier, "subjects": judged(folder, run, labels, steps)}
 
 
@@ -211,7 +222,7 @@ def equal(folder):
     for (width, heads), labels in by_size.items():
         options = sizes(plan) + data(folder, 0) + ["--width", width, "--heads", heads]
         run, which = carrier(folder, folder.run_path(f"equal-{width}-{heads}"), next(iter(labels)), *options)
-        train_long(folder, run.path, labels, steps, plan.rates, plan.seeds, *which)
+        train_tuned(folder, run, labels, steps, *which)
         compared += [{**r, "width": width, "heads": heads} for r in judged(folder, run, labels, steps)]
     return {"steps": steps, "winner": winner, "subjects": compared}
 
@@ -225,7 +236,7 @@ def on_task(folder, task, batch):
     path = folder.run_path("task-" + task_name(task))
     run, which = carrier(folder, path, attention, "--width", plan.width, "--heads", plan.heads, "--depth", plan.depth,
                          "--batch", batch, "--validation-tokens", plan.validation_tokens, "--task", task)
-    train_long(folder, path, labels, plan.task_steps, plan.rates, plan.seeds, *which)
+    train_tuned(folder, run, labels, plan.task_steps, *which)
     return {"task": task, "steps": plan.task_steps, "subjects": judged(folder, run, labels, plan.task_steps)}
 
 

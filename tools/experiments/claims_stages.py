@@ -188,7 +188,7 @@ def stages_of(plan):
               tuple(f"search-{s.name}" for way in studies.ways_of(plan).values() for s in way)),
         *mains,
         Stage("final-third", "a third seed where two decide nothing", finals.third_seeds,
-              sum(s.steps for s in mains) / len(plan.rates) / plan.seeds / 2, tuple(s.name for s in mains)),
+              sum(s.steps for s in mains) / finals.trainings(plan) / 2, tuple(s.name for s in mains)),
         Stage("equal", "baselines widened to the parameters of the best", finals.equal, len(plan.baselines(1)) * long,
               ("final-quality",)),
         Stage("measured", "prefill, decoding and memory, measured", finals.measured, 0, tuple(s.name for s in mains)),

@@ -1,6 +1,7 @@
-// The strict reader: `check` and `parse`.
+// The text of a genome: `to_text`, and the strict reader, `check` and `parse`.
 
 #include "core/error.h"
+#include "liv/legality.h"
 #include "star/genome.h"
 #include "star/genome_tokens.h"
 
@@ -60,9 +61,8 @@ class Reader {
   Digits read_digits(std::string_view token, const std::string& place, const Digits& limits) {
     Digits digits{};
     if (!check_length(token, place, 5)) return digits;
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 5; ++i)
       digits[size_t(i)] = digit(token, place, i + 1, "value", limits[size_t(i)]);
-    }
     return digits;
   }
 
@@ -88,16 +88,14 @@ class Reader {
     const size_t before = result.errors.size();
     const LivClass* c = pool_.find(tokens.id);
     if (!c) error("{}: class {} is not in the pool", place, tokens.id);
-    if (c && c->differential) {
+    if (c && c->differential)
       error("{}: class {} is differential and follows class {}", place, tokens.id, c->base);
-    }
     for (const ClassOverride& o : genome.operators) {
       if (o.liv == tokens.id) error("{}: class {} has an override already", place, tokens.id);
     }
     Digits digits = read_digits(tokens.groups[0], place, kOperatorLimits);
-    if (digits[0] > 0 && !pool_.find_featurizer(base36_digit(digits[0]))) {
+    if (digits[0] > 0 && !pool_.find_featurizer(base36_digit(digits[0])))
       error("{}, digit 1: featurizer {} is not in the pool", place, base36_digit(digits[0]));
-    }
     if (result.errors.size() == before) genome.operators.push_back({tokens.id, {digits}});
   }
 
@@ -125,9 +123,8 @@ class Reader {
   void check_operators(const Pool& pool) {
     for (char id : operators_in_force(genome, pool)) {
       const LivClass& c = *pool.find(id);
-      for (const std::string& reason : check_operator(c.op, c.groups)) {
+      for (const std::string& reason : check_operator(c.op, c.groups))
         error("class {} as overridden: {}", id, reason);
-      }
     }
   }
 
@@ -154,6 +151,24 @@ class Reader {
 
 }  // namespace
 
+std::string to_text(const Genome& genome) {
+  std::string text;
+  for (const Segment& s : genome.segments) {
+    if (!text.empty()) text += '-';
+    text += s.liv;
+    for (int digit : {s.weight_group, s.weight_strategy, s.feature_group, s.feature_strategy})
+      text += base36_digit(digit);
+    if (s.parallel) text += '2';
+  }
+  for (const ClassOverride& o : genome.operators)
+    text += fmt::format("|{}:{}", o.liv, digits_text(o.op.digits));
+  for (const FeaturizerOverride& o : genome.featurizers) {
+    text += fmt::format("|%{}:", o.id);
+    for (size_t g = 0; g < o.groups.size(); ++g) text += (g ? "," : "") + digits_text(o.groups[g]);
+  }
+  return text;
+}
+
 GenomeCheck check(std::string_view text, const Pool& pool) {
   Reader reader(pool);
   reader.read(text);
@@ -163,9 +178,8 @@ GenomeCheck check(std::string_view text, const Pool& pool) {
 Genome parse(std::string_view text, const Pool& pool) {
   Reader reader(pool);
   reader.read(text);
-  if (!reader.result.valid()) {
+  if (!reader.result.valid())
     fail("genome: {} (see `star genome repair`)", reader.result.errors[0]);
-  }
   return reader.genome;
 }
 

@@ -1,6 +1,7 @@
 // The dispatch table and the device's memory.
-#include "cuda/backend.h"
+#include "cuda/cuda.h"
 
+#include "cuda/backend.h"
 #include "cuda/cublas.h"
 #include "cuda/graph.h"
 #include "cuda/rates.h"
