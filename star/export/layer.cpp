@@ -7,23 +7,23 @@ namespace {
 
 ExportedFeature exported_feature(const Layout& layout, const FeatureGroup& g) {
   ExportedFeature f;
-  f.role = g.name;
+  f.role = text_of(g.role);
   f.projection = g.projection();
   f.activation = g.activation();
   f.convolved = g.along() == Along::convolution;
   f.biased = f.activation == Activation::softplus_with_bias ||
              f.activation == Activation::sigmoid_with_bias;
   f.channels = layout.width_of(g);
-  f.reads = reads(g.name);
-  f.writes = writes(g.name);
-  f.in_parts = makes_map(g.name);
+  f.reads = reads(g.role);
+  f.writes = writes(g.role);
+  f.in_parts = makes_map(g.role);
   return f;
 }
 
 // Of the low-rank projections of an operator; 0 where it has none.
 int64_t rank_of(const Operator& op) {
   for (auto& p : op.parameters(1))
-    if (p.name.ends_with("_a.weight")) return p.shape[0];
+    if (p.key.piece == Piece::a_weight) return p.shape[0];
   return 0;
 }
 

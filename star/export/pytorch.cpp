@@ -155,7 +155,7 @@ std::string transformers_config(const Backbone& model, const Checkpoint& about) 
       {"use_cache", true},
       {"star",
        {{"genome", about.genome},
-        {"format", "star-checkpoint/2"},
+        {"format", checkpoint_format(about)},
         {"seq", s.seq},
         {"window", s.window}}}};
   return config.dump(2) + "\n";

@@ -172,7 +172,7 @@ def check_fresh(tmp):
     for wrong in (["@mamba:3"], ["51111-91111"]):
         assert "--depth" in star("export", *wrong, "--depth", "3", "--out", tmp + "/no", status=2)
     assert "--out" in star("export", "91111", status=2)
-    assert "1111" in star("export", "1111", "--out", tmp + "/no", status=2)
+    assert "segment 1" in star("export", "1111", "--out", tmp + "/no", status=2)
     assert "divide" in star("export", "11111", "--width", "10", "--out", tmp + "/no", status=2)
     assert "--to" in star("export", "91111", "--to", "tensorflow", "--out", tmp + "/no", status=2)
     assert not os.path.exists(tmp + "/no")

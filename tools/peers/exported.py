@@ -21,7 +21,7 @@ SIZES = {"--width": 16, "--heads": 4, "--seq": 12, "--window": 5}
 CLASSES = "123456789abcdefghijklmnop"
 POOL = """featurizer 1: q 21111, k 21111, v 21111
 featurizer g: q 21111, k 21111, v 21111, z 21118
-featurizer h: B 13111, C 21113, v 21211, z 23214, filter 14211
+featurizer h: B 13111, C 21113, v 21111, z 23114, filter 14111
 class 1 banded: 12223
 class z GA: g2123
 class y D-GA: differential of z
