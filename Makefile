@@ -28,8 +28,10 @@ search: build/star
 bench: build/star
 	build/star bench
 
-# The same models, weights and batches in star and in PyTorch; for PYTHON one that imports torch.
+# What `star export` writes, then the same models, weights and batches, in star and in PyTorch; for
+# PYTHON one that imports torch, safetensors and, for all of it, transformers.
 peers: build/star
+	@$(PYTHON) tools/peers/exported.py
 	@$(PYTHON) tools/peers/peers.py
 
 # Ways to search, compared on a model of recorded trainings (tools/experiments).

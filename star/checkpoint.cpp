@@ -64,6 +64,10 @@ Checkpoint checkpoint_of(const Genome& genome, const Pool& pool, const std::stri
   return {to_text(canonical(genome, pool)), training, pool_text(pool)};
 }
 
+std::string checkpoint_format(const Checkpoint& about) {
+  return about.pool.empty() ? kFormat : kPoolFormat;
+}
+
 void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
                      const Checkpoint& about) {
   nlohmann::json config = sizes_json(model.sizes());
@@ -79,7 +83,7 @@ void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
                      std::as_bytes(std::span(values.back()))});
   }
   Metadata metadata = {{"genome", about.genome}, {"config", config.dump()}};
-  metadata["format"] = about.pool.empty() ? kFormat : kPoolFormat;
+  metadata["format"] = checkpoint_format(about);
   if (!about.pool.empty()) metadata["pool"] = about.pool;
   write_safetensors(path, views, metadata);
 }

@@ -34,6 +34,9 @@ Checkpoint checkpoint_of(const Genome& genome, const Pool& pool,
 // As `config` has them.
 nlohmann::json sizes_json(const Sizes& sizes);
 
+// As the metadata of its file says it.
+std::string checkpoint_format(const Checkpoint& about);
+
 // The file appears whole or not at all.
 void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
                      const Checkpoint& about);

@@ -56,4 +56,15 @@ std::string broken_bounds(const SearchSettings& settings, const std::vector<Fron
                      fmt::join(broken, ", "));
 }
 
+std::string best_of_front(const CheckedRun& run, const std::string& path) {
+  const std::vector<FrontMember> front = last_front(run.settings, run.contents);
+  require(!front.empty(), "{}: the search has no front yet", path);
+  const std::string broken = broken_bounds(run.settings, front);
+  require(broken.empty(), "{}: {}", path, broken);
+  return std::min_element(
+             front.begin(), front.end(),
+             [](auto& a, auto& b) { return a.metrics.at("quality") < b.metrics.at("quality"); })
+      ->genome;
+}
+
 }  // namespace star::synthesis

@@ -32,4 +32,8 @@ const FrontMember* nearest_to_bounds(const std::vector<FrontMember>& front);
 // What is said of such a front, a line without a full stop; empty of any other.
 std::string broken_bounds(const SearchSettings& settings, const std::vector<FrontMember>& front);
 
+// The genome of the best quality in the front that a search has come to. Throws `Error`, which begins
+// with `path`, where there is none or all break the bounds.
+std::string best_of_front(const CheckedRun& run, const std::string& path);
+
 }  // namespace star::synthesis

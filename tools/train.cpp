@@ -9,21 +9,10 @@
 #include "star/trial.h"
 #include "tools/command.h"
 #include "tools/output.h"
+#include "tools/source.h"
 
 namespace star::cli {
 namespace {
-
-// The genome of the best quality in the front that a search has come to.
-std::string best_of_front(const CheckedRun& run, const std::string& path) {
-  const std::vector<FrontMember> front = last_front(run.settings, run.contents);
-  require(!front.empty(), "{}: the search has no front yet", path);
-  const std::string broken = broken_bounds(run.settings, front);
-  require(broken.empty(), "{}: {}", path, broken);
-  return std::min_element(
-             front.begin(), front.end(),
-             [](auto& a, auto& b) { return a.metrics.at("quality") < b.metrics.at("quality"); })
-      ->genome;
-}
 
 struct Train {
   Common common;
@@ -75,13 +64,6 @@ struct Train {
   std::string of_run = {};  // what the data has to be, where it is the run's
 
   bool given(const char* option) const { return app->get_option(option)->count() > 0; }
-
-  // No genome has a point or a slash.
-  static bool is_path(const std::string& text) {
-    std::error_code none;
-    return std::filesystem::is_regular_file(text, none) ||
-           text.find_first_of("./") != std::string::npos;
-  }
 
   std::unique_ptr<Dataset> open() {
     auto dataset = data.open(model.length, run_length, record.data_seed);

@@ -5,6 +5,7 @@
 import base64
 import json
 import os
+import shlex
 import sqlite3
 import statistics
 import subprocess
@@ -32,6 +33,7 @@ class Run:
     """A run file, read by SQL alone."""
 
     def __init__(self, path):
+        self.path = os.path.abspath(path)
         self.db = sqlite3.connect(path)
         self.settings = json.loads(self.rows("SELECT settings FROM run")[0][0])
         self.generations = self.rows("SELECT generation, hypervolume, evaluated, failed FROM generations ORDER BY 1")
@@ -172,12 +174,25 @@ def check_selection(page, run):
     page.evaluate("document.querySelectorAll('#tree-choice button')[0].click()")  # parents and theirs
     page.click(*page.center(f"#tree [data-genome='{parent}']"))
     assert selected() in run.parents(bred)
+    check_command(page, run)
     # The pointer shows what it is over, in the card and as a ring.
     page.point_at(*point_place(page, 0, FRONT, 0))
     card = page.evaluate("document.getElementById('card').innerText")
     assert genomes[front[0]] in card or names(page)[genomes[front[0]]] in card, card
     page.point_at(2, 2)
     assert page.evaluate("document.getElementById('card').hidden")
+
+
+def check_command(page, run):
+    """What stands beside the genome for PyTorch can be pasted where the run file is."""
+    command = page.evaluate("document.querySelector('#genome code.command').textContent")
+    genome = page.evaluate("report.genomes[state.selected].genome")
+    with tempfile.TemporaryDirectory() as folder:
+        words = f"star() {{ {shlex.quote(STAR)} \"$@\"; }}; {command.replace('--out model', '--out ' + shlex.quote(folder))} --json"
+        done = subprocess.run(["sh", "-c", words], cwd=os.path.dirname(run.path), capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stderr)
+        made = json.loads(done.stdout)
+        assert made["genome"] == genome and made["params"] == run.metric(genome, "params"), (command, made)
 
 
 def check_populations(page, run):

@@ -38,6 +38,7 @@ def working(tmp):
         "eval": [checkpoint, "--data", tmp + "/t.txt"],
         "logits": [checkpoint, "--tokens", "1,2", "--out", tmp + "/l.npy"],
         "generate": [checkpoint, "--prompt", "a", "--tokens", "3"],
+        "export": ["91111", "--width", "8", "--heads", "1", "--out", tmp + "/exported"],
         "bench": ["91111", "--only", "decode", "--seconds", "0", "--width", "8", "--heads", "1", "--seq", "8"],
         "report": [run], "runs": [run], "completion": ["bash"], "motifs": [run, "--random", "4"],
         "baseline": [run, "@conv", "--quiet"], "final": [run, "91111", "--steps", "1", "--seeds", "1", "--quiet"],

@@ -28,7 +28,18 @@ function showGenome() {
     ...(broken.length > 0 ? [element("p", { class: "failure" }, `Breaks the bounds: ${broken.join(", ")}.`)] : []),
     ...(status === "waiting" ? [element("p", { class: "quiet" }, "Not evaluated yet.")] : []),
     backbone(genome),
-    element("dl", { class: "figures" }, figures));
+    element("dl", { class: "figures" }, figures),
+    element("p", { class: "quiet" }, "For PyTorch, with fresh weights:"),
+    element("code", { class: "command" }, exportCommand(text)));
+}
+
+// As a shell takes it, in the folder of the run file: of a pool that has no name, the run has the text.
+function exportCommand(text) {
+  const { width, heads, seq, vocab, window, pool } = report.settings;
+  const quoted = (word) => `'${word.replaceAll("'", "'\\''")}'`;
+  const named = pool === "paper" || pool === "extended";
+  return `star export ${quoted(text)} --width ${width} --heads ${heads} --seq ${seq} --vocab ${vocab} ` +
+    `--window ${window} --pool ${named ? pool : quoted("./" + report.run)} --out model`;
 }
 
 // Where it stands at the end.

@@ -1,0 +1,54 @@
+// What an export has to know of the layers of a model, by the words of liv/digits.h. Nothing else in
+// this folder looks into a backbone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "liv/backbone.h"
+
+namespace star::synthesis {
+
+struct ExportedFeature {
+  std::string role;  // also what its parameters are called: "q", "dt", "filter"
+  Projection projection = Projection::dense;
+  Activation activation = Activation::none;
+  bool convolved = false;  // by 3 taps, behind the projection
+  bool biased = false;
+  int64_t channels = 0;
+  bool reads = false, writes = false;
+  bool in_parts = false;  // exists in each part of a differential operator
+  int lender = -1;        // the layer that owns its weights, where that is another
+  int donor = -1;         // the layer that computes it, where that is another
+  bool given = false;     // to later layers
+
+  bool is_kernel() const { return role == "kernel" || role == "filter"; }
+  bool computed() const { return donor < 0; }
+  bool owned() const { return donor < 0 && lender < 0; }
+};
+
+struct ExportedLayer {
+  std::string id, name;  // of its class: "2", "SA-2"
+  std::string op;        // "22123"
+  Mixing mixing = Mixing::diagonal;
+  Entries entries = Entries::linear;
+  bool banded = false, grouped = false, differential = false;
+  bool parallel = false;  // reads what the layer before it read
+  int64_t width = 1;      // of x and y
+  int64_t heads = 1, kv_heads = 1, head_width = 1, states = 1;
+  int64_t inner = 1;  // the width of v
+  int64_t rank = 0;   // of low-rank projections
+  std::vector<ExportedFeature> features;
+
+  // By role, by what it does; null if there is none.
+  const ExportedFeature* feature(std::string_view role) const;
+  const ExportedFeature* reader() const;
+  const ExportedFeature* writer() const;
+  bool rotary() const { return mixing == Mixing::low_rank && entries != Entries::normalised; }
+  // Whether one parameter a head or channel scales v beside T(x) v.
+  bool skips() const { return feature("dt") != nullptr; }
+};
+
+std::vector<ExportedLayer> exported_layers(const Backbone& model);
+
+}  // namespace star::synthesis

@@ -1,0 +1,16 @@
+import torch
+from torch import nn
+
+
+class ConvolvedScale(nn.Module):
+    """A factor for each channel, a causal convolution of 3 taps, then perhaps a bias."""
+
+    def __init__(self, channels, bias):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.conv = nn.Parameter(torch.empty(channels, 3))
+        self.register_parameter("bias", nn.Parameter(torch.empty(channels)) if bias else None)
+
+    def forward(self, x, state, name):
+        u = causal_convolution(x * self.weight, self.conv, state, name)
+        return u if self.bias is None else u + self.bias
