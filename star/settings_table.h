@@ -23,6 +23,7 @@ struct Setting {
   const char* help = "";                // of the option, where it follows from this row
   std::vector<std::string> words = {};  // of which it is one, or some; none: any
   bool newer = false;                   // there are run files from before it
+  bool may_change = false;              // of a run that goes on
   // The option's values where they are not the text of the field.
   std::vector<std::string> (*values)(const SearchSettings& settings) = nullptr;
 };
@@ -77,8 +78,11 @@ void for_each_evolution_setting(const F& f) {
   f(Setting{"algorithm", "--algorithm", {}, "How to evolve"}, STAR_FIELD(algorithm));
   f(Setting{"population", "--population", within(2, 1 << 16), "Genomes a generation"},
     STAR_FIELD(population));
-  f(Setting{"generations", "--generations", within(1, 1 << 20),
-            "Generations, the initial one included"},
+  f(Setting{.name = "generations",
+            .option = "--generations",
+            .range = within(1, 1 << 20),
+            .help = "Generations, the initial one included",
+            .may_change = true},
     STAR_FIELD(generations));
   f(Setting{.name = "lag",
             .option = "--lag",
@@ -133,25 +137,30 @@ void for_each_evolution_setting(const F& f) {
   f(Setting{"objectives", "--objectives"}, STAR_FIELD(objectives));
   f(Setting{"bounds", "--max"}, STAR_FIELD(bounds));
   f(Setting{"hv_reference", "--hv-ref"}, STAR_FIELD(hv_reference));
-  f(Setting{.name = "until", .option = "--until", .newer = true}, STAR_FIELD(until));
+  f(Setting{.name = "until", .option = "--until", .newer = true, .may_change = true},
+    STAR_FIELD(until));
   f(Setting{.name = "patience",
             .option = "--patience",
             .range = within(0, 1 << 20),
             .help = "Ends after so many generations without a gain in hypervolume; 0: never",
-            .newer = true},
+            .newer = true,
+            .may_change = true},
     STAR_FIELD(patience));
   f(Setting{"cache_context", "--cache-context", within(1, kMostSteps),
             "Tokens at which cache, latencies and memory are taken"},
     STAR_FIELD(cache_context));
-  f(Setting{"cpu_seconds", "--timeout", within(0, 1e9),
-            "Processor seconds a candidate may take; 0: any"},
+  f(Setting{.name = "cpu_seconds",
+            .option = "--timeout",
+            .range = within(0, 1e9),
+            .help = "Processor seconds a candidate may take; 0: any",
+            .may_change = true},
     STAR_FIELD(limits.cpu_seconds));
 }
 
 // All of them, in the order of the command that makes a run again.
 template <class F>
 void for_each_setting(const F& f) {
-  f(Setting{"data_path", "--data"}, STAR_FIELD(data_path));
+  f(Setting{.name = "data_path", .option = "--data", .may_change = true}, STAR_FIELD(data_path));
   f(Setting{"task", "--task"}, STAR_FIELD(task));
   f(Setting{"pool", "--pool"}, STAR_FIELD(pool));
   f(Setting{"seed", "--seed"}, STAR_FIELD(seed));
@@ -169,7 +178,10 @@ void for_each_setting(const F& f) {
             .range = within(double(kUnknownSample), kMostSteps),
             .newer = true},
     STAR_FIELD(validation_tokens));
-  f(Setting{.name = "memory_bytes", .option = "--memory-limit", .values = memory_values},
+  f(Setting{.name = "memory_bytes",
+            .option = "--memory-limit",
+            .may_change = true,
+            .values = memory_values},
     STAR_FIELD(limits.memory_bytes));
   f(Setting{.name = "wall_seconds", .range = from_zero()}, STAR_FIELD(limits.wall_seconds));
   f(Setting{.name = "device", .option = "--device", .words = {"cpu", "cuda"}, .newer = true},

@@ -78,19 +78,17 @@ struct SearchCommand {
   // the same data lies.
   SearchSettings changed(const SearchSettings& run) const {
     SearchSettings now = run;
-    if (given("--generations")) now.generations = settings.generations;
-    if (given("--patience")) now.patience = settings.patience;
-    if (given("--until")) now.until = settings.until;
-    if (given("--memory-limit")) now.limits.memory_bytes = settings.limits.memory_bytes;
-    if (given("--timeout")) {
-      now.limits.cpu_seconds = settings.limits.cpu_seconds;
-      now.limits.wall_seconds = settings.limits.wall_seconds;
-    }
-    if (given("--data")) {
-      now.data_path = settings.data_path;
-      now.task = "";
-    }
+    for_each_setting([&](const Setting& row, const auto& field) {
+      if (row.may_change && given(row.option)) field(now) = field(settings);
+    });
+    now.limits.wall_seconds = longest_wait(now.limits);
+    if (data.given()) now.task = data.task;
     return now;
+  }
+
+  // A candidate that waits takes no processor.
+  static double longest_wait(const Limits& limits) {
+    return std::min(10 * limits.cpu_seconds, std::numeric_limits<double>::max());
   }
 
   bool given(const char* option) const { return command->count(option) > 0; }
@@ -118,8 +116,7 @@ struct SearchCommand {
     if (!data.path.empty()) settings.data_path = absolute_path(data.path);
     settings.task = data.task;
     settings.device = common.device;
-    settings.limits.wall_seconds =
-        std::min(10 * settings.limits.cpu_seconds, std::numeric_limits<double>::max());
+    settings.limits.wall_seconds = longest_wait(settings.limits);
   }
 
   // All settings.
@@ -169,17 +166,18 @@ struct SearchCommand {
 
   // Error: an option beside --resume that the run file fixes, and has otherwise.
   void require_same(const SearchSettings& run) const {
-    static const std::set<std::string> kFree = {
-        "--help",  "--resume",   "--retry",   "--workers",     "--threads",
-        "--quiet", "--json",     "--data",    "--generations", "--patience",
-        "--until", "--max-time", "--timeout", "--no-check",    "--memory-limit"};
+    std::set<std::string> free = {"--help",  "--resume", "--retry",    "--workers", "--threads",
+                                  "--quiet", "--json",   "--no-check", "--max-time"};
+    for_each_setting([&](const Setting& row, const auto&) {
+      if (row.may_change) free.insert(row.option);
+    });
     static const std::set<std::string> kPreset = {"--population", "--generations", "--depth",
                                                   "--start"};
     const std::vector<FixedOption> asked = fixed_options(settings), kept = fixed_options(run);
     for (const CLI::Option* option : command->get_options()) {
       const std::string name = option->get_name();
       const bool preset_too = !preset.empty() && kPreset.count(name);
-      if ((option->empty() && !preset_too) || kFree.count(name) || name == "--preset") continue;
+      if ((option->empty() && !preset_too) || free.count(name) || name == "--preset") continue;
       auto same_name = [&](auto& o) { return o.name == name; };
       const auto now = std::find_if(asked.begin(), asked.end(), same_name),
                  then = std::find_if(kept.begin(), kept.end(), same_name);

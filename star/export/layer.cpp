@@ -7,7 +7,8 @@ namespace {
 
 ExportedFeature exported_feature(const Layout& layout, const FeatureGroup& g) {
   ExportedFeature f;
-  f.role = text_of(g.role);
+  f.role = g.role;
+  f.name = text_of(g.role);
   f.projection = g.projection();
   f.activation = g.activation();
   f.convolved = g.along() == Along::convolution;
@@ -38,6 +39,7 @@ ExportedLayer exported_layer(const Operator& op, bool parallel) {
   layer.entries = liv.op.entries();
   layer.banded = liv.op.sparsity() == Sparsity::banded;
   layer.grouped = layout.grouped();
+  layer.rotary = rotary(liv.op);
   layer.differential = liv.differential;
   layer.parallel = parallel;
   layer.width = layout.sizes.width;
@@ -59,7 +61,7 @@ const ExportedFeature* first_of(const std::vector<ExportedFeature>& features, Te
 
 }  // namespace
 
-const ExportedFeature* ExportedLayer::feature(std::string_view role) const {
+const ExportedFeature* ExportedLayer::feature(Role role) const {
   return first_of(features, [&](const ExportedFeature& f) { return f.role == role; });
 }
 

@@ -10,7 +10,8 @@
 namespace star::synthesis {
 
 struct ExportedFeature {
-  std::string role;  // also what its parameters are called: "q", "dt", "filter"
+  Role role;
+  std::string name;  // the text of the role, and what its parameters are called
   Projection projection = Projection::dense;
   Activation activation = Activation::none;
   bool convolved = false;  // by 3 taps, behind the projection
@@ -22,7 +23,7 @@ struct ExportedFeature {
   int donor = -1;         // the layer that computes it, where that is another
   bool given = false;     // to later layers
 
-  bool is_kernel() const { return role == "kernel" || role == "filter"; }
+  bool is_kernel() const { return liv::is_kernel(role); }
   bool computed() const { return donor < 0; }
   bool owned() const { return donor < 0 && lender < 0; }
 };
@@ -32,6 +33,7 @@ struct ExportedLayer {
   std::string op;        // "22123"
   Mixing mixing = Mixing::diagonal;
   Entries entries = Entries::linear;
+  bool rotary = false;  // positions rotate what reads and what writes
   bool banded = false, grouped = false, differential = false;
   bool parallel = false;  // reads what the layer before it read
   int64_t width = 1;      // of x and y
@@ -41,12 +43,11 @@ struct ExportedLayer {
   std::vector<ExportedFeature> features;
 
   // By role, by what it does; null if there is none.
-  const ExportedFeature* feature(std::string_view role) const;
+  const ExportedFeature* feature(Role role) const;
   const ExportedFeature* reader() const;
   const ExportedFeature* writer() const;
-  bool rotary() const { return mixing == Mixing::low_rank && entries != Entries::normalised; }
   // Whether one parameter a head or channel scales v beside T(x) v.
-  bool skips() const { return feature("dt") != nullptr; }
+  bool skips() const { return feature(Role::dt) != nullptr; }
 };
 
 std::vector<ExportedLayer> exported_layers(const Backbone& model);

@@ -28,10 +28,10 @@ class ClassWriter {
     for (const ExportedFeature& f : layer_.features)
       if (here(f) && f.owned()) registration(f);
     if (makes_map()) {
-      if (layer_.feature("dt"))
+      if (layer_.feature(Role::dt))
         tensor("A_log", layer_.grouped ? std::to_string(layer_.heads)
                                        : fmt::format("{}, {}", width(layer_.inner), layer_.states));
-      if (layer_.feature("filter")) tensor("D", width(layer_.inner));
+      if (layer_.feature(Role::filter)) tensor("D", width(layer_.inner));
     }
     if (part_) return;
     if (layer_.skips()) tensor("D", scales());
@@ -51,7 +51,7 @@ class ClassWriter {
   void mixing() {
     switch (layer_.mixing) {
       case Mixing::diagonal:
-        out.line(kBody, "y = {} * v", entries("gate"));
+        out.line(kBody, "y = {} * v", entries(text_of(Role::gate)));
         return;
       case Mixing::low_rank:
         return low_rank();
@@ -70,7 +70,7 @@ class ClassWriter {
       out.line(kBody, "y = y0 - self.get_parameter(\"lambda\"){} * y1", by_head);
     if (layer_.skips()) out.line(kBody, "y = y + self.D{} * v", by_head);
     if (layer_.grouped) out.line(kBody, "y = merge_heads(y)");
-    if (layer_.feature("z")) out.line(kBody, "y = z * y");
+    if (layer_.feature(Role::z)) out.line(kBody, "y = z * y");
   }
 
   PythonText out;
@@ -90,7 +90,7 @@ class ClassWriter {
   }
   // Read, write and value features of grouped channels.
   bool by_head(const ExportedFeature& f) const {
-    return layer_.grouped && (f.reads || f.writes || f.role == "v");
+    return layer_.grouped && (f.reads || f.writes || f.role == Role::value);
   }
 
   void tensor(const std::string& name, const std::string& shape) {
@@ -107,38 +107,38 @@ class ClassWriter {
 
   void registration(const ExportedFeature& f) {
     const std::string channels = channels_of(f), bias = f.biased ? "True" : "False";
-    if (f.role == "kernel") return tensor("kernel", channels + ", 3");
-    if (f.role == "filter")
+    if (f.role == Role::kernel) return tensor("kernel", channels + ", 3");
+    if (f.role == Role::filter)
       return out.line(kBody, "self.filter = ImplicitFilter({}, SEQ)", channels);
     if (f.projection == Projection::low_rank) {
-      out.line(kBody, "self.{}_a = nn.Linear(WIDTH, {}, bias=False)", f.role, layer_.rank);
-      out.line(kBody, "self.{}_b = nn.Linear({}, {}, bias={})", f.role, layer_.rank, channels,
+      out.line(kBody, "self.{}_a = nn.Linear(WIDTH, {}, bias=False)", f.name, layer_.rank);
+      out.line(kBody, "self.{}_b = nn.Linear({}, {}, bias={})", f.name, layer_.rank, channels,
                bias);
-      if (f.convolved) out.line(kBody, "self.{} = Convolution({})", f.role, channels);
+      if (f.convolved) out.line(kBody, "self.{} = Convolution({})", f.name, channels);
     } else if (f.projection == Projection::diagonal) {
-      out.line(kBody, "self.{} = {}({}, bias={})", f.role, f.convolved ? "ConvolvedScale" : "Scale",
+      out.line(kBody, "self.{} = {}({}, bias={})", f.name, f.convolved ? "ConvolvedScale" : "Scale",
                channels, bias);
     } else {
-      out.line(kBody, "self.{} = {}(WIDTH, {}, bias={})", f.role,
+      out.line(kBody, "self.{} = {}(WIDTH, {}, bias={})", f.name,
                f.convolved ? "ConvolvedLinear" : "nn.Linear", channels, bias);
     }
   }
 
   // Projection, convolution and bias of x.
   std::string projected(const ExportedFeature& f) const {
-    const std::string self = owner(f), state = ", state, " + key(f.role + ".conv");
+    const std::string self = owner(f), state = ", state, " + key(f.name + ".conv");
     if (f.projection != Projection::low_rank)
-      return fmt::format("{}.{}(x{})", self, f.role, f.convolved ? state : "");
-    if (!f.convolved) return fmt::format("{0}.{1}_b({0}.{1}_a(x))", self, f.role);
+      return fmt::format("{}.{}(x{})", self, f.name, f.convolved ? state : "");
+    if (!f.convolved) return fmt::format("{0}.{1}_b({0}.{1}_a(x))", self, f.name);
     // The bias comes after the convolution, not with the projection that owns it.
-    return fmt::format("{0}.{1}({0}.{1}_a(x) @ {0}.{1}_b.weight.mT{2}){3}", self, f.role, state,
-                       f.biased ? fmt::format(" + {}.{}_b.bias", self, f.role) : "");
+    return fmt::format("{0}.{1}({0}.{1}_a(x) @ {0}.{1}_b.weight.mT{2}){3}", self, f.name, state,
+                       f.biased ? fmt::format(" + {}.{}_b.bias", self, f.name) : "");
   }
 
   // The recurrence takes `a` before its sigmoid: 1 − σ(a) is then σ(−a), without cancellation.
   std::string activated(const ExportedFeature& f) const {
     const std::string u = projected(f);
-    if (f.role == "a") return u;
+    if (f.role == Role::a) return u;
     switch (f.activation) {
       case Activation::none:
       case Activation::unit_length:  // by head
@@ -157,11 +157,11 @@ class ClassWriter {
       case Activation::elu_plus_one:
         return fmt::format("elu_plus_one({})", u);
     }
-    fail("export: activation {} of {} is unknown", int(f.activation), f.role);
+    fail("export: activation {} of {} is unknown", int(f.activation), f.name);
   }
 
   void feature(const ExportedFeature& f) {
-    const std::string& g = f.role;
+    const std::string& g = f.name;
     const std::string u = activated(f), e = std::to_string(layer_.head_width);
     const bool unit = f.activation == Activation::unit_length;
     if (f.projection == Projection::a_head)
@@ -175,9 +175,9 @@ class ClassWriter {
     }
     out.line(kBody, "{} = split_heads({}, {})", g, u, e);
     if (unit) out.line(kBody, "{0} = unit_length({0})", g);
-    if (layer_.rotary() && (f.reads || f.writes))
+    if (layer_.rotary && (f.reads || f.writes))
       out.line(kBody, "{0} = rotate({0}, position(state))", g);
-    if (layer_.rotary() && !f.reads)
+    if (layer_.rotary && !f.reads)
       out.line(kBody, "{0} = remember(state, {1}, {0}{2})", g, key(g),
                layer_.banded ? ", WINDOW - 1" : "");
   }
@@ -209,8 +209,9 @@ class ClassWriter {
   }
 
   void low_rank() {
-    const std::string qkv = fmt::format("{}, {}, {}", layer_.reader()->role,
-                                        for_each_head(layer_.writer()->role), for_each_head("v"));
+    const std::string qkv =
+        fmt::format("{}, {}, {}", layer_.reader()->name, for_each_head(layer_.writer()->name),
+                    for_each_head(text_of(Role::value)));
     const std::string window = layer_.banded ? ", WINDOW" : "";
     if (layer_.entries == Entries::normalised)
       out.line(kBody, "y = linear_attention({}, state, {})", qkv, key("S"));
@@ -221,24 +222,24 @@ class ClassWriter {
   }
 
   void toeplitz() {
-    const std::string C = layer_.reader()->role, B = layer_.writer()->role;
-    if (const ExportedFeature* kernel = layer_.feature("kernel"))
+    const std::string C = layer_.reader()->name, B = layer_.writer()->name;
+    if (const ExportedFeature* kernel = layer_.feature(Role::kernel))
       out.line(kBody, "y = {} * causal_convolution({} * v, {}.kernel, state, {})", C, B,
                owner(*kernel), key("kernel"));
     else
       out.line(kBody, "y = {} * long_convolution({} * v, {}.filter, self.D, state, {})", C, B,
-               owner(*layer_.feature("filter")), key("past"));
+               owner(*layer_.feature(Role::filter)), key("past"));
   }
 
   void recurrence() {
-    if (layer_.feature("a"))
+    if (layer_.feature(Role::a))
       return out.line(kBody, "y = gated_recurrence(a, v, state, {})", key("h"));
-    const std::string C = layer_.reader()->role, B = layer_.writer()->role;
+    const std::string C = layer_.reader()->name, B = layer_.writer()->name;
     if (!layer_.grouped)
       return out.line(kBody, "y = selective_scan(dt, self.A_log, {}, {}, v, state, {})", B, C,
                       key("h"));
     out.line(kBody, "log_decay = -dt * torch.exp(self.A_log)[:, None]");
-    if (layer_.feature("beta"))
+    if (layer_.feature(Role::beta))
       out.line(kBody, "y = delta_rule({}, {}, v, beta, log_decay, state, {})", C, B, key("S"));
     else
       out.line(kBody, "y = matrix_state({}, {}, dt[..., None] * v, log_decay, state, {})", C, B,
@@ -265,7 +266,7 @@ template <class Test>
 std::vector<std::string> roles(const ExportedLayer& layer, Test test) {
   std::vector<std::string> found;
   for (const ExportedFeature& f : layer.features)
-    if (test(f)) found.push_back(f.role);
+    if (test(f)) found.push_back(f.name);
   return found;
 }
 
@@ -300,8 +301,8 @@ void call_part(const ExportedLayer& layer, int i, PythonText& out) {
     arguments += fmt::format(", {0}={0}.part({1})", lender, i);
   for (const ExportedFeature& f : layer.features) {
     if (!f.in_parts) continue;
-    if (f.donor >= 0) arguments += fmt::format(", {0}={0}{1}", f.role, i);
-    if (f.given) results += fmt::format(", {}{}", f.role, i);
+    if (f.donor >= 0) arguments += fmt::format(", {0}={0}{1}", f.name, i);
+    if (f.given) results += fmt::format(", {}{}", f.name, i);
   }
   out.line(kBody, "{} = self.part({})(x, v, state{})", results, i, arguments);
 }
@@ -351,15 +352,15 @@ std::string whole_class(const ExportedLayer& layer) {
 }  // namespace
 
 std::vector<std::string> feature_arguments(const ExportedFeature& f, bool differential) {
-  if (differential && f.in_parts) return {f.role + "0", f.role + "1"};
-  return {f.role};
+  if (differential && f.in_parts) return {f.name + "0", f.name + "1"};
+  return {f.name};
 }
 
 std::string lender_argument(const ExportedLayer& layer, const ExportedFeature& feature) {
   std::set<int> owners;
   for (const ExportedFeature& f : layer.features)
     if (f.lender >= 0) owners.insert(f.lender);
-  return owners.size() == 1 ? "lender" : feature.role + "_lender";
+  return owners.size() == 1 ? "lender" : feature.name + "_lender";
 }
 
 std::string layer_class(const ExportedLayer& layer) {

@@ -20,7 +20,7 @@ std::string past_text(const ExportedLayer& layer) {
 }
 
 Description attention(const ExportedLayer& layer) {
-  const std::string q = layer.reader()->role, k = layer.writer()->role;
+  const std::string q = layer.reader()->name, k = layer.writer()->name;
   const std::string score = fmt::format("{}_i·{}_j / √{}", q, k, layer.head_width);
   const bool convolved = layer.writer()->convolved && layer.reader()->convolved;
   const std::string kind = std::string(layer.banded ? "Window" : "") +
@@ -49,17 +49,17 @@ Description attention(const ExportedLayer& layer) {
 }
 
 Description recurrence(const ExportedLayer& layer) {
-  if (layer.feature("a"))
+  if (layer.feature(Role::a))
     return {"GatedRecurrence", "gated linear recurrence, one state a channel",
             "h_t = σ(a_t) h_{t−1} + σ(−a_t) v_t,  T(x) v = h"};
-  const std::string C = layer.reader()->role, B = layer.writer()->role;
+  const std::string C = layer.reader()->name, B = layer.writer()->name;
   if (!layer.grouped)
     return {
         "SelectiveStateSpace",
         fmt::format("selective state space, {} states a channel", layer.states),
         fmt::format("h_t = exp(−dt_t exp(A_log)) h_{{t−1}} + dt_t {}_t v_t,  T(x) v = {}·h", B, C)};
   const std::string read = fmt::format("T(x) v = {}_tᵀ S_t / √{}", C, layer.head_width);
-  if (layer.feature("beta"))
+  if (layer.feature(Role::beta))
     return {"GatedDeltaRule", "matrix state with a decay and the delta rule",
             fmt::format("S_t = a_t (I − beta_t {0}_t {0}_tᵀ) S_{{t−1}} + beta_t {0}_t ⊗ v_t,  {1},"
                         "  a_t = exp(−dt_t exp(A_log))",
@@ -82,8 +82,8 @@ Description description(const ExportedLayer& layer) {
     case Mixing::low_rank:
       return attention(layer);
     case Mixing::toeplitz: {
-      const std::string C = layer.reader()->role, B = layer.writer()->role;
-      if (layer.feature("kernel"))
+      const std::string C = layer.reader()->name, B = layer.writer()->name;
+      if (layer.feature(Role::kernel))
         return {"ShortConvolution", "gated short convolution",
                 fmt::format("T_ij = {}_i K_{{i−j}} {}_j, i − 3 < j ≤ i", C, B)};
       return {"LongConvolution", "gated long convolution",
@@ -99,7 +99,7 @@ template <class Test>
 std::vector<std::string> roles(const ExportedLayer& layer, Test test) {
   std::vector<std::string> found;
   for (const ExportedFeature& f : layer.features)
-    if (test(f)) found.push_back(f.role);
+    if (test(f)) found.push_back(f.name);
   return found;
 }
 
@@ -145,10 +145,10 @@ std::vector<std::string> layer_documentation(const ExportedLayer& layer) {
       "", "    " + about.equation};
   if (layer.differential)
     lines.push_back("    T = T₀ − lambda T₁, each with features of its own but for v" +
-                    std::string(layer.feature("z") ? " and z" : ""));
+                    std::string(layer.feature(Role::z) ? " and z" : ""));
   std::string inside = "T(x) v";
   if (layer.skips()) inside += " + D v";
-  if (layer.feature("z"))
+  if (layer.feature(Role::z))
     inside = fmt::format("z ⊙ {}", layer.skips() ? "(" + inside + ")" : inside);
   lines.push_back(fmt::format("    y = W_o ({}),  x and y [B, L, {}]", inside, layer.width));
   std::vector<std::string> sharing;
