@@ -14,7 +14,7 @@ namespace star::cli {
 Run open_run(const std::string& path, bool write, const std::string& moved_to) {
   auto [file, settings, contents] = open_run_file(path, write);
   DataOptions source{settings.data_path, settings.task};
-  if (!moved_to.empty()) source = {moved_to, ""};
+  if (!moved_to.empty()) source = {moved_to, "", true};  // warned of where it was
   auto data = source.open(settings.sizes.seq, 0, settings.seed);
   require(moved_to.empty() || data->identity() == settings.data_identity,
           "--data {}: it is other data than {} was begun with ({}, then {})", moved_to, path,
