@@ -12,6 +12,7 @@
 #include "star/family.h"
 #include "star/objectives.h"
 #include "star/seeds.h"
+#include "star/settings_table.h"
 #include "star/trial.h"
 
 namespace star::synthesis {
@@ -305,11 +306,14 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
   const SearchSettings settings = settings_from_json(random.settings());
   require(settings.algorithm == "random", "{}: a search by {}, where one by random is wanted", name,
           settings.algorithm);
-  static const std::set<std::string> kFree = {
-      "seed",         "training_seed", "algorithm",    "population", "generations", "start",
-      "memory_bytes", "cpu_seconds",   "wall_seconds", "data_path",  "cpu_target",  "blas_core"};
+  // And what of one search may change as well.
+  std::set<std::string> free = {"seed",  "training_seed", "algorithm",  "population",
+                                "start", "wall_seconds",  "cpu_target", "blas_core"};
+  for_each_setting([&](const Setting& row, const auto&) {
+    if (row.may_change) free.insert(row.name);
+  });
   for (auto& [key, value] : report["settings"].items())
-    require(kFree.count(key) || theirs.value(key, json()) == value,
+    require(free.count(key) || theirs.value(key, json()) == value,
             "{}: not comparable, its `{}` is {} and that of {} {}", name, key,
             theirs.value(key, json()).dump(), report["run"].get<std::string>(), value.dump());
   std::vector<double> reference;
