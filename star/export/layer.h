@@ -50,6 +50,15 @@ struct ExportedLayer {
   bool skips() const { return feature(Role::dt) != nullptr; }
 };
 
+// The names of the features of which test(f) is true.
+template <class Test>
+std::vector<std::string> roles(const ExportedLayer& layer, Test test) {
+  std::vector<std::string> found;
+  for (const ExportedFeature& f : layer.features)
+    if (test(f)) found.push_back(f.name);
+  return found;
+}
+
 std::vector<ExportedLayer> exported_layers(const Backbone& model);
 
 }  // namespace star::synthesis

@@ -262,14 +262,6 @@ std::vector<std::string> lenders(const ExportedLayer& layer, Test test) {
   return found;
 }
 
-template <class Test>
-std::vector<std::string> roles(const ExportedLayer& layer, Test test) {
-  std::vector<std::string> found;
-  for (const ExportedFeature& f : layer.features)
-    if (test(f)) found.push_back(f.name);
-  return found;
-}
-
 // What makes one part of the map of a differential layer: the class before it.
 std::string part_class(const ExportedLayer& layer) {
   ClassWriter w(layer, true);

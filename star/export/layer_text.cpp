@@ -95,14 +95,6 @@ Description description(const ExportedLayer& layer) {
   fail("export: token mixing {} is unknown", int(layer.mixing));
 }
 
-template <class Test>
-std::vector<std::string> roles(const ExportedLayer& layer, Test test) {
-  std::vector<std::string> found;
-  for (const ExportedFeature& f : layer.features)
-    if (test(f)) found.push_back(f.name);
-  return found;
-}
-
 std::vector<std::string> borrowed(const ExportedLayer& layer) {
   return roles(layer, [](const ExportedFeature& f) { return f.lender >= 0; });
 }
