@@ -129,7 +129,7 @@ Var embedding(const Var& table, const Tensor& index) {
   });
 }
 
-Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) {
+Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* of_rows) {
   Exec& exec = logits.exec();
   int64_t rows = logits.size(0), classes = logits.size(1), counted = 0;
   require(targets.shape() == Shape{rows}, "cross_entropy: logits {} and targets {}", logits.shape(),
@@ -142,6 +142,7 @@ Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) 
   double weight = counted ? 1.0 / double(counted) : 0.0;
   Tensor in = exec.contiguous(logits.value()), losses = exec.empty({rows}, in.dtype());
   Tensor grad = logits.needs_grad() ? exec.empty(in.shape(), in.dtype()) : Tensor();
+  Tensor hits = of_rows ? exec.empty({rows}, in.dtype()) : Tensor();
   double total = 0;
   dispatch(in.dtype(), [&]<class T>() {
     exec.kernels<T>().cross_entropy(exec, {.rows = rows,
@@ -150,11 +151,12 @@ Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* row_losses) 
                                            .targets = targets.data<int32_t>(),
                                            .loss = losses.data<T>(),
                                            .grad = grad.defined() ? grad.data<T>() : nullptr,
+                                           .hit = of_rows ? hits.data<T>() : nullptr,
                                            .weight = T(weight)});
     HostView<T> each(losses);
     for (int64_t i = 0; i < rows; ++i) total += double(each[i]);
   });
-  if (row_losses) *row_losses = losses;
+  if (of_rows) *of_rows = {losses, hits};
   Tensor loss = exec.full({}, in.dtype(), total * weight);
   return logits.tape().record(
       Primitive::cross_entropy, loss, {logits}, [=, &exec](const Tensor& dy) {

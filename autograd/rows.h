@@ -23,7 +23,11 @@ Var embedding(const Var& table, const Tensor& index);
 
 // The mean of −log softmax(logits)[target] over the rows with target ≥ 0, shape []. Logits
 // [rows, V], targets [rows] int32, below V. Where no row counts, the loss is 0.
-// `rows`, if given, receives each row's loss.
-Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* rows = nullptr);
+// `rows`, if given, receives each row's loss, and 1 where its target is the first of the greatest
+// logits, else 0.
+struct TargetRows {
+  Tensor loss, hit;  // [rows], as the logits
+};
+Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* rows = nullptr);
 
 }  // namespace star::autograd

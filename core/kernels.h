@@ -363,7 +363,8 @@ struct ScatterRows {
 };
 
 // loss_r = −log softmax(logits_r)[target_r], 0 where target < 0; targets are below `classes`. Where
-// not null, grad receives weight · dloss_r/dlogits_r.
+// not null, grad receives weight · dloss_r/dlogits_r, and hit 1 where the target is the first of the
+// greatest logits, else 0.
 template <class T>
 struct CrossEntropy {
   int64_t rows, classes;
@@ -371,6 +372,7 @@ struct CrossEntropy {
   const int32_t* targets;
   T* loss;
   T* grad = nullptr;
+  T* hit = nullptr;
   T weight;
 };
 

@@ -136,6 +136,7 @@ void cross_entropy(Exec& exec, const CrossEntropy<T>& args) {
       T* grad = args.grad ? args.grad + row * n : nullptr;
       int32_t target = args.targets[row];
       args.loss[row] = 0;
+      if (args.hit) args.hit[row] = target >= 0 && std::max_element(x, x + n) == x + target;
       if (target < 0) {
         if (grad) zero(grad, 0, n);
         continue;

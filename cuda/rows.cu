@@ -118,6 +118,13 @@ __global__ void cross_entropy_kernel(CrossEntropy<T> args) {
   T total = block_sum(sum.value(), warps);
   if (threadIdx.x == 0)
     global(args.loss)[row] = target < 0 ? T(0) : T(std::log(total) + peak - x[target]);
+  if (args.hit) {
+    RunningSum<T> before;  // of the target, as great as the greatest
+    for_each_of_row(0, target, [&](int64_t j) { before.add(T(x[j] == peak)); });
+    T rivals = block_sum(before.value(), warps);
+    if (threadIdx.x == 0)
+      global(args.hit)[row] = T(target >= 0 && x[target] == peak && rivals == T(0));
+  }
   if (!args.grad) return;
   auto grad = global(args.grad) + row * n;
   for_each_of_row(0, n, [&](int64_t j) {

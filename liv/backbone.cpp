@@ -109,6 +109,7 @@ std::vector<Role> Backbone::reused(int block) const {
   return roles;
 }
 
+// Up to the output product.
 template <class F>
 Var Backbone::run(Tape& tape, const Tensor& tokens, DecodingState* state, const F& after) const {
   require(!parameters_.empty(), "backbone: built without memory");
@@ -130,12 +131,20 @@ Var Backbone::run(Tape& tape, const Tensor& tokens, DecodingState* state, const 
                                  state ? &state->states_[l] : nullptr);
     after(int(l), weights, features[l]);
   }
-  Var last = rms_norm(h, var(final_norm_));
-  return linear(reshape(last, {tokens.numel(), sizes_.width}), var(embedding_));
+  return reshape(rms_norm(h, var(final_norm_)), {tokens.numel(), sizes_.width});
+}
+
+Var Backbone::hidden(Tape& tape, const Tensor& tokens, DecodingState* state) const {
+  return run(tape, tokens, state, [](int, const Weights&, const FeatureSet&) {});
+}
+
+Var Backbone::output(Tape& tape, const Var& hidden) const {
+  const Parameter& table = parameters_[size_t(embedding_)];
+  return linear(hidden, tape.parameter(table.value, table.grad));
 }
 
 Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) const {
-  return run(tape, tokens, state, [](int, const Weights&, const FeatureSet&) {});
+  return output(tape, hidden(tape, tokens, state));
 }
 
 DenseCore Backbone::materialize(Tape& tape, const Tensor& tokens, int block) const {

@@ -55,6 +55,9 @@ class Backbone {
   // Logits [B·L, V] of tokens [B, L] (int32, each below V). With a state, of one model and one B,
   // the tokens continue what it has seen.
   Var forward(Tape& tape, const Tensor& tokens, DecodingState* state = nullptr) const;
+  // The same in two: RMSNorm(hᴸ), [B·L, d], and the logits [rows, V] of rows of it.
+  Var hidden(Tape& tape, const Tensor& tokens, DecodingState* state = nullptr) const;
+  Var output(Tape& tape, const Var& hidden) const;
   // T(x) of a block, as Operator::materialize has it, on what the block reads where the model is
   // given tokens [1, L].
   DenseCore materialize(Tape& tape, const Tensor& tokens, int block) const;
@@ -101,7 +104,7 @@ class Backbone {
     Places places{};
     std::vector<Reuse> reused{};
   };
-  // The forward pass; `after` is called with each block, its weights and its features.
+  // As `hidden`; `after` is called with each block, its weights and its features.
   template <class F>
   Var run(Tape& tape, const Tensor& tokens, DecodingState* state, const F& after) const;
   std::vector<Declared> declare();

@@ -25,8 +25,8 @@ std::vector<Row> rows_of(const RunContents& run) {
   std::vector<Row> rows;
   for (auto& e : run.evaluations) {
     auto candidate = bred.find(e.genome);
-    rows.push_back({&e, candidate == bred.end() ? nullptr : candidate->second,
-                    front.count(e.genome) > 0});
+    rows.push_back(
+        {&e, candidate == bred.end() ? nullptr : candidate->second, front.count(e.genome) > 0});
   }
   std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) {
     return a.candidate && (!b.candidate || a.candidate < b.candidate);

@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "autograd/rows.h"
 #include "core/clock.h"
+#include "star/output_loss.h"
 #include "star/statistics.h"
 #include "star/training_step.h"
 
@@ -169,29 +169,20 @@ class Tally {
   std::vector<int64_t> seen_, hit_;  // by target class
 };
 
-int64_t argmax(const float* x, int64_t n) { return std::max_element(x, x + n) - x; }
-int64_t argmax(const double* x, int64_t n) { return std::max_element(x, x + n) - x; }
-
-void judge_batch(Exec& exec, const Backbone& model, Tape& tape, const Batch& batch, Tally& total,
-                 std::vector<Tally>& parts) {
-  Tensor losses;
-  Var logits = model.forward(tape, tokens_of(exec, batch));
-  cross_entropy(logits, targets_of(exec, batch), &losses);
-  dispatch(losses.dtype(), [&]<class T>() {
-    HostView<T> scores(exec.contiguous(logits.value())), loss_of(losses);
-    const int64_t classes = model.sizes().vocab;
-    int64_t row = 0;
-    for (int s = 0; s < batch.sequences; ++s) {
-      Tally& part = parts[size_t(batch.parts[size_t(s)])];
-      for (int i = 0; i < batch.length; ++i, ++row) {
-        const int32_t target = batch.targets[size_t(row)];
-        if (target < 0) continue;
-        const bool right = argmax(scores.data() + row * classes, classes) == target;
-        for (Tally* tally : {&total, &part}) tally->add(target, double(loss_of[row]), right);
-      }
-      for (Tally* tally : {&total, &part}) tally->end_sequence();
+void judge_batch(Exec& exec, const Backbone& model, Tape& tape, OutputLoss& output,
+                 const Batch& batch, Tally& total, std::vector<Tally>& parts) {
+  const Var hidden = model.hidden(tape, tokens_of(exec, batch));
+  const OutputLoss::Rows rows = output.judge(hidden.value(), targets_of(exec, batch));
+  size_t row = 0;
+  for (int s = 0; s < batch.sequences; ++s) {
+    Tally& part = parts[size_t(batch.parts[size_t(s)])];
+    for (int i = 0; i < batch.length; ++i, ++row) {
+      const int32_t target = batch.targets[row];
+      if (target < 0) continue;
+      for (Tally* tally : {&total, &part}) tally->add(target, rows.loss[row], rows.hit[row]);
     }
-  });
+    for (Tally* tally : {&total, &part}) tally->end_sequence();
+  }
 }
 
 }  // namespace
@@ -207,11 +198,12 @@ Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split sp
   const size_t together =
       size_t(options.batch > 0 ? options.batch : std::max(1, kJudgedTogether / data.length()));
   Tape tape(exec, false);
+  OutputLoss output(exec, model);
   for (size_t done = 0; done < numbers.size(); done += together) {
     if (options.progress) options.progress(int64_t(done), int64_t(numbers.size()));
     const Batch batch =
         data.evaluation(split, numbers.subspan(done, std::min(together, numbers.size() - done)));
-    judge_batch(exec, model, tape, batch, total, parts);
+    judge_batch(exec, model, tape, output, batch, total, parts);
   }
   if (options.progress) options.progress(int64_t(numbers.size()), int64_t(numbers.size()));
   if (by_part) {

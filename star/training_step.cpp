@@ -1,7 +1,5 @@
 #include "star/training_step.h"
 
-#include "autograd/rows.h"
-
 namespace star::synthesis {
 
 Tensor tokens_of(Exec& exec, const Batch& b) {
@@ -21,34 +19,31 @@ double TrainingStep::run(const Batch& batch) {
 }
 
 double TrainingStep::run_now(const Batch& batch) {
-  Var logits = model_.forward(tape_, tokens_of(exec_, batch));
-  Var loss = cross_entropy(logits, targets_of(exec_, batch));
-  double value = loss.value().item();
-  logits = Var();
-  if (loss.needs_grad()) tape_.backward(loss);
+  const Var hidden = model_.hidden(tape_, tokens_of(exec_, batch));
+  Tensor slope;
+  const double loss = output_.differentiate(hidden.value(), targets_of(exec_, batch), slope);
+  tape_.backward(hidden, slope);
   tape_.clear();
-  return value;
+  return loss;
 }
 
 TrainingStep::Recorded::Recorded(const Backend& backend, const Backbone& model, const Batch& batch)
     : exec(backend), tape(exec), tokens(tokens_of(exec, batch)) {
-  forward.emplace(exec, [&] { logits = model.forward(tape, tokens); });
-  slope = exec.empty(logits.shape(), logits.dtype());
-  backward.emplace(exec, [&] { tape.backward(logits, slope); });
+  forward.emplace(exec, [&] { hidden = model.hidden(tape, tokens); });
+  slope = exec.empty(hidden.shape(), hidden.dtype());
+  backward.emplace(exec, [&] { tape.backward(hidden, slope); });
 }
 
 // The loss itself is not recorded: its weight depends on how many targets count.
 double TrainingStep::run_recorded(const Batch& batch) {
   recorded_->tokens.assign(batch.tokens);
   recorded_->forward->run();
-  Var logits = tape_.leaf(recorded_->logits.value());
-  Var loss = cross_entropy(logits, targets_of(exec_, batch));
-  double value = loss.value().item();
-  tape_.backward(loss);
-  exec_.copy(tape_.grad(logits), recorded_->slope);
-  tape_.clear();
+  Tensor slope;
+  const double loss =
+      output_.differentiate(recorded_->hidden.value(), targets_of(exec_, batch), slope);
+  exec_.copy(slope, recorded_->slope);
   recorded_->backward->run();
-  return value;
+  return loss;
 }
 
 int64_t TrainingStep::peak_bytes() const {

@@ -8,6 +8,7 @@
 #include "core/graph.h"
 #include "liv/backbone.h"
 #include "star/data.h"
+#include "star/output_loss.h"
 
 namespace star::synthesis {
 
@@ -17,7 +18,8 @@ Tensor targets_of(Exec& exec, const Batch& batch);  // [sequences · length]
 class TrainingStep {
  public:
   // Both outlive it.
-  TrainingStep(Exec& exec, const Backbone& model) : exec_(exec), model_(model), tape_(exec) {}
+  TrainingStep(Exec& exec, const Backbone& model)
+      : exec_(exec), model_(model), tape_(exec), output_(exec, model) {}
 
   // Overwrites model.flat_grads(); returns the loss. Tokens and targets are within the vocabulary.
   double run(const Batch& batch);
@@ -32,8 +34,8 @@ class TrainingStep {
     Recorded(const Backend& backend, const Backbone& model, const Batch& batch);
     Exec exec;
     Tape tape;
-    Tensor tokens, slope;  // of the logits
-    Var logits;
+    Tensor tokens, slope;  // of `hidden`
+    Var hidden;
     std::optional<Graph> forward, backward;
   };
 
@@ -43,6 +45,7 @@ class TrainingStep {
   Exec& exec_;
   const Backbone& model_;
   Tape tape_;
+  OutputLoss output_;
   int64_t batches_ = 0;
   std::unique_ptr<Recorded> recorded_;
 };

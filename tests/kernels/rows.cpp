@@ -209,38 +209,49 @@ KERNEL_CASE(cross_entropy) {
         CAPTURE(rows);
         CAPTURE(n);
         CAPTURE(range);
-        Array<T> x = s.random(rows * n, -range, range), loss(rows), grad(rows * n);
+        Array<T> x = s.random(rows * n, -range, range), loss(rows), grad(rows * n), hit(rows);
         std::vector<int32_t> targets;
         for (int64_t row = 0; row < rows; ++row) {
           targets.push_back(s.rng.chance(0.3) ? -100 : int32_t(s.rng.below(uint32_t(n))));
           int64_t other = s.rng.below(uint32_t(n));  // a class that cannot be
           if (other != targets.back()) x[row * n + other] = -std::numeric_limits<T>::infinity();
+          // Often the target is among the greatest, now and then behind an equal one.
+          if (targets.back() < 0 || s.rng.chance(0.4)) continue;
+          T& greatest = x[row * n + targets.back()];
+          greatest = T(range);
+          if (s.rng.chance(0.5)) x[row * n + int64_t(s.rng.below(uint32_t(n)))] = T(range);
         }
         Array<int32_t> classes(targets);
         T weight = T(0.25);
-        Doubles losses(size_t(rows), 0.0), slopes(size_t(rows * n), 0.0);
+        Doubles losses(size_t(rows), 0.0), slopes(size_t(rows * n), 0.0), hits(size_t(rows), 0.0);
         for (int64_t row = 0; row < rows; ++row) {
           int64_t target = targets[size_t(row)];
           if (target < 0) continue;
           double peak = -INFINITY, total = 0;
           for (int64_t j = 0; j < n; ++j) peak = std::max(peak, double(x[row * n + j]));
           for (int64_t j = 0; j < n; ++j) total += std::exp(double(x[row * n + j]) - peak);
+          int64_t first = 0;
+          while (double(x[row * n + first]) < peak) ++first;
+          hits[size_t(row)] = first == target;
           losses[size_t(row)] = std::log(total) + peak - double(x[row * n + target]);
           for (int64_t j = 0; j < n; ++j)
             slopes[size_t(row * n + j)] =
                 weight * (std::exp(double(x[row * n + j]) - peak) / total - (j == target));
         }
         T* wanted = with_grad ? grad.data() : nullptr;
+        T* judged = with_grad ? nullptr : hit.data();
         s.kernels().cross_entropy(s.exec, {.rows = rows,
                                            .classes = n,
                                            .logits = x,
                                            .targets = classes,
                                            .loss = loss,
                                            .grad = wanted,
+                                           .hit = judged,
                                            .weight = weight});
         // The loss is a difference of numbers as large as the logits.
         s.near(
             loss, [&] { return losses; }, range);
         if (with_grad) s.near(grad, [&] { return slopes; });
+        if (judged) s.equal(hit, [&] { return hits; });
       }
 }
