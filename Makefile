@@ -29,9 +29,10 @@ bench: build/star
 	build/star bench
 
 # What `star export` writes, then the same models, weights and batches, in star and in PyTorch; for
-# PYTHON one that imports torch, safetensors and, for all of it, transformers.
+# PYTHON one that imports torch, safetensors and, for all of it, transformers, onnxruntime and onnx.
 peers: build/star
 	@$(PYTHON) tools/peers/exported.py
+	@$(PYTHON) tools/peers/exported_onnx.py
 	@$(PYTHON) tools/peers/peers.py
 
 # Ways to search, compared on a model of recorded trainings (tools/experiments).

@@ -23,14 +23,15 @@ struct Export {
 
   void run() {
     const std::string folder = folder_given();
-    require_own_or_new_folder(folder);
-    for (auto& path : exported_paths(folder)) check_place(path, folder);
+    const ExportForm& form = export_form(to);
+    require_own_or_new_folder(form, folder);
+    for (auto& path : exported_paths(form, folder)) check_place(path, folder);
     auto exec = common.make_exec();
     LoadedModel loaded = !is_path(source)      ? fresh(*exec, source)
                          : is_run_file(source) ? evolved(*exec)
                                                : trained(*exec);
-    export_pytorch(folder, *exec, *loaded.model, loaded.about);
-    common.json ? print_document(loaded, folder) : print_text(loaded, folder);
+    write_export(form, folder, *exec, *loaded.model, loaded.about);
+    common.json ? print_document(form, loaded, folder) : print_text(form, loaded, folder);
   }
 
  private:
@@ -109,15 +110,20 @@ struct Export {
               source);
   }
 
-  void print_document(const LoadedModel& loaded, const std::string& folder) const {
-    print_json({{"out", folder},
-                {"files", exported_paths(folder)},
-                {"genome", loaded.about.genome},
-                {"params", loaded.model->parameter_count()},
-                {"weights", weights == "fresh" ? "fresh" : "trained"}});
+  void print_document(const ExportForm& form, const LoadedModel& loaded,
+                      const std::string& folder) const {
+    nlohmann::json document = {{"out", folder},
+                               {"to", form.name},
+                               {"files", exported_paths(form, folder)},
+                               {"genome", loaded.about.genome},
+                               {"params", loaded.model->parameter_count()},
+                               {"weights", weights == "fresh" ? "fresh" : "trained"}};
+    if (form.opset > 0) document["opset"] = form.opset;
+    print_json(document);
   }
 
-  void print_text(const LoadedModel& loaded, const std::string& folder) const {
+  void print_text(const ExportForm& form, const LoadedModel& loaded,
+                  const std::string& folder) const {
     fmt::print("genome      {}\nparameters  {}\nweights     {}\n", loaded.about.genome,
                loaded.model->parameter_count(),
                weights == "fresh" ? "fresh, drawn from the seed " + std::to_string(common.seed)
@@ -127,7 +133,8 @@ struct Export {
           "            a run keeps none; for trained ones: star train {0} --out "
           "best.safetensors\n",
           shell_path(source));
-    for (auto& path : exported_paths(folder)) fmt::print("written     {}\n", path);
+    if (form.opset > 0) fmt::print("opset       {}\n", form.opset);
+    for (auto& path : exported_paths(form, folder)) fmt::print("written     {}\n", path);
   }
 };
 
@@ -135,18 +142,21 @@ struct Export {
 
 void declare_export(CLI::App& app) {
   auto c = std::make_shared<Export>();
-  CLI::App* sub = app.add_subcommand("export", "Writes a model for PyTorch and transformers");
+  CLI::App* sub =
+      app.add_subcommand("export", "Writes a model for PyTorch and transformers, or as ONNX");
   c->app = sub;
   sub->add_option(
          "source", c->source,
          "A checkpoint; or, with fresh weights: a genome, a name such as @hybrid, or a run "
          "file, which keeps no weights: the best that it has found, at the sizes of the search")
       ->required();
-  sub->add_option("--to", c->to,
-                  "pytorch: model.py, which needs torch and safetensors, its weights, and what "
-                  "transformers wants to load the folder")
-      ->check(CLI::IsMember({"pytorch"}))
-      ->capture_default_str();
+  std::vector<std::string> forms;
+  std::string help;
+  for (const ExportForm& form : export_forms()) {
+    forms.push_back(form.name);
+    help += fmt::format("{}{}: {}", help.empty() ? "" : "; ", form.name, form.help);
+  }
+  sub->add_option("--to", c->to, help)->check(CLI::IsMember(forms))->capture_default_str();
   sub->add_option("--out", c->out,
                   "The folder (default: best-pytorch of best.safetensors). A file in it that no "
                   "export wrote is never replaced");

@@ -1,9 +1,11 @@
 #include "star/export/folder.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "core/error.h"
 #include "core/file.h"
+#include "star/export/onnx.h"
 #include "star/export/pieces.h"
 #include "star/export/pytorch.h"
 
@@ -12,17 +14,32 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kWeights = "model.safetensors", *kProgram = "model.py";
-constexpr const char *kConfig = "config.json", *kModeling = "modeling_star.py";
-
 std::string path_in(const std::string& folder, const char* name) { return fs::path(folder) / name; }
 
-bool is_exported_program(const std::string& path) {
-  const std::string text = read_file(path);
+void write_text(const std::string& path, std::string_view text) { write_file(path, {&text, 1}); }
+
+constexpr const char* kWeights = "model.safetensors";
+
+constexpr const char *kProgram = "model.py", *kConfig = "config.json";
+constexpr const char* kModeling = "modeling_star.py";
+
+bool is_exported_program(const std::string& text) {
   return text.substr(0, text.find('\n')).find("`star`") != text.npos;
 }
 
-void write_text(const std::string& path, std::string_view text) { write_file(path, {&text, 1}); }
+void write_pytorch(const std::string& folder, const Backbone& model, const Checkpoint& about) {
+  write_text(path_in(folder, kProgram), pytorch_program(model, about));
+  write_text(path_in(folder, kConfig), transformers_config(model, about));
+  write_text(path_in(folder, kModeling), export_file("modeling_star"));
+}
+
+constexpr const char *kPrefill = "prefill.onnx", *kStep = "step.onnx";
+
+void write_onnx(const std::string& folder, const Backbone& model, const Checkpoint& about) {
+  const onnx::WeightTable weights = onnx_weights(path_in(folder, kWeights));
+  write_text(path_in(folder, kPrefill), onnx_model(model, about, weights, onnx::Reading::prefill));
+  write_text(path_in(folder, kStep), onnx_model(model, about, weights, onnx::Reading::step));
+}
 
 // A folder that goes again unless it is kept; only one that this has made.
 class NewFolder {
@@ -45,31 +62,55 @@ class NewFolder {
 
 }  // namespace
 
-std::vector<std::string> exported_paths(const std::string& folder) {
+std::span<const ExportForm> export_forms() {
+  static const ExportForm forms[] = {
+      {"pytorch",
+       "model.py, which needs torch and safetensors, its weights, and what transformers wants to "
+       "load the folder",
+       {kWeights, kProgram, kConfig, kModeling},
+       is_exported_program,
+       0,
+       write_pytorch},
+      {"onnx",
+       fmt::format("prefill.onnx and step.onnx, of opset {}, for ONNX Runtime 1.15 or newer, and "
+                   "their weights",
+                   onnx::kOpset),
+       {kWeights, kPrefill, kStep},
+       is_onnx_export,
+       onnx::kOpset,
+       write_onnx},
+  };
+  return forms;
+}
+
+const ExportForm& export_form(const std::string& name) {
+  for (const ExportForm& form : export_forms())
+    if (name == form.name) return form;
+  fail("export: form {} is unknown", name);
+}
+
+std::vector<std::string> exported_paths(const ExportForm& form, const std::string& folder) {
   std::vector<std::string> paths;
-  for (const char* name : {kWeights, kProgram, kConfig, kModeling})
-    paths.push_back(path_in(folder, name));
+  for (const char* name : form.files) paths.push_back(path_in(folder, name));
   return paths;
 }
 
-void require_own_or_new_folder(const std::string& folder) {
+void require_own_or_new_folder(const ExportForm& form, const std::string& folder) {
   std::error_code none;
   if (!fs::exists(folder, none)) return;
   require(fs::is_directory(folder, none), "{}: exists and is no folder", folder);
-  const std::string program = path_in(folder, kProgram);
-  if (fs::is_regular_file(program, none) && is_exported_program(program)) return;
-  for (auto& path : exported_paths(folder))
-    require(!fs::exists(path, none), "{}: exists and is no export; --out gives another folder",
-            path);
+  const std::string own = path_in(folder, form.files[1]);
+  if (fs::is_regular_file(own, none) && form.is_own(read_file(own))) return;
+  for (auto& path : exported_paths(form, folder))
+    require(!fs::exists(path, none),
+            "{}: exists and is no export to {}; --out gives another folder", path, form.name);
 }
 
-void export_pytorch(const std::string& folder, Exec& exec, const Backbone& model,
-                    const Checkpoint& about) {
+void write_export(const ExportForm& form, const std::string& folder, Exec& exec,
+                  const Backbone& model, const Checkpoint& about) {
   NewFolder made(folder);
-  save_checkpoint(path_in(folder, kWeights), exec, model, about);
-  write_text(path_in(folder, kProgram), pytorch_program(model, about));
-  write_text(path_in(folder, kConfig), transformers_config(model, about));
-  write_text(path_in(folder, kModeling), export_file("modeling_star"));
+  save_checkpoint(path_in(folder, form.files[0]), exec, model, about);
+  form.write(folder, model, about);
   made.keep();
 }
 

@@ -1,6 +1,7 @@
-// The folder that an export writes.
+// The folder that an export writes, in one of several forms.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,17 +10,30 @@
 
 namespace star::synthesis {
 
-// The paths in `folder` of what export_pytorch writes: model.safetensors, model.py, config.json,
-// modeling_star.py.
-std::vector<std::string> exported_paths(const std::string& folder);
+struct ExportForm {
+  const char* name;
+  std::string help;
+  std::vector<const char*> files;  // the weights first; the second is written by an export alone
+  bool (*is_own)(const std::string& bytes);  // whether that one has been
+  int64_t opset;                             // of ONNX; 0 of another form
+  // All but the weights, which are there.
+  void (*write)(const std::string& folder, const Backbone& model, const Checkpoint& about);
+};
 
-// Throws `Error` where `folder` is there and no folder, or holds a file of such a name but no
-// model.py that an export wrote: what it holds is then somebody else's.
-void require_own_or_new_folder(const std::string& folder);
+std::span<const ExportForm> export_forms();
+// By its name; throws `Error` where there is none.
+const ExportForm& export_form(const std::string& name);
+
+// The paths in `folder` of what an export writes.
+std::vector<std::string> exported_paths(const ExportForm& form, const std::string& folder);
+
+// Throws `Error` where `folder` is there and no folder, or holds a file of such a name but none by
+// which it shows that an export to this form wrote it: what it holds is then somebody else's.
+void require_own_or_new_folder(const ExportForm& form, const std::string& folder);
 
 // Makes the folder where it is not there. Each file appears whole or not at all; a folder that was
 // made goes again when something cannot be written. Errors are those of core/file.h.
-void export_pytorch(const std::string& folder, Exec& exec, const Backbone& model,
-                    const Checkpoint& about);
+void write_export(const ExportForm& form, const std::string& folder, Exec& exec,
+                  const Backbone& model, const Checkpoint& about);
 
 }  // namespace star::synthesis

@@ -224,8 +224,8 @@ class Comparison:
             torch.set_default_dtype(torch.float64)
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parse_options(description):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--star", default=os.path.join(HERE, "..", "..", "build", "star"), help="the binary")
     parser.add_argument("--random", type=int, default=16, help="random genomes (default 16)")
     parser.add_argument("--seed", type=int, default=0, help="of the random ones")
@@ -233,8 +233,25 @@ def parse_options():
     return parser.parse_args()
 
 
+def report(work, only):
+    """Runs those (name, check) in whose name `only` stands, a line for each; the exit status."""
+    failed = checked = 0
+    for name, check in work:
+        if only not in name:
+            continue
+        checked += 1
+        try:
+            check()
+            print(f"ok      {name}", flush=True)
+        except Exception as error:  # every case is reported
+            failed += 1
+            print(f"FAILED  {name}: {type(error).__name__}: {error}", flush=True)
+    print(f"{checked - failed} passed, {failed} failed")
+    return 1 if failed or not checked else 0
+
+
 def main():
-    options = parse_options()
+    options = parse_options(__doc__)
     try:
         import safetensors  # noqa: F401
         import torch  # noqa: F401
@@ -242,7 +259,6 @@ def main():
         print(f"exported: this Python lacks {error.name}: `make peers PYTHON=` one that has torch, safetensors, numpy "
               "and, for generation, transformers", file=sys.stderr)
         return 2
-    failed = checked = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(HF_HOME=folder + "/huggingface", HF_HUB_OFFLINE="1", TRANSFORMERS_VERBOSITY="error")
         comparison = Comparison(os.path.abspath(options.star), folder)
@@ -257,17 +273,7 @@ def main():
         for _ in range(options.random):
             genome = random_genome(comparison.star, rng)
             work.append((f"random: {genome}", lambda g=genome: comparison.check(g, {}, None)))
-        work = [(name, check) for name, check in work if options.only in name]
-        for name, check in work:
-            checked += 1
-            try:
-                check()
-                print(f"ok      {name}", flush=True)
-            except Exception as error:  # every case is reported
-                failed += 1
-                print(f"FAILED  {name}: {type(error).__name__}: {error}", flush=True)
-    print(f"{checked - failed} passed, {failed} failed")
-    return 1 if failed or not checked else 0
+        return report(work, options.only)
 
 
 if __name__ == "__main__":
