@@ -70,6 +70,15 @@ TrainingState state_of(const Backbone& model, const AdamW& optimizer, const Trai
 
 }  // namespace
 
+RatePlan rate_plan(const TrainOptions& o) {
+  auto share = [&](double of) { return int64_t(std::llround(of * double(o.steps))); };
+  return {o.steps, share(o.warmup), share(o.decay)};
+}
+
+double rate_at(const TrainOptions& o, int64_t step) {
+  return scheduled_rate(o.schedule, o.learning_rate, rate_plan(o), step);
+}
+
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
                   const StepCallback& after_step, const TrainPart& part) {
   check_vocab(model, data);
@@ -84,15 +93,13 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
     optimizer.go_on_from(part.from->updates);
     for (auto& step : part.from->losses) log.add(result, step);
   }
-  const int64_t warmup = int64_t(std::llround(options.warmup * double(options.steps)));
   const int64_t until = part.until > 0 ? std::min(part.until, options.steps) : options.steps;
   TrainingStep gradient(exec, model);
   const double start = seconds_now();
   for (int64_t step = result.steps; step < until; ++step) {
     Batch batch = data.train_batch(options.seed, step, options.batch);
     double value = gradient.run(batch);
-    double norm =
-        optimizer.step(scheduled_rate(options.learning_rate, step, options.steps, warmup));
+    double norm = optimizer.step(rate_at(options, step));
     if (!std::isfinite(value) || !std::isfinite(norm)) {
       result.failure = fmt::format("diverged at step {}", step + 1);
       break;

@@ -10,6 +10,7 @@
 #include "liv/backbone.h"
 #include "star/curve.h"
 #include "star/data.h"
+#include "star/learning_rate.h"
 #include "star/training_state.h"
 
 namespace star::synthesis {
@@ -19,9 +20,15 @@ struct TrainOptions {
   int batch = 32;               // sequences a step
   double learning_rate = 5e-3;  // peak
   double warmup = 0.05;         // share of the steps
-  uint64_t seed = 0;            // draws the batches
+  RateSchedule schedule = "cosine";
+  double decay = 0.2;  // share of the steps, where the schedule has one
+  uint64_t seed = 0;   // draws the batches
   AdamWOptions optimizer = {};
 };
+
+// The steps of the warm-up and of the decay, and the rate of step 0 … steps − 1.
+RatePlan rate_plan(const TrainOptions& options);
+double rate_at(const TrainOptions& options, int64_t step);
 
 struct TrainResult {
   int64_t steps = 0;                // done, those of an earlier part included

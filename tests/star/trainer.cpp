@@ -132,7 +132,7 @@ TEST_CASE("trainer: a step is a batch, its gradient alone, and an update at the 
     Var loss = cross_entropy(logits, exec.from({int64_t(b.targets.size())}, b.targets));
     CHECK(t.losses[size_t(step)] == loss.value().item());
     tape.backward(loss);
-    optimizer.step(scheduled_rate(options.learning_rate, step, 40, 2));
+    optimizer.step(scheduled_rate("cosine", options.learning_rate, {40, 2, 0}, step));
   }
   CHECK(t.weights == model.flat_values().to_doubles());
 }
