@@ -18,10 +18,6 @@ void check_vocab(const Backbone& model, const Dataset& data) {
           model.sizes().vocab);
 }
 
-int64_t counted(const Batch& batch) {
-  return std::count_if(batch.targets.begin(), batch.targets.end(), [](int t) { return t >= 0; });
-}
-
 bool all_finite(const Tensor& values) {
   const std::vector<double> x = values.to_doubles();
   return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
@@ -94,22 +90,31 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
     for (auto& step : part.from->losses) log.add(result, step);
   }
   const int64_t until = part.until > 0 ? std::min(part.until, options.steps) : options.steps;
+  auto save = [&] {
+    const int64_t done = result.steps;
+    if (part.save_every > 0 && done > 0 && done < until && done % part.save_every == 0)
+      part.save(state_of(model, optimizer, result));
+  };
   TrainingStep gradient(exec, model);
-  const double start = seconds_now();
-  for (int64_t step = result.steps; step < until; ++step) {
-    Batch batch = data.train_batch(options.seed, step, options.batch);
-    double value = gradient.run(batch);
-    double norm = optimizer.step(rate_at(options, step));
-    if (!std::isfinite(value) || !std::isfinite(norm)) {
-      result.failure = fmt::format("diverged at step {}", step + 1);
+  save();
+  while (result.steps < until) {
+    const double start = seconds_now(), rate = rate_at(options, result.steps);
+    const Batch batch = data.train_batch(options.seed, result.steps, options.batch);
+    const double loss = gradient.run(batch), norm = optimizer.step(rate);
+    if (!std::isfinite(loss) || !std::isfinite(norm)) {
+      result.failure = fmt::format("diverged at step {}", result.steps + 1);
       break;
     }
-    result.tokens += int64_t(batch.tokens.size());
-    log.add(result, {value, counted(batch)});
-    if (after_step && !after_step(result.steps, value)) {
+    log.add(result, {loss, counted_targets(batch)});
+    const auto tokens = int64_t(batch.tokens.size());
+    const StepReport done = {result.steps, loss, rate, norm, tokens, seconds_now() - start};
+    result.tokens += done.tokens;
+    result.seconds += done.seconds;
+    if (after_step && !after_step(done)) {
       if (result.steps < options.steps) result.failure = "interrupted";
       break;
     }
+    save();
   }
   // The last update is followed by no loss that would tell.
   if (result.failure.empty() && until == options.steps && !all_finite(model.flat_values()))
@@ -118,7 +123,6 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
   result.train_targets = log.tail().count();
   result.train_standard_error = log.tail().standard_error();
   result.peak_bytes = gradient.peak_bytes();
-  result.seconds = seconds_now() - start;
   if (part.state) *part.state = state_of(model, optimizer, result);
   return result;
 }

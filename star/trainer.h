@@ -36,21 +36,35 @@ struct TrainResult {
   double train_loss = 0;            // nats a counted target over the last tenth of the steps
   int64_t train_targets = 0;        // so many
   double train_standard_error = 0;  // from batch to batch; NaN for fewer than two
-  double seconds = 0;
-  int64_t tokens = 0;             // of this part
-  int64_t peak_bytes = 0;         // of tensors at a time
-  std::vector<CurvePoint> curve;  // at most about a hundred points
-  std::string failure;            // empty, or why training ended early
+  double seconds = 0;               // of the steps of this part
+  int64_t tokens = 0;               // of these
+  int64_t peak_bytes = 0;           // of tensors at a time
+  std::vector<CurvePoint> curve;    // at most about a hundred points
+  std::string failure;              // empty, or why training ended early
 };
 
-// Called after every step with its number (from 1) and loss; false stops the training.
-using StepCallback = std::function<bool(int64_t step, double loss)>;
+// A step that was done.
+struct StepReport {
+  int64_t number;  // from 1
+  double loss;     // nats a counted target
+  double rate;     // of learning
+  double norm;     // of the gradient, before it was clipped
+  int64_t tokens;
+  double seconds;
+};
+
+// Called after every step; false stops the training.
+using StepCallback = std::function<bool(const StepReport& step)>;
 
 // A part of a training, of which the schedule, warm-up and decay, is that of the whole.
 struct TrainPart {
   int64_t until = 0;                    // stops after so many steps, which is no failure; 0: never
   const TrainingState* from = nullptr;  // goes on from there, the weights of the model aside
   TrainingState* state = nullptr;       // receives what it has come to
+  // Receives what it has come to after each so many steps, but not at the end of the part; where it
+  // goes on from there, once more, since it may have been killed before that was kept. 0: never.
+  int64_t save_every = 0;
+  std::function<void(const TrainingState& state)> save = {};
 };
 
 // Trains in place. A loss, a gradient or, at the end, a weight that is not finite is a failure.

@@ -116,11 +116,10 @@ struct Train {
   Trained train_model(Exec& exec, Backbone& backbone, const Dataset& dataset,
                       const Trial& trial) const {
     Progress progress(common.quiet, "step", training.steps);
-    Trained trained =
-        train_and_judge(exec, backbone, dataset, trial, [&](int64_t step, double loss) {
-          progress.update(step, fmt::format("loss {:.4f}", loss));
-          return !interrupted();
-        });
+    Trained trained = train_and_judge(exec, backbone, dataset, trial, [&](const StepReport& step) {
+      progress.update(step.number, fmt::format("loss {:.4f}", step.loss));
+      return !interrupted();
+    });
     progress.finish();
     const TrainResult& result = trained.training;
     if (result.failure == "interrupted")
