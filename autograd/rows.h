@@ -23,7 +23,8 @@ Var embedding(const Var& table, const Tensor& index);
 
 // The mean of −log softmax(logits)[target] over the rows with target ≥ 0, shape []. Logits
 // [rows, V], targets [rows] int32, below V. Where no row counts, the loss is 0.
-// `rows`, if given, receives each row's loss.
-Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* rows = nullptr);
+// `rows`, if given, receives each row's loss. These rows may be some of a whole in which `of` count:
+// then this is their share of its mean.
+Var cross_entropy(const Var& logits, const Tensor& targets, Tensor* rows = nullptr, int64_t of = 0);
 
 }  // namespace star::autograd

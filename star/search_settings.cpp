@@ -152,6 +152,9 @@ void check_settings(const SearchSettings& settings) {
   } catch (const Error& e) {
     fail("search: {}", e.what());
   }
+  require(settings.training.accumulate <= settings.training.batch,
+          "search: the setting `accumulate` is {}, must be from 1 to the batch, {}",
+          settings.training.accumulate, settings.training.batch);
   check_evolution(settings);
   check_objectives(settings);
   check_rungs(settings);

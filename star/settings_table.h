@@ -55,6 +55,13 @@ void for_each_size(const F& f) {
 template <class F>
 void for_each_training_setting(const F& f) {
   f(Setting{"batch", "--batch", within(1, 1 << 20), "Sequences a step"}, STAR_FIELD(batch));
+  f(Setting{.name = "accumulate",
+            .option = "--accumulate",
+            .range = within(1, 1 << 20),
+            .help = "Parts in which a batch is computed, one after the other: the same gradient "
+                    "but for rounding, in the memory of a part",
+            .newer = true},
+    STAR_FIELD(accumulate));
   f(Setting{"steps", "--steps", within(0, kMostSteps), "Training steps"}, STAR_FIELD(steps));
   f(Setting{"lr", "--lr", above_zero(), "Peak learning rate"}, STAR_FIELD(learning_rate));
   f(Setting{"warmup", "--warmup", within(0, 1), "Share of the steps in which the rate rises"},

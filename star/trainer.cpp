@@ -78,6 +78,8 @@ double rate_at(const TrainOptions& o, int64_t step) {
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
                   const StepCallback& after_step, const TrainPart& part) {
   check_vocab(model, data);
+  require(options.accumulate <= options.batch, "--accumulate {}: a batch has {} sequences",
+          options.accumulate, options.batch);
   AdamW optimizer(exec, model.flat_values(), model.flat_grads(), model.decayed(),
                   options.optimizer);
   TrainResult result;
@@ -100,7 +102,7 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
   while (result.steps < until) {
     const double start = seconds_now(), rate = rate_at(options, result.steps);
     const Batch batch = data.train_batch(options.seed, result.steps, options.batch);
-    const double loss = gradient.run(batch), norm = optimizer.step(rate);
+    const double loss = gradient.run(batch, options.accumulate), norm = optimizer.step(rate);
     if (!std::isfinite(loss) || !std::isfinite(norm)) {
       result.failure = fmt::format("diverged at step {}", result.steps + 1);
       break;

@@ -18,6 +18,7 @@ namespace star::synthesis {
 struct TrainOptions {
   int64_t steps = 1000;
   int batch = 32;               // sequences a step
+  int accumulate = 1;           // parts of the batch that are computed one after the other
   double learning_rate = 5e-3;  // peak
   double warmup = 0.05;         // share of the steps
   RateSchedule schedule = "cosine";
@@ -69,7 +70,7 @@ struct TrainPart {
 
 // Trains in place. A loss, a gradient or, at the end, a weight that is not finite is a failure.
 // Parts of a training come to the same bits as the whole of it. Throws `Error` for a state that
-// does not fit the model.
+// does not fit the model, and for more parts of a batch than sequences.
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
                   const StepCallback& after_step = {}, const TrainPart& part = {});
 

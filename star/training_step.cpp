@@ -3,6 +3,18 @@
 #include "autograd/rows.h"
 
 namespace star::synthesis {
+namespace {
+
+Batch some_of(const Batch& batch, int begin, int end) {
+  auto rows = [](const std::vector<int32_t>& values, int from, int to, int row) {
+    return std::vector<int32_t>(values.begin() + int64_t(from) * row,
+                                values.begin() + int64_t(to) * row);
+  };
+  return {end - begin, batch.length, rows(batch.tokens, begin, end, batch.length),
+          rows(batch.targets, begin, end, batch.length), rows(batch.parts, begin, end, 1)};
+}
+
+}  // namespace
 
 Tensor tokens_of(Exec& exec, const Batch& b) {
   return exec.from({b.sequences, b.length}, b.tokens);
@@ -11,18 +23,29 @@ Tensor targets_of(Exec& exec, const Batch& b) {
   return exec.from({int64_t(b.targets.size())}, b.targets);
 }
 
-double TrainingStep::run(const Batch& batch) {
+double TrainingStep::run(const Batch& batch, int parts) {
   exec_.fill(model_.flat_grads(), 0);
-  // The first batch is computed at once: libraries make ready, which cannot be recorded.
-  if (!exec_.backend().graphs || batches_++ == 0) return run_now(batch);
-  if (!recorded_) recorded_ = std::make_unique<Recorded>(exec_.backend(), model_, batch);
-  bool fits = recorded_->tokens.shape() == Shape{batch.sequences, batch.length};
-  return fits ? run_recorded(batch) : run_now(batch);
+  const int64_t counted = counted_targets(batch);
+  if (parts == 1) return add(batch, counted);
+  double loss = 0;
+  for (int part = 0; part < parts; ++part) {
+    auto place = [&](int p) { return int(int64_t(batch.sequences) * p / parts); };
+    loss += add(some_of(batch, place(part), place(part + 1)), counted);
+  }
+  return loss;
 }
 
-double TrainingStep::run_now(const Batch& batch) {
+double TrainingStep::add(const Batch& part, int64_t counted) {
+  // The first is computed at once: libraries make ready, which cannot be recorded.
+  if (!exec_.backend().graphs || batches_++ == 0) return run_now(part, counted);
+  if (!recorded_) recorded_ = std::make_unique<Recorded>(exec_.backend(), model_, part);
+  bool fits = recorded_->tokens.shape() == Shape{part.sequences, part.length};
+  return fits ? run_recorded(part, counted) : run_now(part, counted);
+}
+
+double TrainingStep::run_now(const Batch& batch, int64_t counted) {
   Var logits = model_.forward(tape_, tokens_of(exec_, batch));
-  Var loss = cross_entropy(logits, targets_of(exec_, batch));
+  Var loss = cross_entropy(logits, targets_of(exec_, batch), nullptr, counted);
   double value = loss.value().item();
   logits = Var();
   if (loss.needs_grad()) tape_.backward(loss);
@@ -38,11 +61,11 @@ TrainingStep::Recorded::Recorded(const Backend& backend, const Backbone& model, 
 }
 
 // The loss itself is not recorded: its weight depends on how many targets count.
-double TrainingStep::run_recorded(const Batch& batch) {
+double TrainingStep::run_recorded(const Batch& batch, int64_t counted) {
   recorded_->tokens.assign(batch.tokens);
   recorded_->forward->run();
   Var logits = tape_.leaf(recorded_->logits.value());
-  Var loss = cross_entropy(logits, targets_of(exec_, batch));
+  Var loss = cross_entropy(logits, targets_of(exec_, batch), nullptr, counted);
   double value = loss.value().item();
   tape_.backward(loss);
   exec_.copy(tape_.grad(logits), recorded_->slope);
