@@ -11,7 +11,7 @@ for target in "$@"; do
     build) packages="$packages g++ cmake ninja-build libopenblas-serial-dev libcli11-dev \
 nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev libjs-chart.js" ;;
     mpi) packages="$packages libopenmpi-dev openmpi-bin" ;;
-    test) packages="$packages doctest-dev clang-format python3 chromium zsh fish" ;;
+    test) packages="$packages doctest-dev clang-format python3 chromium zsh fish groff-base pkg-config" ;;
     lint) packages="$packages clang-tidy-16" ;;
     claims) packages="$packages perl-doc bible-kjv bible-kjv-text" ;;
   esac
