@@ -1,7 +1,6 @@
 #include "autograd/adamw.h"
 
 #include <cmath>
-#include <numbers>
 
 namespace star::autograd {
 
@@ -48,12 +47,6 @@ double AdamW::step(double learning_rate) {
     part(decayed_, values_.numel(), 0);
   });
   return norm;
-}
-
-double scheduled_rate(double peak, int64_t step, int64_t steps, int64_t warmup) {
-  if (step < warmup) return peak * double(step + 1) / double(warmup);
-  double progress = steps > warmup ? double(step - warmup) / double(steps - warmup) : 1;
-  return peak * (0.1 + 0.9 * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
 }
 
 }  // namespace star::autograd

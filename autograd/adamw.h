@@ -1,5 +1,4 @@
-// AdamW (Loshchilov and Hutter, 2019) with clipping of the gradient's norm, and the learning-rate
-// schedule: linear warm-up, then a cosine to a tenth of the peak.
+// AdamW (Loshchilov and Hutter, 2019) with clipping of the gradient's norm.
 #pragma once
 
 #include "core/exec.h"
@@ -34,8 +33,5 @@ class AdamW {
   int64_t decayed_, steps_ = 0;
   AdamWOptions options_;
 };
-
-// The learning rate of step 0 … steps−1, of which the first `warmup` rise linearly to the peak.
-double scheduled_rate(double peak, int64_t step, int64_t steps, int64_t warmup);
 
 }  // namespace star::autograd

@@ -129,7 +129,7 @@ Var embedding(const Var& table, const Tensor& index) {
   });
 }
 
-Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* of_rows) {
+Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* of_rows, int64_t of) {
   Exec& exec = logits.exec();
   int64_t rows = logits.size(0), classes = logits.size(1), counted = 0;
   require(targets.shape() == Shape{rows}, "cross_entropy: logits {} and targets {}", logits.shape(),
@@ -139,6 +139,7 @@ Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* of_rows)
     require(class_of[i] < classes, "cross_entropy: target {} of {} classes", class_of[i], classes);
     counted += class_of[i] >= 0;
   }
+  if (of > 0) counted = of;
   double weight = counted ? 1.0 / double(counted) : 0.0;
   Tensor in = exec.contiguous(logits.value()), losses = exec.empty({rows}, in.dtype());
   Tensor grad = logits.needs_grad() ? exec.empty(in.shape(), in.dtype()) : Tensor();

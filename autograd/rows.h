@@ -24,10 +24,12 @@ Var embedding(const Var& table, const Tensor& index);
 // The mean of −log softmax(logits)[target] over the rows with target ≥ 0, shape []. Logits
 // [rows, V], targets [rows] int32, below V. Where no row counts, the loss is 0.
 // `rows`, if given, receives each row's loss, and 1 where its target is the first of the greatest
-// logits, else 0.
+// logits, else 0. These rows may be some of a whole in which `of` count: then this is their share
+// of its mean.
 struct TargetRows {
   Tensor loss, hit;  // [rows], as the logits
 };
-Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* rows = nullptr);
+Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* rows = nullptr,
+                  int64_t of = 0);
 
 }  // namespace star::autograd

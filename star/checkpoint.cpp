@@ -25,16 +25,6 @@ std::string metadata_entry(const SafeTensors& file, const std::string& path,
   return at->second;
 }
 
-Sizes read_sizes(const nlohmann::json& config, const std::string& path) {
-  Sizes sizes;
-  for_each_size([&](const Setting& row, const auto& field) {
-    require(config.contains(row.name) && config[row.name].is_number_integer(),
-            "{}: config: `{}` is missing or no whole number", path, row.name);
-    field(sizes) = config[row.name].template get<int64_t>();
-  });
-  return sizes;
-}
-
 // Every parameter is in the file, with its shape, and nothing else is.
 void check_tensors(const SafeTensors& file, const Backbone& model) {
   std::set<std::string> names;
@@ -57,6 +47,16 @@ nlohmann::json sizes_json(const Sizes& sizes) {
   nlohmann::json json;
   for_each_size([&](const Setting& row, const auto& field) { json[row.name] = field(sizes); });
   return json;
+}
+
+Sizes sizes_of(const nlohmann::json& config, const std::string& name) {
+  Sizes sizes;
+  for_each_size([&](const Setting& row, const auto& field) {
+    require(config.contains(row.name) && config[row.name].is_number_integer(),
+            "{}: config: `{}` is missing or no whole number", name, row.name);
+    field(sizes) = config[row.name].template get<int64_t>();
+  });
+  return sizes;
 }
 
 Checkpoint checkpoint_of(const Genome& genome, const Pool& pool, const std::string& training) {
@@ -109,7 +109,7 @@ LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Ex
 
   if (format == kPoolFormat) loaded.about.pool = metadata_entry(file, path, "pool");
   std::vector<Block> blocks;
-  Sizes sizes = read_sizes(config, path);
+  Sizes sizes = sizes_of(config, path);
   try {
     const Pool pool =
         loaded.about.pool.empty() ? extended_pool() : parse_pool(loaded.about.pool, "pool");

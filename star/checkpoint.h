@@ -31,8 +31,9 @@ struct Checkpoint {
 Checkpoint checkpoint_of(const Genome& genome, const Pool& pool,
                          const std::string& training = "null");
 
-// As `config` has them.
+// As `config` has them, and back: `name` is what the Error calls a text that lacks one.
 nlohmann::json sizes_json(const Sizes& sizes);
+Sizes sizes_of(const nlohmann::json& config, const std::string& name);
 
 // As the metadata of its file says it.
 std::string checkpoint_format(const Checkpoint& about);

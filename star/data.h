@@ -1,6 +1,7 @@
 // What every source of training data offers: batches of token sequences with targets.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -19,6 +20,11 @@ struct Batch {
   std::vector<int32_t> targets;  // in 0 … V−1, or kIgnored
   std::vector<int> parts;        // for each sequence, an index into Dataset::parts()
 };
+
+// Targets that are counted.
+inline int64_t counted_targets(const Batch& batch) {
+  return std::count_if(batch.targets.begin(), batch.targets.end(), [](int t) { return t >= 0; });
+}
 
 enum class Split { train, validation, test };
 

@@ -5,16 +5,6 @@
 #include "autograd/rows.h"
 
 namespace star::synthesis {
-namespace {
-
-int64_t counted(const Tensor& targets) {
-  HostView<int32_t> class_of(targets);
-  int64_t count = 0;
-  for (int64_t i = 0; i < targets.numel(); ++i) count += class_of[i] >= 0;
-  return count;
-}
-
-}  // namespace
 
 template <class F>
 void OutputLoss::for_each_tile(int64_t rows, const F& f) const {
@@ -22,17 +12,16 @@ void OutputLoss::for_each_tile(int64_t rows, const F& f) const {
   for (int64_t from = 0; from < rows; from += most) f(from, std::min(most, rows - from));
 }
 
-double OutputLoss::differentiate(const Tensor& hidden, const Tensor& targets, Tensor& slope) {
-  const int64_t rows = hidden.size(0), all = counted(targets);
+double OutputLoss::differentiate(const Tensor& hidden, const Tensor& targets, int64_t of,
+                                 Tensor& slope) {
+  const int64_t rows = hidden.size(0);
   double total = 0;
   for_each_tile(rows, [&](int64_t from, int64_t n) {
-    const Tensor of_tile = targets.narrow(0, from, n);
-    // The loss of a tile is the mean over its own targets.
-    const double share = n == rows ? 1 : all ? double(counted(of_tile)) / double(all) : 0;
     const Var h = tape_.leaf(hidden.narrow(0, from, n));
-    const Var loss = cross_entropy(model_.output(tape_, h), of_tile);
-    total += share * loss.value().item();
-    tape_.backward(loss, exec_.full({}, hidden.dtype(), share));
+    const Var loss =
+        cross_entropy(model_.output(tape_, h), targets.narrow(0, from, n), nullptr, of);
+    total += loss.value().item();
+    tape_.backward(loss);
     if (n == rows) {
       slope = tape_.grad(h);
     } else {

@@ -19,10 +19,10 @@ class OutputLoss {
   OutputLoss(Exec& exec, const Backbone& model, int64_t tile = kTile)
       : exec_(exec), model_(model), tape_(exec), judging_(exec, false), tile_(tile) {}
 
-  // The mean loss over the targets that count, those ≥ 0; `hidden` [rows, d] is what
-  // Backbone::hidden gives, targets [rows] are below V. Adds to the gradient of the embedding, and
-  // sets `slope` [rows, d] to that of `hidden`.
-  double differentiate(const Tensor& hidden, const Tensor& targets, Tensor& slope);
+  // The sum of the losses of the targets that count, those ≥ 0, over `of`, which is how many count
+  // in the whole batch; `hidden` [rows, d] is what Backbone::hidden gives, targets [rows] are below
+  // V. Adds to the gradient of the embedding, and sets `slope` [rows, d] to that of `hidden`.
+  double differentiate(const Tensor& hidden, const Tensor& targets, int64_t of, Tensor& slope);
 
   // Of each row its loss, and whether its target has the greatest logit, of equals the first.
   struct Rows {

@@ -52,6 +52,14 @@ void read_setting(const nlohmann::json& json, const Setting& row, T& field) {
   require(fits, "the setting `{}` is {}", row.name, json.dump());
 }
 
+// Of what a text is older than the default holds: its device was the CPU, its schedule a cosine.
+template <class T>
+void take_setting(const nlohmann::json& json, const Setting& row, T& field) {
+  const bool known = json.contains(row.name);
+  require(known || row.newer, "the setting `{}` is missing", row.name);
+  if (known) read_setting(json.at(row.name), row, field);
+}
+
 // The option's values for a field.
 std::vector<std::string> values_of(const std::string& text) {
   return text.empty() ? std::vector<std::string>() : std::vector<std::string>{text};
@@ -73,23 +81,22 @@ std::vector<std::string> values_of(const T& field) {
 void check_word(const Setting& row, const std::string& word) {
   const auto& all = row.words;
   require(all.empty() || std::find(all.begin(), all.end(), word) != all.end(),
-          "search: the setting `{}` is {}, must be one of {}", row.name, word,
-          fmt::join(all, ", "));
+          "the setting `{}` is {}, must be one of {}", row.name, word, fmt::join(all, ", "));
 }
 
 template <class T>
 void check_field(const Setting& row, const T& field) {
   if constexpr (std::is_arithmetic_v<T>) {
-    require(row.range.holds(double(field)), "search: the setting `{}` is {}, must be {}", row.name,
-            field, row.range.words());
+    require(row.range.holds(double(field)), "the setting `{}` is {}, must be {}", row.name, field,
+            row.range.words());
   } else if constexpr (std::is_same_v<T, std::string>) {
     check_word(row, field);
   } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
     for (auto& word : field) check_word(row, word);
   } else if constexpr (std::is_same_v<T, Bounds>) {
     for (auto& [objective, value] : field)
-      require(value > 0 && std::isfinite(value), "search: {}={} is not a positive number",
-              objective, value);
+      require(value > 0 && std::isfinite(value), "{}={} is not a positive number", objective,
+              value);
   }
 }
 
@@ -139,8 +146,15 @@ void check_objectives(const SearchSettings& s) {
 
 void check_settings(const SearchSettings& settings) {
   check_sizes(settings.sizes);
-  for_each_setting(
-      [&](const Setting& row, const auto& field) { check_field(row, field(settings)); });
+  try {
+    for_each_setting(
+        [&](const Setting& row, const auto& field) { check_field(row, field(settings)); });
+  } catch (const Error& e) {
+    fail("search: {}", e.what());
+  }
+  require(settings.training.accumulate <= settings.training.batch,
+          "search: the setting `accumulate` is {}, must be from 1 to the batch, {}",
+          settings.training.accumulate, settings.training.batch);
   check_evolution(settings);
   check_objectives(settings);
   check_rungs(settings);
@@ -210,18 +224,30 @@ std::string settings_to_json(const SearchSettings& settings) {
   }
 }
 
+nlohmann::ordered_json training_to_json(const TrainOptions& options) {
+  nlohmann::ordered_json json;
+  for_each_training_setting(
+      [&](const Setting& row, const auto& field) { json[row.name] = json_of(field(options)); });
+  return json;
+}
+
+TrainOptions training_from_json(const nlohmann::json& json) {
+  TrainOptions options;
+  for_each_training_setting([&](const Setting& row, const auto& field) {
+    take_setting(json, row, field(options));
+    check_field(row, field(options));
+  });
+  return options;
+}
+
 SearchSettings settings_from_json(const std::string& text) {
   const nlohmann::json json = parse_json(text, "run file: the text of its settings");
   require(json.is_object(), "run file: the settings are not a JSON object");
   SearchSettings settings;
   settings.validation_tokens = kUnknownSample;
   try {
-    for_each_setting([&](const Setting& row, const auto& field) {
-      const bool known = json.contains(row.name);
-      // What a run file is older than: its device was the CPU, its losses were judged otherwise.
-      require(known || row.newer, "the setting `{}` is missing", row.name);
-      if (known) read_setting(json.at(row.name), row, field(settings));
-    });
+    for_each_setting(
+        [&](const Setting& row, const auto& field) { take_setting(json, row, field(settings)); });
     check_settings(settings);
   } catch (const Error& e) {
     fail("run file: {}", e.what());

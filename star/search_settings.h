@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,11 @@ std::string settings_to_json(const SearchSettings& settings);
 // Throws `Error` where the text is not what settings_to_json writes, or the settings are out of
 // range.
 SearchSettings settings_from_json(const std::string& text);
+
+// Of a training alone, under the names of its rows (star/settings_table.h), and back, where other
+// names are passed over. Throws `Error` as settings_from_json.
+nlohmann::ordered_json training_to_json(const TrainOptions& options);
+TrainOptions training_from_json(const nlohmann::json& json);
 
 // Throws `Error` for a setting outside the range that the command line takes it from, whoever has
 // made it.

@@ -55,10 +55,29 @@ void for_each_size(const F& f) {
 template <class F>
 void for_each_training_setting(const F& f) {
   f(Setting{"batch", "--batch", within(1, 1 << 20), "Sequences a step"}, STAR_FIELD(batch));
+  f(Setting{.name = "accumulate",
+            .option = "--accumulate",
+            .range = within(1, 1 << 20),
+            .help = "Parts in which a batch is computed, one after the other: the same gradient "
+                    "but for rounding, in the memory of a part",
+            .newer = true},
+    STAR_FIELD(accumulate));
   f(Setting{"steps", "--steps", within(0, kMostSteps), "Training steps"}, STAR_FIELD(steps));
   f(Setting{"lr", "--lr", above_zero(), "Peak learning rate"}, STAR_FIELD(learning_rate));
   f(Setting{"warmup", "--warmup", within(0, 1), "Share of the steps in which the rate rises"},
     STAR_FIELD(warmup));
+  f(Setting{.name = "schedule",
+            .option = "--schedule",
+            .help = "Of the rate after its rise: a cosine to a tenth; wsd, constant and then a "
+                    "decay as 1 - sqrt; or constant",
+            .newer = true},
+    STAR_FIELD(schedule));
+  f(Setting{.name = "decay",
+            .option = "--decay",
+            .range = within(0, 1),
+            .help = "Share of the steps, the last ones, in which wsd decays",
+            .newer = true},
+    STAR_FIELD(decay));
   f(Setting{"training_seed"}, STAR_FIELD(seed));
   f(Setting{"weight_decay", "--weight-decay", from_zero(), "Of linear maps and the embedding"},
     STAR_FIELD(optimizer.weight_decay));

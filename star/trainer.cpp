@@ -18,10 +18,6 @@ void check_vocab(const Backbone& model, const Dataset& data) {
           model.sizes().vocab);
 }
 
-int64_t counted(const Batch& batch) {
-  return std::count_if(batch.targets.begin(), batch.targets.end(), [](int t) { return t >= 0; });
-}
-
 bool all_finite(const Tensor& values) {
   const std::vector<double> x = values.to_doubles();
   return std::all_of(x.begin(), x.end(), [](double v) { return std::isfinite(v); });
@@ -70,9 +66,20 @@ TrainingState state_of(const Backbone& model, const AdamW& optimizer, const Trai
 
 }  // namespace
 
+RatePlan rate_plan(const TrainOptions& o) {
+  auto share = [&](double of) { return int64_t(std::llround(of * double(o.steps))); };
+  return {o.steps, share(o.warmup), share(o.decay)};
+}
+
+double rate_at(const TrainOptions& o, int64_t step) {
+  return scheduled_rate(o.schedule, o.learning_rate, rate_plan(o), step);
+}
+
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
                   const StepCallback& after_step, const TrainPart& part) {
   check_vocab(model, data);
+  require(options.accumulate <= options.batch, "--accumulate {}: a batch has {} sequences",
+          options.accumulate, options.batch);
   AdamW optimizer(exec, model.flat_values(), model.flat_grads(), model.decayed(),
                   options.optimizer);
   TrainResult result;
@@ -84,25 +91,32 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
     optimizer.go_on_from(part.from->updates);
     for (auto& step : part.from->losses) log.add(result, step);
   }
-  const int64_t warmup = int64_t(std::llround(options.warmup * double(options.steps)));
   const int64_t until = part.until > 0 ? std::min(part.until, options.steps) : options.steps;
+  auto save = [&] {
+    const int64_t done = result.steps;
+    if (part.save_every > 0 && done > 0 && done < until && done % part.save_every == 0)
+      part.save(state_of(model, optimizer, result));
+  };
   TrainingStep gradient(exec, model);
-  const double start = seconds_now();
-  for (int64_t step = result.steps; step < until; ++step) {
-    Batch batch = data.train_batch(options.seed, step, options.batch);
-    double value = gradient.run(batch);
-    double norm =
-        optimizer.step(scheduled_rate(options.learning_rate, step, options.steps, warmup));
-    if (!std::isfinite(value) || !std::isfinite(norm)) {
-      result.failure = fmt::format("diverged at step {}", step + 1);
+  save();
+  while (result.steps < until) {
+    const double start = seconds_now(), rate = rate_at(options, result.steps);
+    const Batch batch = data.train_batch(options.seed, result.steps, options.batch);
+    const double loss = gradient.run(batch, options.accumulate), norm = optimizer.step(rate);
+    if (!std::isfinite(loss) || !std::isfinite(norm)) {
+      result.failure = fmt::format("diverged at step {}", result.steps + 1);
       break;
     }
-    result.tokens += int64_t(batch.tokens.size());
-    log.add(result, {value, counted(batch)});
-    if (after_step && !after_step(result.steps, value)) {
+    log.add(result, {loss, counted_targets(batch)});
+    const auto tokens = int64_t(batch.tokens.size());
+    const StepReport done = {result.steps, loss, rate, norm, tokens, seconds_now() - start};
+    result.tokens += done.tokens;
+    result.seconds += done.seconds;
+    if (after_step && !after_step(done)) {
       if (result.steps < options.steps) result.failure = "interrupted";
       break;
     }
+    save();
   }
   // The last update is followed by no loss that would tell.
   if (result.failure.empty() && until == options.steps && !all_finite(model.flat_values()))
@@ -111,7 +125,6 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
   result.train_targets = log.tail().count();
   result.train_standard_error = log.tail().standard_error();
   result.peak_bytes = gradient.peak_bytes();
-  result.seconds = seconds_now() - start;
   if (part.state) *part.state = state_of(model, optimizer, result);
   return result;
 }

@@ -10,6 +10,7 @@
 #include "liv/backbone.h"
 #include "star/curve.h"
 #include "star/data.h"
+#include "star/learning_rate.h"
 #include "star/training_state.h"
 
 namespace star::synthesis {
@@ -17,11 +18,18 @@ namespace star::synthesis {
 struct TrainOptions {
   int64_t steps = 1000;
   int batch = 32;               // sequences a step
+  int accumulate = 1;           // parts of the batch that are computed one after the other
   double learning_rate = 5e-3;  // peak
   double warmup = 0.05;         // share of the steps
-  uint64_t seed = 0;            // draws the batches
+  RateSchedule schedule = "cosine";
+  double decay = 0.2;  // share of the steps, where the schedule has one
+  uint64_t seed = 0;   // draws the batches
   AdamWOptions optimizer = {};
 };
+
+// The steps of the warm-up and of the decay, and the rate of step 0 … steps − 1.
+RatePlan rate_plan(const TrainOptions& options);
+double rate_at(const TrainOptions& options, int64_t step);
 
 struct TrainResult {
   int64_t steps = 0;                // done, those of an earlier part included
@@ -29,26 +37,40 @@ struct TrainResult {
   double train_loss = 0;            // nats a counted target over the last tenth of the steps
   int64_t train_targets = 0;        // so many
   double train_standard_error = 0;  // from batch to batch; NaN for fewer than two
-  double seconds = 0;
-  int64_t tokens = 0;             // of this part
-  int64_t peak_bytes = 0;         // of tensors at a time
-  std::vector<CurvePoint> curve;  // at most about a hundred points
-  std::string failure;            // empty, or why training ended early
+  double seconds = 0;               // of the steps of this part
+  int64_t tokens = 0;               // of these
+  int64_t peak_bytes = 0;           // of tensors at a time
+  std::vector<CurvePoint> curve;    // at most about a hundred points
+  std::string failure;              // empty, or why training ended early
 };
 
-// Called after every step with its number (from 1) and loss; false stops the training.
-using StepCallback = std::function<bool(int64_t step, double loss)>;
+// A step that was done.
+struct StepReport {
+  int64_t number;  // from 1
+  double loss;     // nats a counted target
+  double rate;     // of learning
+  double norm;     // of the gradient, before it was clipped
+  int64_t tokens;
+  double seconds;
+};
+
+// Called after every step; false stops the training.
+using StepCallback = std::function<bool(const StepReport& step)>;
 
 // A part of a training, of which the schedule, warm-up and decay, is that of the whole.
 struct TrainPart {
   int64_t until = 0;                    // stops after so many steps, which is no failure; 0: never
   const TrainingState* from = nullptr;  // goes on from there, the weights of the model aside
   TrainingState* state = nullptr;       // receives what it has come to
+  // Receives what it has come to after each so many steps, but not at the end of the part; where it
+  // goes on from there, once more, since it may have been killed before that was kept. 0: never.
+  int64_t save_every = 0;
+  std::function<void(const TrainingState& state)> save = {};
 };
 
 // Trains in place. A loss, a gradient or, at the end, a weight that is not finite is a failure.
 // Parts of a training come to the same bits as the whole of it. Throws `Error` for a state that
-// does not fit the model.
+// does not fit the model, and for more parts of a batch than sequences.
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
                   const StepCallback& after_step = {}, const TrainPart& part = {});
 

@@ -2,8 +2,10 @@
 // object.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "star/device.h"
 #include "star/trainer.h"
 
 namespace star::synthesis {
@@ -15,15 +17,26 @@ struct TrainingRecord {
   std::string identity;    // Dataset::identity
   uint64_t data_seed = 0;  // of a generated task
   TrainOptions options;
-  int64_t steps = 0;  // done
-  Judgement validation;
+  int64_t validation_tokens = kValidationTokens;  // that it is judged by (JudgeOptions)
+  // Steps from one judgement to the next, where the best of what was judged is kept; 0: the last.
+  int64_t keep_best = 0;
+  // Where it was begun: other processors round differently.
+  std::string device = "cpu";
+  CpuKernels kernels;
+  int64_t steps = 0;                    // done
+  std::optional<Judgement> validation;  // none of a training on its way
 };
 
-// {"data", "data_path" or "task", "data_seed", "steps", "batch", "lr", "warmup", "weight_decay",
-// "clip", "seed", "val_loss", "val_standard_error", "val_targets"}
+// {"data", "data_path" or "task", "data_seed", the settings of the training by their names in a run
+// file, "validation_tokens", "keep_best", "device", "cpu_target", "blas_core", "done", "val_loss",
+// "val_standard_error", "val_targets", "val_accuracy", "val_macro_accuracy"}
 std::string to_text(const TrainingRecord& record);
 
 // Of such a text what says where the data comes from; what is missing stays empty.
 TrainingRecord training_record(const std::string& text);
+
+// The whole of it. Throws `Error`, which begins with `name`, where something is missing or out of
+// range.
+TrainingRecord whole_training_record(const std::string& text, const std::string& name);
 
 }  // namespace star::synthesis

@@ -25,8 +25,8 @@ std::vector<double> widened(const std::vector<float>& values) {
 }
 
 // Of what the file holds: a flipped bit in a weight is no fault of the format.
-std::string content_hash(const std::vector<TensorView>& tensors) {
-  uint64_t hash = 0;
+std::string content_hash(const std::string& training, const std::vector<TensorView>& tensors) {
+  uint64_t hash = hash_text(training);
   for (auto& t : tensors) {
     const std::string_view bytes(reinterpret_cast<const char*>(t.bytes.data()), t.bytes.size());
     hash = hash * 31 + hash_text(bytes);
@@ -57,16 +57,18 @@ void save_training_state(const std::string& path, const std::string& training,
       view_of("values", "F32", values),   view_of("first", "F32", first),
       view_of("second", "F32", second),   view_of("losses", "F64", losses),
       view_of("targets", "I64", targets), view_of("updates", "I64", updates)};
-  write_safetensors(path, tensors,
-                    {{"format", kFormat}, {"training", training}, {"hash", content_hash(tensors)}});
+  write_safetensors(
+      path, tensors,
+      {{"format", kFormat}, {"training", training}, {"hash", content_hash(training, tensors)}});
 }
 
 std::optional<TrainingState> load_training_state(const std::string& path,
                                                  const std::string& training) {
   try {
     const SafeTensors file = SafeTensors::open(path);
-    const Metadata expected = {
-        {"format", kFormat}, {"training", training}, {"hash", content_hash(file.tensors())}};
+    const Metadata expected = {{"format", kFormat},
+                               {"training", training},
+                               {"hash", content_hash(training, file.tensors())}};
     if (file.metadata() != expected) return std::nullopt;
     const auto losses = values_of<double>(file, "losses", "F64");
     const auto targets = values_of<int64_t>(file, "targets", "I64");

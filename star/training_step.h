@@ -22,7 +22,9 @@ class TrainingStep {
       : exec_(exec), model_(model), tape_(exec), output_(exec, model) {}
 
   // Overwrites model.flat_grads(); returns the loss. Tokens and targets are within the vocabulary.
-  double run(const Batch& batch);
+  // In `parts` parts, of whole sequences and one after the other, it takes their memory, and comes
+  // to the same but for rounding. There are no more parts than sequences.
+  double run(const Batch& batch, int parts = 1);
 
   // The most memory that was ever in use, here and in `exec`.
   int64_t peak_bytes() const;
@@ -39,8 +41,10 @@ class TrainingStep {
     std::optional<Graph> forward, backward;
   };
 
-  double run_now(const Batch& batch);
-  double run_recorded(const Batch& batch);
+  // Add to model.flat_grads(). `counted` targets are those of the whole batch.
+  double add(const Batch& part, int64_t counted);
+  double run_now(const Batch& part, int64_t counted);
+  double run_recorded(const Batch& part, int64_t counted);
 
   Exec& exec_;
   const Backbone& model_;

@@ -8,6 +8,7 @@
 #include "core/number.h"
 #include "core/rng.h"
 #include "liv/pool_file.h"
+#include "star/checkpoint.h"
 #include "star/compiler.h"
 #include "star/device.h"
 
@@ -37,14 +38,9 @@ void add_judgement(Evaluation& e, const Judgement& j, const Dataset& data, bool 
 // All that the bits of a training depend on, up to its stop.
 std::string training_of(const Trial& t, const Dataset& data, int64_t steps) {
   const CpuKernels kernels = cpu_kernels();
-  const TrainOptions& o = t.training;
-  const AdamWOptions& w = o.optimizer;
-  return nlohmann::json({t.genome,       t.pool,         t.repeat,      t.seed,
-                         t.sizes.width,  t.sizes.heads,  t.sizes.vocab, t.sizes.seq,
-                         t.sizes.window, o.steps,        o.batch,       o.learning_rate,
-                         o.warmup,       o.seed,         w.beta1,       w.beta2,
-                         w.epsilon,      w.weight_decay, w.clip,        data.identity(),
-                         t.device,       kernels.target, kernels.blas,  steps})
+  return nlohmann::json({t.genome, t.pool, t.repeat, t.seed, sizes_json(t.sizes),
+                         training_to_json(t.training), data.identity(), t.device, kernels.target,
+                         kernels.blas, steps})
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -60,7 +60,7 @@ Recipe recipe_of(const std::vector<Objective>& measured, int64_t context);
 // fit the sizes.
 Backbone model_of(const Trial& trial, Exec* exec);
 
-// What `star train`, `star bench` and a trial do with a model: it is trained up to the trial's stop
+// What `star bench` and a trial do with a model: it is trained up to the trial's stop
 // and, if that is its end and nothing failed, judged on the validation part. `after_step` may end
 // it.
 struct Trained {

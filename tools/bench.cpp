@@ -277,10 +277,10 @@ struct Bench {
     std::vector<double> steps;
     int64_t after_first = 0;
     double begin = seconds_now(), last = begin;
-    const auto after_step = [&](int64_t step, double) {
+    const auto after_step = [&](const StepReport& step) {
       double now = seconds_now();
-      if (step == 2) after_first = exec.arena().system_allocations();
-      if (step > 2) steps.push_back(now - last);
+      if (step.number == 2) after_first = exec.arena().system_allocations();
+      if (step.number > 2) steps.push_back(now - last);
       last = now;
       return steps.size() < 5 || now - begin < 4 * seconds;
     };

@@ -3,11 +3,12 @@
 #include <filesystem>
 
 #include "star/after/check.h"
-#include "star/checkpoint.h"
+#include "star/saved_training.h"
 #include "star/settings_table.h"
-#include "star/training_record.h"
-#include "star/trial.h"
+#include "star/training_log.h"
 #include "tools/command.h"
+#include "tools/console.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/source.h"
 
@@ -20,68 +21,49 @@ struct Train {
   ModelOptions model;
   TrainOptions training;
   int64_t validation_tokens = kValidationTokens;
-  std::string genome, out;
+  int64_t save_every = 0;
+  bool keep_best = false;
+  std::string genome, out, resume, log_path;
+  std::string program;  // as it was called
   CLI::App* app = nullptr;
 
-  void run() {
-    record.data_seed = common.seed;
-    if (is_path(genome)) take_from_run();
-    Pool pool;
-    Genome g = model.genome(genome, pool);
-    std::unique_ptr<Dataset> dataset = open();
-    dataset->check(Split::train);
-    dataset->check(Split::validation);
-    Sizes sizes = model.for_data(*dataset);
-    if (!out.empty()) check_output(out, inputs(*dataset));
-    auto exec = common.make_exec();
-    training.seed = common.seed;
-    const Trial trial = {.genome = to_text(g),
-                         .pool = model.pool,
-                         .sizes = sizes,
-                         .seed = common.seed,
-                         .training = training,
-                         .validation_tokens = validation_tokens};
-    Backbone backbone = model_of(trial, exec.get());
-    const Trained trained = train_model(*exec, backbone, *dataset, trial);
-    const TrainResult& result = trained.training;
-    const Judgement& val = *trained.validation;
-    if (!std::isfinite(val.loss)) throw Failure("training diverged: the validation loss is none");
-    record.identity = dataset->identity();
-    record.options = training;
-    record.steps = result.steps;
-    record.validation = val;
-    if (!out.empty())
-      save_checkpoint(out, *exec, backbone, checkpoint_of(g, pool, to_text(record)));
-    const std::string text = to_text(canonical(g, pool));
-    common.json ? print_document(text, *dataset, backbone, result, val)
-                : print_text(text, *dataset, backbone, result, val);
-  }
+  void run() { resume.empty() ? begin() : go_on(); }
 
  private:
-  TrainingRecord record;
   std::string run_path;     // that the genome is from
   int64_t run_length = 0;   // of its sequences
   std::string of_run = {};  // what the data has to be, where it is the run's
+  uint64_t data_seed = 0;
 
   bool given(const char* option) const { return app->get_option(option)->count() > 0; }
 
-  std::unique_ptr<Dataset> open() {
-    auto dataset = data.open(model.length, run_length, record.data_seed);
+  void begin() {
+    require(!genome.empty(), "train: give a genome, a name, a run file, or --resume CHECKPOINT");
+    require(save_every == 0 || !out.empty(), "--save-every: --out says where");
+    require(!keep_best || save_every > 0,
+            "--keep-best: what is saved is judged, and --save-every says when");
+    data_seed = common.seed;
+    if (is_path(genome)) take_from_run();
+    Pool pool;
+    const Genome g = model.genome(genome, pool);
+    const std::unique_ptr<Dataset> dataset = data.open(model.length, run_length, data_seed);
     require(of_run.empty() || dataset->identity() == of_run,
             "the data is no longer what the search began with ({}, then {}); --data or --task says "
             "what to train on",
             dataset->identity(), of_run);
+    training.seed = common.seed;
+    Training what = {checkpoint_of(g, pool), model.for_data(*dataset), {}};
+    TrainingRecord& record = what.record;
     record.data_path = data.path.empty() ? "" : absolute_path(data.path);
     record.task = data.task;
-    return dataset;
-  }
-
-  std::vector<std::string> inputs(const Dataset& dataset) const {
-    std::vector<std::string> paths = dataset.files();
-    paths.push_back(run_path);
-    paths.push_back(model.pool_path);
-    paths.push_back(config_file(*app));
-    return paths;
+    record.identity = dataset->identity();
+    record.data_seed = data_seed;
+    record.options = training;
+    record.validation_tokens = validation_tokens;
+    record.keep_best = keep_best ? save_every : 0;
+    record.device = common.device;
+    record.kernels = cpu_kernels();
+    work(std::move(what), *dataset, nullptr, to_text(canonical(g, pool)));
   }
 
   // A run file stands for the best that it has found, in the model, on the data and by the recipe
@@ -107,26 +89,155 @@ struct Train {
     if (s.validation_tokens != kUnknownSample)
       take("--validation-tokens", validation_tokens, s.validation_tokens);
     run_length = s.sizes.seq;
-    record.data_seed = data.given() ? common.seed : s.seed;
+    data_seed = data.given() ? common.seed : s.seed;
     if (data.given()) return;
     data = {s.data_path, s.task};
     if (!given("--seq")) of_run = s.data_identity;
   }
 
-  Trained train_model(Exec& exec, Backbone& backbone, const Dataset& dataset,
-                      const Trial& trial) const {
-    Progress progress(common.quiet, "step", training.steps);
-    Trained trained =
-        train_and_judge(exec, backbone, dataset, trial, [&](int64_t step, double loss) {
-          progress.update(step, fmt::format("loss {:.4f}", loss));
-          return !interrupted();
-        });
+  // What was stopped goes on under what it was begun with, but for its schedule and the place of
+  // its data and of its files.
+  void go_on() {
+    const StoppedTraining then = stopped_training(resume);
+    require_same(then.training);
+    Training what = then.training;
+    TrainingRecord& record = what.record;
+    record.options = rescheduled(record.options, wanted_schedule(record.options), then.done());
+    const std::string place = data.given() ? words("--data", "--task") : resume;
+    if (data.given()) {
+      record.data_path = data.path.empty() ? "" : absolute_path(data.path);
+      record.task = data.task;
+    }
+    const std::unique_ptr<Dataset> dataset =
+        DataOptions{record.data_path, record.task}.open(0, what.sizes.seq, record.data_seed);
+    require(dataset->identity() == record.identity,
+            "{}: the data is no longer what the training began with ({}, then {})", place,
+            dataset->identity(), record.identity);
+    const CpuKernels here = cpu_kernels();
+    if (here != record.kernels)
+      say("star: warning: the training began with {} and OpenBLAS {}, here they are {} and {}: "
+          "losses will differ in their last digits\n",
+          record.kernels.target, record.kernels.blas, here.target, here.blas);
+    common.device = record.device;
+    if (out.empty()) out = resume;
+    if (record.keep_best) save_every = record.keep_best;
+    work(std::move(what), *dataset, &then, then.training.model.genome);
+  }
+
+  TrainOptions wanted_schedule(const TrainOptions& begun) const {
+    TrainOptions wanted = begun;
+    if (given("--steps")) wanted.steps = training.steps;
+    if (given("--schedule")) wanted.schedule = training.schedule;
+    if (given("--decay")) wanted.decay = training.decay;
+    return wanted;
+  }
+
+  // That of two options which was given, with its value.
+  std::string words(const char* one, const char* other) const {
+    const CLI::Option* option = app->get_option(given(one) ? one : other);
+    return fmt::format("{} {}", option->get_name(), option->results().back());
+  }
+
+  // Error: an option beside --resume that says something else than the training.
+  void require_same(const Training& then) const {
+    const TrainingRecord& record = then.record;
+    auto same = [&](const char* option, const auto& asked, const auto& kept) {
+      require(!given(option) || asked == kept,
+              "{} {}: {} was begun with {}, and goes on under its own settings", option, asked,
+              resume, kept);
+    };
+    require(genome.empty(), "{}: with --resume the genome is that of {}", genome, resume);
+    require(!given("--pool"), "--pool cannot be given with --resume");
+    for_each_size([&](const Setting& row, const auto& field) {
+      if (*row.help) same(row.option, field(model.sizes), field(then.sizes));
+    });
+    same("--seq", model.length, then.sizes.seq);
+    for_each_training_setting([&](const Setting& row, const auto& field) {
+      const std::string option = row.option;
+      if (*row.help && option != "--steps" && option != "--schedule" && option != "--decay")
+        same(row.option, field(training), field(record.options));
+    });
+    same("--seed", common.seed, record.options.seed);
+    same("--device", common.device, record.device);
+    same("--validation-tokens", validation_tokens, record.validation_tokens);
+    require(!keep_best || record.keep_best, "--keep-best: {} was begun without it", resume);
+    if (record.keep_best) same("--save-every", save_every, record.keep_best);
+  }
+
+  void work(Training what, const Dataset& dataset, const StoppedTraining* from,
+            const std::string& shown) {
+    dataset.check(Split::train);
+    dataset.check(Split::validation);
+    check_outputs(dataset, what.record.data_path);
+    auto exec = common.make_exec();
+    const TrainOptions& options = what.record.options;
+    require(options.accumulate <= options.batch, "--accumulate {}: a batch has {} sequences",
+            options.accumulate, options.batch);
+    TrainingRun training_run(*exec, dataset, std::move(what), {out, save_every});
+    interrupted();  // from here on a signal is an orderly end
+    std::optional<TrainingLog> log;
+    if (!log_path.empty()) log.emplace(log_path, from ? from->done() : 0);
+    const TrainedModel trained = train(training_run, from, log ? &*log : nullptr);
+    common.json ? print_document(shown, dataset, training_run.model(), trained)
+                : print_text(shown, dataset, training_run.model(), trained);
+    if (log && !log->failure().empty()) throw Failure(log->failure());
+  }
+
+  void check_outputs(const Dataset& dataset, const std::string& data_path) const {
+    std::vector<std::string> taken = dataset.files();
+    for (auto& path : {run_path, model.pool_path, config_file(*app)}) taken.push_back(path);
+    const bool elsewhere = !resume.empty() && out != resume;
+    if (elsewhere) taken.push_back(state_beside(resume));
+    auto check = [&](const std::string& path) {
+      check_output(path, taken);
+      taken.push_back(path);
+    };
+    if (!out.empty()) {
+      check(out);
+      check(state_beside(out));
+    }
+    if (elsewhere) taken.push_back(resume);
+    if (log_path.empty()) return;
+    check(log_path);
+    // Text that would be read the next time, and was not there the first.
+    const auto log = std::filesystem::weakly_canonical(log_path),
+               folder = std::filesystem::weakly_canonical(data_path);
+    const bool within =
+        std::mismatch(folder.begin(), folder.end(), log.begin(), log.end()).first == folder.end();
+    require(data_path.empty() || !within, "{}: it would lie in the folder of the data", log_path);
+  }
+
+  TrainedModel train(TrainingRun& training_run, const StoppedTraining* from,
+                     TrainingLog* log) const {
+    Progress progress(common.quiet, "step", training_run.training().record.options.steps);
+    auto after_step = [&](const StepReport& step) {
+      if (log) log->add(step);
+      progress.update(step.number, fmt::format("loss {:.4f}", step.loss));
+      return !interrupted();
+    };
+    TrainedModel trained;
+    try {
+      trained = training_run.run(from, after_step);
+    } catch (const WriteError& e) {
+      if (training_run.saved() == 0) throw;
+      throw Failure(fmt::format("{}; step {} is saved, go on with: {}", e.what(),
+                                training_run.saved(), onward()));
+    }
     progress.finish();
     const TrainResult& result = trained.training;
     if (result.failure == "interrupted")
-      throw Interrupted(fmt::format("interrupted at step {}; nothing was written", result.steps));
+      throw Interrupted(
+          fmt::format("interrupted at step {}; {}", result.steps,
+                      out.empty() ? "nothing was written" : "go on with: " + onward()));
     if (!result.failure.empty()) throw Failure("training " + result.failure);
     return trained;
+  }
+
+  std::string onward() const {
+    std::string command = fmt::format("{} train --resume {}", shell_word(program), shell_path(out));
+    if (save_every > 0) command += fmt::format(" --save-every {}", save_every);
+    if (!log_path.empty()) command += " --log " + shell_path(log_path);
+    return command;
   }
 
   static double rate_of(const TrainResult& result) {
@@ -134,7 +245,8 @@ struct Train {
   }
 
   void print_document(const std::string& text, const Dataset& dataset, const Backbone& backbone,
-                      const TrainResult& result, const Judgement& val) const {
+                      const TrainedModel& trained) const {
+    const TrainResult& result = trained.training;
     nlohmann::json j = {{"genome", text},
                         {"params", backbone.parameter_count()},
                         {"steps", result.steps},
@@ -142,22 +254,26 @@ struct Train {
                         {"train_standard_error", result.train_standard_error},
                         {"train_tokens", result.train_targets},
                         {"tokens_per_s", rate_of(result)}};
-    const nlohmann::json validation = judgement_json(val, dataset);
+    const nlohmann::json validation = judgement_json(*trained.validation, dataset);
     for (auto& [name, value] : validation.items()) j["val_" + name] = value;
+    j["val_step"] = trained.step;
     if (!out.empty()) j["checkpoint"] = out;
     print_json(j);
   }
 
   void print_text(const std::string& text, const Dataset& dataset, const Backbone& backbone,
-                  const TrainResult& result, const Judgement& val) const {
+                  const TrainedModel& trained) const {
+    const TrainResult& result = trained.training;
+    const Judgement& val = *trained.validation;
     fmt::print("genome      {}\nparameters  {}\nsteps       {}  ({:.0f} tokens/s)\n", text,
                backbone.parameter_count(), result.steps, rate_of(result));
     if (result.steps > 0)
       fmt::print("training    {}, over {} targets\n",
                  loss_text(result.train_loss, result.train_standard_error, dataset),
                  result.train_targets);
-    fmt::print("validation  {}, accuracy {:.4f}, over {} targets\n",
-               loss_text(val.loss, val.standard_error, dataset), val.accuracy, val.targets);
+    fmt::print("validation  {}, accuracy {:.4f}, over {} targets{}\n",
+               loss_text(val.loss, val.standard_error, dataset), val.accuracy, val.targets,
+               trained.step == result.steps ? "" : fmt::format(", at step {}", trained.step));
     if (!out.empty()) fmt::print("written     {}\n", out);
   }
 };
@@ -169,17 +285,36 @@ void declare_train(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("train", "Trains one genome");
   c->app = sub;
   sub->add_option(
-         "genome", c->genome,
-         "A genome, a name such as @hybrid:8, or a run file: the best that it has found, with the "
-         "sizes, the data, the recipe and the seed of the search, but for --steps")
-      ->required();
-  sub->add_option("--out", c->out, "Where the checkpoint goes (safetensors)");
+      "genome", c->genome,
+      "A genome, a name such as @hybrid:8, or a run file: the best that it has found, with the "
+      "sizes, the data, the recipe and the seed of the search, but for --steps");
+  sub->add_option("--out", c->out,
+                  "Where the checkpoint goes (safetensors), and beside it, as FILE.state, what a "
+                  "training that is interrupted or saved on its way goes on from");
+  sub->add_option("--resume", c->resume,
+                  "Goes on with a checkpoint that has its state beside it, to the same end as if "
+                  "it had not been stopped. --steps, --schedule and --decay may be others as long "
+                  "as the steps that are done would have had the same learning rate, and the data "
+                  "may lie elsewhere (--data); --out, --save-every, --log and --threads are free, "
+                  "and what says otherwise in another option is refused");
+  add_whole(*sub, "--save-every", c->save_every, 0, int64_t(1) << 40,
+            "Steps after which the checkpoint and its state are written, each time, and at the "
+            "end; 0: only when the training is interrupted")
+      ->capture_default_str();
+  sub->add_flag("--keep-best", c->keep_best,
+                "Judges what --save-every saves, and the end, by the validation part: the "
+                "checkpoint is that with the least loss, the state always the latest");
+  sub->add_option("--log", c->log_path,
+                  "Where a line of JSON goes for every step: step, loss, rate, norm, tokens_per_s");
   c->data.declare(*sub);
   c->model.declare(*sub);
   declare_training(*sub, c->training);
   declare_validation(*sub, c->validation_tokens);
   c->common.declare(*sub);
-  sub->callback([c] { c->run(); });
+  sub->callback([c, root = &app] {
+    c->program = root->get_name();
+    c->run();
+  });
 }
 
 }  // namespace star::cli

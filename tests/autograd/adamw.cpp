@@ -117,24 +117,4 @@ TEST_CASE("adamw: vectors of one length") {
                        doctest::Contains("-1 of them decay"), Error);
 }
 
-TEST_CASE("adamw: the learning rate rises in a line and falls as a cosine to a tenth") {
-  CHECK(scheduled_rate(2, 0, 100, 10) == doctest::Approx(0.2));
-  CHECK(scheduled_rate(2, 4, 100, 10) == doctest::Approx(1));
-  CHECK(scheduled_rate(2, 9, 100, 10) == doctest::Approx(2));
-  CHECK(scheduled_rate(2, 10, 100, 10) == doctest::Approx(2));
-  CHECK(scheduled_rate(2, 55, 100, 10) == doctest::Approx(2 * 0.55));
-  CHECK(scheduled_rate(2, 100, 100, 10) == doctest::Approx(0.2));
-  CHECK(scheduled_rate(2, 0, 1, 0) == doctest::Approx(2));
-  for (int64_t steps : {1, 2, 20, 333})
-    for (int64_t warmup : {int64_t(0), steps / 20, steps}) {
-      for (int64_t step = 0; step < steps; ++step) {
-        double rate = scheduled_rate(1, step, steps, warmup);
-        CHECK((rate > 0 && rate <= 1 + 1e-12));
-        if (step >= warmup) CHECK(rate >= 0.1);
-        if (step > 0 && step < warmup) CHECK(rate > scheduled_rate(1, step - 1, steps, warmup));
-        if (step > warmup) CHECK(rate < scheduled_rate(1, step - 1, steps, warmup));
-      }
-    }
-}
-
 }  // namespace star::autograd

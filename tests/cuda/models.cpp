@@ -106,8 +106,8 @@ TEST_CASE("cuda: the losses of a training are the CPU's within 1e-4 over 100 ste
     Backbone model(&exec, compile(parse(kGenome, pool), pool), {16, 2, 256, 16, 8}, DType::f32, 1);
     std::vector<double> all;
     TrainOptions options{.steps = 100, .batch = 2};
-    TrainResult result = train(exec, model, data, options, [&](int64_t, double loss) {
-      all.push_back(loss);
+    TrainResult result = train(exec, model, data, options, [&](const StepReport& step) {
+      all.push_back(step.loss);
       return true;
     });
     CHECK(result.failure == "");

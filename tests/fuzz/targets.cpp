@@ -10,6 +10,7 @@
 #include "star/checkpoint.h"
 #include "star/compiler.h"
 #include "star/repair.h"
+#include "star/saved_training.h"
 #include "star/search.h"
 #include "star/tasks.h"
 #include "star/translation.h"
@@ -196,6 +197,28 @@ std::vector<std::string> settings_seeds() {
   return seeds;
 }
 
+bool run_training(std::string_view input) {
+  return accepted([&] {
+    const std::string text = to_text(training_of(std::string(input), "fuzz"));
+    promise(to_text(training_of(text, "again")) == text, "the training does not come back");
+  });
+}
+
+std::vector<std::string> training_seeds() {
+  Training training;
+  training.model.genome = "11111-91111";
+  training.sizes = kSizes;
+  training.record.task = "recall";
+  training.record.identity = "recall, seed 1";
+  std::vector<std::string> seeds = {to_text(training)};
+  training.model = {.genome = "z1111-z1111", .pool = pool_seeds()[2]};
+  training.record.options.schedule = "wsd";
+  training.record.keep_best = 10;
+  training.record.validation = Judgement{.loss = 2, .targets = 7};
+  seeds.push_back(to_text(training));
+  return seeds;
+}
+
 bool run_config(std::string_view input) {
   return accepted([&] {
     for (const TomlEntry& entry : parse_toml(input, "fuzz")) {
@@ -222,6 +245,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"npy", run_npy, npy_seeds},
       {"task", run_task, task_seeds},
       {"settings", run_settings, settings_seeds},
+      {"training", run_training, training_seeds},
       {"run", run_run_file, run_file_seeds, 10},
       {"config", run_config, config_seeds},
   };

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "autograd/rows.h"
 #include "cpu/cpu.h"
 #include "star/data.h"
@@ -28,6 +30,7 @@ TEST_CASE("output loss: in tiles of any size it is that of all logits, and so ar
     for (int64_t i = 0; i < rows; ++i)
       classes.push_back(index == 3 || rng.chance(0.3) ? kIgnored : int32_t(rng.below(11)));
     const Tensor targets = exec.from({rows}, classes);
+    const int64_t counted = rows - std::count(classes.begin(), classes.end(), kIgnored);
 
     exec.fill(model.flat_grads(), 0);
     Tape tape(exec);
@@ -43,7 +46,7 @@ TEST_CASE("output loss: in tiles of any size it is that of all logits, and so ar
       exec.fill(model.flat_grads(), 0);
       OutputLoss output(exec, model, tile);
       Tensor found;
-      const double value = output.differentiate(hidden, targets, found);
+      const double value = output.differentiate(hidden, targets, counted, found);
       CHECK(value == doctest::Approx(loss.value().item()).epsilon(1e-13));
       CHECK(relative_error(all_of(found), slope) < 1e-13);
       CHECK(relative_error(all_of(model.flat_grads()), table) < 1e-13);
@@ -56,7 +59,8 @@ TEST_CASE("output loss: in tiles of any size it is that of all logits, and so ar
       for (int64_t i = 0; i < rows; ++i) {
         const double* row = &scores[size_t(i * 11)];
         CHECK(judged.hit[size_t(i)] ==
-              (classes[size_t(i)] >= 0 && std::max_element(row, row + 11) - row == classes[size_t(i)]));
+              (classes[size_t(i)] >= 0 &&
+               std::max_element(row, row + 11) - row == classes[size_t(i)]));
       }
     }
   }
@@ -74,7 +78,7 @@ TEST_CASE("output loss: no more logits than a tile are there at a time") {
     const Tensor targets = random_tokens(exec, rng, 1, kRows, sizes.vocab).reshape({kRows});
     OutputLoss output(exec, model, tile);
     Tensor slope;
-    output.differentiate(hidden, targets, slope);
+    output.differentiate(hidden, targets, kRows, slope);
     output.judge(hidden, targets);
     return int64_t(exec.arena().peak_bytes());
   };

@@ -91,6 +91,16 @@ TEST_CASE("rows: a setting is one place, whose option follows") {
   CHECK(followed > 5);
 }
 
+TEST_CASE("rows: a schedule of the learning rate is one place, and its test another") {
+  for (auto& name : RateSchedule::names()) {
+    if (name == "cosine") continue;  // the default
+    CHECK_MESSAGE(naming(name) == Files{"star/learning_rate.cpp"}, name);
+    CHECK_MESSAGE(
+        source_text("tests/star/learning_rate.cpp").find('"' + name + '"') != std::string::npos,
+        name);
+  }
+}
+
 TEST_CASE("rows: the text of a role stands in one place") {
   // These are other things elsewhere: a q-value, a unit and an element of the report, an option of a
   // task, `extern "C"`, a row of `star bench`.

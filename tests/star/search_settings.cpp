@@ -26,6 +26,9 @@ std::string without(const std::string& name) {
 
 TEST_CASE("a run file from before a setting says so, every other setting must be there") {
   CHECK(settings_from_json(without("device")).device == "cpu");
+  CHECK(settings_from_json(without("schedule")).training.schedule == "cosine");
+  CHECK(settings_from_json(without("decay")).training.decay == 0.2);
+  CHECK(settings_from_json(without("accumulate")).training.accumulate == 1);
   CHECK(settings_from_json(without("keep")).keep == 1);
   CHECK(settings_from_json(without("screen")).screen == 0);
   CHECK(settings_from_json(without("reseed")).reseed == 0);

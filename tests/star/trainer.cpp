@@ -3,78 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <limits>
-#include <numeric>
 
 #include "autograd/rows.h"
-#include "cpu/cpu.h"
 #include "star/generator.h"
 #include "star/statistics.h"
-#include "tests/liv/models.h"
+#include "tests/star/counting.h"
 
 namespace star::synthesis {
 namespace {
-
-// Counts up from a random start: the target is the token's successor. Each second sequence is of
-// part 1, where targets at odd places do not count.
-class Counting : public Dataset {
- public:
-  int vocab() const override { return 6; }
-  int length() const override { return 8; }
-  std::string identity() const override { return "counting"; }
-  std::vector<std::string> parts() const override { return {"all", "even"}; }
-  Batch train_batch(uint64_t seed, int64_t step, int sequences) const override {
-    Rng rng(seed, "test.counting", uint64_t(step));
-    Batch b;
-    b.sequences = sequences;
-    b.length = length();
-    for (int s = 0; s < sequences; ++s) {
-      int32_t start = int32_t(rng.below(6));
-      b.parts.push_back(s % 2);
-      for (int i = 0; i < length(); ++i) {
-        b.tokens.push_back((start + i) % 6);
-        b.targets.push_back(s % 2 && i % 2 ? kIgnored : (start + i + 1) % 6);
-      }
-    }
-    return b;
-  }
-  bool tokens_are_bytes() const override { return false; }
-  std::vector<int64_t> sample(Split, int64_t tokens) const override {
-    std::vector<int64_t> numbers(tokens ? size_t(tokens / length()) : 19);
-    std::iota(numbers.begin(), numbers.end(), 0);
-    return numbers;
-  }
-  // Sequence i is the first or second of a training batch of its own.
-  Batch evaluation(Split split, std::span<const int64_t> numbers) const override {
-    Batch all{0, length(), {}, {}, {}};
-    for (int64_t i : numbers) {
-      const Batch two = train_batch(100 + uint64_t(split), i, 2);
-      const int64_t from = i % 2 * length(), to = from + length();
-      all.tokens.insert(all.tokens.end(), two.tokens.begin() + from, two.tokens.begin() + to);
-      all.targets.insert(all.targets.end(), two.targets.begin() + from, two.targets.begin() + to);
-      all.parts.push_back(int(i % 2));
-      ++all.sequences;
-    }
-    return all;
-  }
-};
-
-// Two tokens more than the data has.
-const Sizes kSizes{16, 2, 8, 8, 4};
-constexpr size_t kVocab = 8;
-constexpr const char* kGenome = "11111-91111-51111-71111";
-
-Backbone fresh(Exec& exec, const char* genome = kGenome, DType dtype = DType::f32) {
-  const Pool pool = extended_pool();
-  return Backbone(&exec, compile(parse(genome, pool), pool), kSizes, dtype, 5);
-}
-
-TrainOptions options_of(int64_t steps) {
-  TrainOptions o;
-  o.steps = steps;
-  o.batch = 8;
-  o.seed = 3;
-  return o;
-}
 
 struct Trained {
   TrainResult result;
@@ -85,8 +21,8 @@ Trained trained(int threads, const TrainOptions& options, const char* genome = k
   Exec exec(cpu_backend(), threads);
   Backbone model = fresh(exec, genome);
   Trained t;
-  t.result = train(exec, model, Counting(), options, [&](int64_t, double loss) {
-    t.losses.push_back(loss);
+  t.result = train(exec, model, Counting(), options, [&](const StepReport& step) {
+    t.losses.push_back(step.loss);
     return true;
   });
   t.weights = model.flat_values().to_doubles();
@@ -132,7 +68,7 @@ TEST_CASE("trainer: a step is a batch, its gradient alone, and an update at the 
     Var loss = cross_entropy(logits, exec.from({int64_t(b.targets.size())}, b.targets));
     CHECK(t.losses[size_t(step)] == loss.value().item());
     tape.backward(loss);
-    optimizer.step(scheduled_rate(options.learning_rate, step, 40, 2));
+    optimizer.step(scheduled_rate("cosine", options.learning_rate, {40, 2, 0}, step));
   }
   CHECK(t.weights == model.flat_values().to_doubles());
 }
@@ -199,8 +135,8 @@ TEST_CASE("trainer: parts of a training come to the bits of the whole") {
         const TrainingState from = state;
         result =
             train(exec, model, Counting(), options_of(steps),
-                  [&](int64_t, double loss) {
-                    losses.push_back(loss);
+                  [&](const StepReport& step) {
+                    losses.push_back(step.loss);
                     return true;
                   },
                   {.until = stop, .from = stop == parts[0] ? nullptr : &from, .state = &state});
@@ -222,6 +158,41 @@ TEST_CASE("trainer: parts of a training come to the bits of the whole") {
     CHECK(loss_at(whole.result, 2) == doctest::Approx((whole.losses[0] + whole.losses[1]) / 2));
     CHECK_THROWS_AS(loss_at(whole.result, 31), Error);
   }
+}
+
+TEST_CASE("trainer: each step is reported, and saved as often as asked for") {
+  const TrainOptions options = options_of(20);
+  const Trained whole = trained(1, options);
+  Exec exec(cpu_backend());
+  Backbone model = fresh(exec);
+  std::vector<int64_t> saved;
+  std::vector<double> norms;
+  TrainingState state;
+  auto report = [&](const StepReport& step) {
+    CHECK(step.number == int64_t(norms.size()) + 1);
+    CHECK(step.loss == whole.losses[norms.size()]);
+    CHECK(step.rate == rate_at(options, step.number - 1));
+    CHECK(step.tokens == 8 * 8);
+    CHECK(step.seconds > 0);
+    norms.push_back(step.norm);
+    return step.number < 12;
+  };
+  auto save = [&](const TrainingState& s) {
+    CHECK(s.values == model.flat_values().to_doubles());
+    saved.push_back(int64_t(s.losses.size()));
+    state = s;
+  };
+  CHECK(train(exec, model, Counting(), options, report, {.save_every = 5, .save = save}).failure ==
+        "interrupted");
+  CHECK(saved == std::vector<int64_t>{5, 10});
+  CHECK(norms[0] > 0);
+  CHECK(norms[0] != norms[1]);
+  // Where it goes on from comes first, and the end does not come at all.
+  saved.clear();
+  const TrainingState from = state;
+  train(exec, model, Counting(), options, {}, {.from = &from, .save_every = 5, .save = save});
+  CHECK(saved == std::vector<int64_t>{10, 15});
+  CHECK(model.flat_values().to_doubles() == whole.weights);
 }
 
 TEST_CASE("trainer: a state of another model is refused, not read beyond its end") {
@@ -276,10 +247,10 @@ TEST_CASE("trainer: after the first steps no memory is asked of the system") {
     Backbone model = fresh(exec, genome);
     int64_t settled = 0;
     size_t live = 0;
-    train(exec, model, Counting(), options_of(12), [&](int64_t step, double) {
-      if (step == 2) settled = exec.arena().system_allocations();
-      if (step == 2) live = exec.arena().live_bytes();
-      if (step > 2) CHECK(exec.arena().live_bytes() == live);
+    train(exec, model, Counting(), options_of(12), [&](const StepReport& step) {
+      if (step.number == 2) settled = exec.arena().system_allocations();
+      if (step.number == 2) live = exec.arena().live_bytes();
+      if (step.number > 2) CHECK(exec.arena().live_bytes() == live);
       return true;
     });
     CHECK(settled > 0);
@@ -290,13 +261,11 @@ TEST_CASE("trainer: after the first steps no memory is asked of the system") {
 TEST_CASE("trainer: it stops when asked to, and refuses data beyond the vocabulary") {
   Exec exec(cpu_backend());
   Backbone model = fresh(exec);
-  TrainResult result =
-      train(exec, model, Counting(), options_of(10), [](int64_t step, double) { return step < 4; });
+  auto until_four = [](const StepReport& step) { return step.number < 4; };
+  TrainResult result = train(exec, model, Counting(), options_of(10), until_four);
   CHECK(result.steps == 4);
   CHECK(result.failure == "interrupted");
-  CHECK(train(exec, model, Counting(), options_of(4), [](int64_t step, double) {
-          return step < 4;
-        }).failure == "");
+  CHECK(train(exec, model, Counting(), options_of(4), until_four).failure == "");
   const Pool pool = extended_pool();
   Sizes small = kSizes;
   small.vocab = 5;

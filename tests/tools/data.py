@@ -229,7 +229,7 @@ def check_model_of_run(tmp):
     found = doc(*SEARCH, "--data", tmp + "/d", "--seq", "16", "--width", "12", "--heads", "2", "--batch", "3",
                 "--lr", "0.003", "--seed", "9", "--window", "5", "--warmup", "0.5", "--clip", "0.7",
                 "--weight-decay", "0.2", "--beta1", "0.8", "--beta2", "0.9", "--epsilon", "1e-6",
-                "--validation-tokens", "200", "--pool", "extended", "--start", "j1111", "l1111", "--out", run)
+                "--validation-tokens", "200", "--schedule", "wsd", "--decay", "0.4", "--accumulate", "2", "--pool", "extended", "--start", "j1111", "l1111", "--out", run)
     best = min(found["front"], key=lambda m: m["objectives"]["quality"])
     same = doc("train", run, "--steps", "4", "--threads", "1", "--quiet")
     assert same["genome"] == best["genome"] and same["params"] == best["objectives"]["params"], same
@@ -237,7 +237,8 @@ def check_model_of_run(tmp):
     # What is given wins, each by itself.
     for option, value in (("--width", "8"), ("--seq", "8"), ("--seed", "1"), ("--lr", "0.1"), ("--batch", "4"),
                           ("--warmup", "0"), ("--clip", "0.001"), ("--beta1", "0"), ("--beta2", "0"),
-                          ("--epsilon", "1"), ("--weight-decay", "100"), ("--validation-tokens", "100")):
+                          ("--epsilon", "1"), ("--weight-decay", "100"), ("--validation-tokens", "100"), ("--schedule", "constant"),
+                          ("--decay", "0"), ("--accumulate", "3")):
         other = doc("train", run, "--steps", "4", "--threads", "1", "--quiet", option, value)
         assert other["genome"] == best["genome"] and other["val_loss"] != same["val_loss"], option
     write(tmp + "/d/t.txt", "something else " * 2000)

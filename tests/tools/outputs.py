@@ -60,6 +60,8 @@ def writers(tmp):
                      f"{tmp}/config", "--png"], [f"{tmp}/config", f"{tmp}/m.npy"]),
         "dump": (["bench", "91111", *SMALL, "--config", f"{tmp}/config", "--dump"], [f"{tmp}/config"]),
         "report": (["report", run, "--out"], [run]),
+        "train": (["train", "91111", "--data", f"{tmp}/text", *SMALL, "--steps", "1", "--quiet", "--config", f"{tmp}/config", "--out"],
+                  [f"{tmp}/config", f"{tmp}/text"]),
     }
 
 

@@ -13,10 +13,9 @@ STAR = os.path.abspath(sys.argv[1])
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def star(*args, status=0, cwd=None):
+def star(*args, status=0, **kw):
     """Runs the program; its standard output. Fails on another exit status."""
-    done = subprocess.run([STAR, *args], capture_output=True, text=True, cwd=cwd,
-                          timeout=600)
+    done = subprocess.run([STAR, *args], capture_output=True, text=True, timeout=600, **kw)
     assert done.returncode == status, f"{args}: status {done.returncode}, {done.stderr}"
     if status == 2 and "check" not in args:
         assert len(done.stderr.strip().splitlines()) == 1, f"{args}: {done.stderr!r}"
