@@ -7,6 +7,7 @@ namespace star::synthesis {
 std::string to_text(const TrainingRecord& r) {
   nlohmann::ordered_json json = {{"data", r.identity}};
   if (!r.data_path.empty()) json["data_path"] = r.data_path;
+  if (!r.text_field.empty()) json["text_field"] = r.text_field;
   if (!r.task.empty()) json["task"] = r.task;
   json["data_seed"] = r.data_seed;
   json["steps"] = r.steps;
@@ -30,6 +31,7 @@ TrainingRecord training_record(const std::string& text) {
   };
   take("data", r.identity);
   take("data_path", r.data_path);
+  take("text_field", r.text_field);
   take("task", r.task);
   if (json.is_object() && json.contains("data_seed") && json["data_seed"].is_number_unsigned())
     r.data_seed = json["data_seed"];

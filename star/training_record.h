@@ -12,6 +12,7 @@ struct TrainingRecord {
   // What it was trained on: a path, absolute, or a task, as it was given; both empty where a
   // checkpoint does not say.
   std::string data_path, task;
+  std::string text_field;  // as of DataSource
   std::string identity;    // Dataset::identity
   uint64_t data_seed = 0;  // of a generated task
   TrainOptions options;
@@ -19,7 +20,7 @@ struct TrainingRecord {
   Judgement validation;
 };
 
-// {"data", "data_path" or "task", "data_seed", "steps", "batch", "lr", "warmup", "weight_decay",
+// {"data", "data_path" or "task", "text_field", "data_seed", "steps", "batch", "lr", "warmup", "weight_decay",
 // "clip", "seed", "val_loss", "val_standard_error", "val_targets"}
 std::string to_text(const TrainingRecord& record);
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "star/checkpoint.h"
+#include "star/data_files.h"
 #include "star/front.h"
 #include "star/settings_table.h"
 #include "star/training_record.h"
@@ -53,7 +54,7 @@ struct Train {
     if (!out.empty())
       save_checkpoint(out, *exec, backbone, checkpoint_of(g, pool, to_text(record)));
     const std::string text = to_text(canonical(g, pool));
-    common.json ? print_document(text, *dataset, backbone, result, val)
+    common.json ? print_document(text, backbone, result, val)
                 : print_text(text, *dataset, backbone, result, val);
   }
 
@@ -71,7 +72,8 @@ struct Train {
             "the data is no longer what the search began with ({}, then {}); --data or --task says "
             "what to train on",
             dataset->identity(), of_run);
-    record.data_path = data.path.empty() ? "" : absolute_path(data.path);
+    record.data_path = place_from_root(data.path);
+    record.text_field = data.text_field;
     record.task = data.task;
     return dataset;
   }
@@ -109,7 +111,7 @@ struct Train {
     run_length = s.sizes.seq;
     record.data_seed = data.given() ? common.seed : s.seed;
     if (data.given()) return;
-    data = {s.data_path, s.task};
+    data = DataOptions::of(s);
     if (!given("--seq")) of_run = s.data_identity;
   }
 
@@ -133,8 +135,8 @@ struct Train {
     return double(result.tokens) / std::max(result.seconds, 1e-9);
   }
 
-  void print_document(const std::string& text, const Dataset& dataset, const Backbone& backbone,
-                      const TrainResult& result, const Judgement& val) const {
+  void print_document(const std::string& text, const Backbone& backbone, const TrainResult& result,
+                      const Judgement& val) const {
     nlohmann::json j = {{"genome", text},
                         {"params", backbone.parameter_count()},
                         {"steps", result.steps},
@@ -142,7 +144,7 @@ struct Train {
                         {"train_standard_error", result.train_standard_error},
                         {"train_tokens", result.train_targets},
                         {"tokens_per_s", rate_of(result)}};
-    const nlohmann::json validation = judgement_json(val, dataset);
+    const nlohmann::json validation = judgement_json(val);
     for (auto& [name, value] : validation.items()) j["val_" + name] = value;
     if (!out.empty()) j["checkpoint"] = out;
     print_json(j);
@@ -156,8 +158,8 @@ struct Train {
       fmt::print("training    {}, over {} targets\n",
                  loss_text(result.train_loss, result.train_standard_error, dataset),
                  result.train_targets);
-    fmt::print("validation  {}, accuracy {:.4f}, over {} targets\n",
-               loss_text(val.loss, val.standard_error, dataset), val.accuracy, val.targets);
+    fmt::print("validation  {}, accuracy {:.4f}, over {} targets\n", loss_text(val, dataset),
+               val.accuracy, val.targets);
     if (!out.empty()) fmt::print("written     {}\n", out);
   }
 };

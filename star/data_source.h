@@ -1,0 +1,29 @@
+// Where what was not generated comes from: files of text or of tokens, and how they are read.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "star/data.h"
+
+namespace star::synthesis {
+
+struct DataSource {
+  std::string path;             // as find_data takes it (star/data_files.h), or "-": standard input
+  std::string text_field = {};  // of JSON lines; empty: "text"
+  int64_t vocab = 0;            // a vocabulary of so many tokens; 0: of as many as there are
+};
+
+struct OpenedData {
+  std::unique_ptr<Dataset> data;
+  std::string warning;  // a line on what was not read or had to be guessed; empty: none
+};
+
+// In sequences of `length` tokens. The vocabulary of text is 256, that of token files the largest
+// token and one, of which the warning tells; one that is asked for may be larger. Standard input is
+// JSON lines where a field is named. Errors: of find_data and of reading; a vocabulary that is too
+// small.
+OpenedData open_data(const DataSource& source, int length);
+
+}  // namespace star::synthesis
