@@ -163,6 +163,8 @@ template <class F>
 void for_each_setting(const F& f) {
   f(Setting{.name = "data_path", .option = "--data", .may_change = true}, STAR_FIELD(data_path));
   f(Setting{.name = "text_field", .option = "--text-field", .newer = true}, STAR_FIELD(text_field));
+  f(Setting{.name = "tokenizer", .option = "--tokenizer", .newer = true, .may_change = true},
+    STAR_FIELD(tokenizer));
   f(Setting{.name = "data_vocab",
             .option = "--vocab",
             .range = within(0, 1 << 24),

@@ -14,6 +14,7 @@
 #include "star/genome.h"
 #include "star/objectives.h"
 #include "star/search_settings.h"
+#include "star/tokenizer.h"
 #include "star/trainer.h"
 
 namespace star::cli {
@@ -43,9 +44,10 @@ struct Common {
 
 // Where training data comes from.
 struct DataOptions {
-  std::string path, task, text_field = {};
-  int64_t vocab = 0;    // as of DataSource
-  bool silent = false;  // without warnings
+  std::string path, task, text_field = {}, tokenizer_path = {};
+  int64_t vocab = 0;                                // as of DataSource
+  std::shared_ptr<const Tokenizer> tokenizer = {};  // of that path, once the data is open
+  bool silent = false;                              // without warnings
 
   static DataOptions of(const SearchSettings& settings);
   void declare(CLI::App& app);
@@ -53,7 +55,7 @@ struct DataOptions {
   // `length` is the number of tokens a sequence that --seq says; 0: none. Where neither it nor the
   // task says one, `usual` holds; 0: the task's own, or 128 for text. Error where they differ.
   // `seed` fixes what a generated task asks for. Warns of what is not read or had to be guessed.
-  std::unique_ptr<Dataset> open(int64_t length, int64_t usual, uint64_t seed) const;
+  std::unique_ptr<Dataset> open(int64_t length, int64_t usual, uint64_t seed);
 };
 
 // The path from the root, without "." and "..".

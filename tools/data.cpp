@@ -7,6 +7,7 @@
 #include "star/source_text.h"
 #include "star/tasks.h"
 #include "star/text.h"
+#include "star/tokenizer_file.h"
 #include "tools/command.h"
 #include "tools/console.h"
 #include "tools/options.h"
@@ -27,29 +28,36 @@ void DataOptions::declare(CLI::App& app) {
       "Where JSON lines hold their text (default: text); standard input is JSON lines "
       "where it is given");
   auto* by_vocab = add_whole(app, "--vocab", vocab, 1, kMostTokens,
-                             "Tokens of the vocabulary (default: 256 for text, of token files the "
-                             "largest token and one)");
+                             "Tokens of the vocabulary (default: the tokenizer's; without one 256 "
+                             "for text, of token files "
+                             "the largest token and one)");
+  auto* by_tokenizer = app.add_option("--tokenizer", tokenizer_path,
+                                      "A tokenizer.json of byte-level byte-pair encoding, which "
+                                      "makes tokens of text, and says what "
+                                      "those of token files stand for; a checkpoint carries it on");
   app.add_option("--task", task,
                  "source, " + fmt::format("{}", fmt::join(Task::names(), ", ")) +
                      "; options as in mqar:D=8,L=128")
       ->excludes(by_path)
       ->excludes(by_field)
-      ->excludes(by_vocab);
+      ->excludes(by_vocab)
+      ->excludes(by_tokenizer);
 }
 
 DataOptions DataOptions::of(const SearchSettings& s) {
-  DataOptions options{s.data_path, s.task, s.text_field};
+  DataOptions options{s.data_path, s.task, s.text_field, s.tokenizer};
   if (!s.data_path.empty()) options.vocab = s.sizes.vocab;
   return options;
 }
 
-std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64_t seed) const {
+std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64_t seed) {
   constexpr int kTextLength = 128;
   require(given(), "data: give --data PATH or --task NAME");
   const int wanted = int(length > 0 ? length : usual);  // 0: nobody says
   const int text_length = wanted > 0 ? wanted : kTextLength;
   if (!path.empty()) {
-    OpenedData opened = open_data({path, text_field, vocab}, text_length);
+    if (!tokenizer_path.empty()) tokenizer = read_tokenizer(tokenizer_path);
+    OpenedData opened = open_data({path, text_field, vocab, tokenizer}, text_length);
     if (!opened.warning.empty() && !silent)
       say_error(fmt::format("warning: {}: {}", path, opened.warning));
     return std::move(opened.data);

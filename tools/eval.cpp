@@ -10,6 +10,7 @@
 #include "tools/command.h"
 #include "tools/console.h"
 #include "tools/options.h"
+#include "tools/tokenizer_option.h"
 
 namespace star::cli {
 namespace {
@@ -69,6 +70,10 @@ struct Eval {
       data.task = length > 0 ? task_of_length(record.task, length) : record.task;
     }
     if (!data.path.empty() && data.vocab == 0) data.vocab = loaded.model->sizes().vocab;
+    if (!data.path.empty()) {
+      data.tokenizer = tokenizer_for(loaded, checkpoint, data.tokenizer_path);
+      data.tokenizer_path.clear();
+    }
     const uint64_t seed = seed_option->count() > 0 ? common.seed : record.data_seed;
     auto dataset = data.open(length, loaded.model->sizes().seq, seed);
     require(seed_option->count() == 0 || dataset->is_generated(),

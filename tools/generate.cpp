@@ -1,58 +1,36 @@
 // star logits, star generate.
-#include <cctype>
-#include <limits>
-
 #include "core/file.h"
 #include "core/npy.h"
-#include "core/number.h"
 #include "star/checkpoint.h"
 #include "star/generator.h"
 #include "tools/command.h"
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/token_list.h"
+#include "tools/tokenizer_option.h"
 
 namespace star::cli {
 namespace {
-
-// Whole numbers separated by commas or white space.
-std::vector<int32_t> parse_tokens(const std::string& text, const std::string& where) {
-  std::vector<int32_t> tokens;
-  auto separates = [](char c) { return c == ',' || std::isspace(static_cast<unsigned char>(c)); };
-  bool comma = true;  // one after which a number has to come, or the beginning
-  for (size_t at = 0; at < text.size();) {
-    if (separates(text[at])) {
-      require(text[at] != ',' || !comma, "{}: no number before a comma", where);
-      comma = comma || text[at] == ',';
-      ++at;
-      continue;
-    }
-    comma = false;
-    size_t end = at;
-    while (end < text.size() && !separates(text[end])) ++end;
-    constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
-    tokens.push_back(whole_number<int32_t>(text.substr(at, end - at), 0, kMost, where));
-    at = end;
-  }
-  require(!tokens.empty(), "{}: no tokens", where);
-  require(!comma, "{}: no number after a comma", where);
-  return tokens;
-}
 
 const std::map<std::string, DecodeMode> kModes = {{"parallel", DecodeMode::parallel},
                                                   {"recurrent", DecodeMode::recurrent}};
 
 struct Logits {
   Common common;
-  std::string checkpoint, tokens, tokens_file, mode = "parallel", out, config;
+  std::string checkpoint, tokens, tokens_file, text, tokenizer, mode = "parallel", out, config;
 
   void run() {
-    require(tokens.empty() != tokens_file.empty(), "logits: give --tokens or --tokens-file");
-    check_output(out, {checkpoint, tokens_file, config});
+    require(!tokens.empty() + !tokens_file.empty() + !text.empty() == 1,
+            "logits: give --tokens, --tokens-file or --text");
+    check_output(out, {checkpoint, tokens_file, tokenizer, config});
     auto exec = common.make_exec();
     LoadedModel loaded = load_checkpoint(checkpoint, *exec);
-    std::vector<int32_t> ids = tokens.empty() ? parse_tokens(read_file(tokens_file), tokens_file)
-                                              : parse_tokens(tokens, "--tokens");
+    const TextCoding coding(loaded, checkpoint, tokenizer);
+    std::vector<int32_t> ids = !text.empty() ? coding.encode(text)
+                               : tokens.empty()
+                                   ? parse_token_list(read_file(tokens_file), tokens_file)
+                                   : parse_token_list(tokens, "--tokens");
     std::vector<float> values = all_logits(*exec, *loaded.model, ids, kModes.at(mode));
     std::vector<int64_t> shape = {int64_t(ids.size()), loaded.model->sizes().vocab};
     write_npy(out, shape, std::span<const float>(values));
@@ -65,33 +43,32 @@ struct Logits {
 
 struct Generate {
   Common common;
-  std::string checkpoint, prompt;
+  std::string checkpoint, prompt, tokenizer;
   GenerateOptions options;
 
   void run() {
     auto exec = common.make_exec();
     LoadedModel loaded = load_checkpoint(checkpoint, *exec);
-    require(loaded.model->sizes().vocab == 256,
-            "{}: a vocabulary of {} tokens is not bytes of text", checkpoint,
-            loaded.model->sizes().vocab);
+    const TextCoding coding(loaded, checkpoint, tokenizer);
     require(!prompt.empty(), "generate: the prompt is empty");
-    std::vector<int32_t> tokens;
-    for (unsigned char c : prompt) tokens.push_back(c);
+    const std::vector<int32_t> tokens = coding.encode(prompt);
     options.seed = common.seed;
     std::string text;
+    int64_t done = 0;
     if (!common.json) fmt::print("{}", prompt);
     GenerateTimes times = generate(*exec, *loaded.model, tokens, options, [&](int32_t token) {
-      text += char(token);
+      const std::string piece = coding.decode(token);
+      text += piece;
+      ++done;
       if (!common.json) {
-        std::fputc(token, stdout);
+        std::fwrite(piece.data(), 1, piece.size(), stdout);
         flush_output();  // where nobody reads any more, nothing more is to be said
       }
       return !interrupted();
     });
-    if (int64_t(text.size()) < options.tokens) {
+    if (done < options.tokens) {
       if (!common.json) fmt::print("\n");
-      throw Interrupted(
-          fmt::format("interrupted after {} of {} bytes", text.size(), options.tokens));
+      throw Interrupted(fmt::format("interrupted after {} of {} tokens", done, options.tokens));
     }
     if (common.json) {
       print_json({{"text", text},
@@ -113,7 +90,12 @@ void declare_logits(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("logits", "Logits of a token sequence as a NumPy file");
   sub->add_option("checkpoint", c->checkpoint, "A checkpoint made by star train")->required();
   auto* given = sub->add_option("--tokens", c->tokens, "Token numbers: 1,2,3");
-  sub->add_option("--tokens-file", c->tokens_file, "A file of token numbers")->excludes(given);
+  auto* file = sub->add_option("--tokens-file", c->tokens_file, "A file of token numbers");
+  file->excludes(given);
+  sub->add_option("--text", c->text, "Text, whose tokens they are")
+      ->excludes(given)
+      ->excludes(file);
+  declare_tokenizer_option(*sub, c->tokenizer);
   sub->add_option("--mode", c->mode, "All tokens at once, or one at a time from a cache")
       ->check(CLI::IsMember({"parallel", "recurrent"}))
       ->capture_default_str();
@@ -130,10 +112,12 @@ void declare_generate(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("generate", "Text from a checkpoint");
   sub->add_option("checkpoint", c->checkpoint, "A checkpoint made by star train")->required();
   sub->add_option("--prompt", c->prompt, "The text to go on from")->required();
-  add_whole(*sub, "--tokens", c->options.tokens, 1, int64_t(1) << 40, "Bytes to generate")
+  declare_tokenizer_option(*sub, c->tokenizer);
+  add_whole(*sub, "--tokens", c->options.tokens, 1, int64_t(1) << 40,
+            "Tokens to generate; bytes where the model has no tokenizer")
       ->capture_default_str();
   add_real(*sub, "--temperature", c->options.temperature, from_zero(),
-           "0: always the likeliest byte")
+           "0: always the likeliest token")
       ->capture_default_str();
   add_whole(*sub, "--top-k", c->options.top_k, 0, 1 << 20, "Draw among the k likeliest; 0: all")
       ->capture_default_str();

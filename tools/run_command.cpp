@@ -19,10 +19,17 @@ Run open_run(const std::string& path, bool write, const DataOptions& moved_to) {
     source.task.clear();
     source.silent = true;  // warned of where it was
   }
+  require(moved_to.tokenizer_path.empty() || source.task.empty(),
+          "--tokenizer {}: {} was begun with the task {}, which has no text",
+          moved_to.tokenizer_path, path, source.task);
+  if (!moved_to.tokenizer_path.empty()) source.tokenizer_path = moved_to.tokenizer_path;
   auto data = source.open(settings.sizes.seq, 0, settings.seed);
   require(moved_to.path.empty() || data->identity() == settings.data_identity,
           "--data {}: it is other data than {} was begun with ({}, then {})", moved_to.path, path,
           data->identity(), settings.data_identity);
+  require(moved_to.tokenizer_path.empty() || data->identity() == settings.data_identity,
+          "--tokenizer {}: it makes other data than {} was begun with ({}, then {})",
+          moved_to.tokenizer_path, path, data->identity(), settings.data_identity);
   require(data->identity() == settings.data_identity,
           "{}: the data is no longer what the search began with ({}, then {})", path,
           data->identity(), settings.data_identity);

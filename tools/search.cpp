@@ -116,6 +116,7 @@ struct SearchCommand {
     settings.sizes.seq = model.length;
     settings.data_path = place_from_root(data.path);
     settings.text_field = data.text_field;
+    settings.tokenizer = place_from_root(data.tokenizer_path);
     settings.data_vocab = data.vocab;
     settings.task = data.task;
     settings.device = common.device;

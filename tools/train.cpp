@@ -6,6 +6,7 @@
 #include "star/data_files.h"
 #include "star/front.h"
 #include "star/settings_table.h"
+#include "star/tokenizer_file.h"
 #include "star/training_record.h"
 #include "star/trial.h"
 #include "tools/command.h"
@@ -51,8 +52,11 @@ struct Train {
     record.options = training;
     record.steps = result.steps;
     record.validation = val;
-    if (!out.empty())
-      save_checkpoint(out, *exec, backbone, checkpoint_of(g, pool, to_text(record)));
+    if (!out.empty()) {
+      Checkpoint about = checkpoint_of(g, pool, to_text(record));
+      if (data.tokenizer) about.tokenizer = tokenizer_text(*data.tokenizer);
+      save_checkpoint(out, *exec, backbone, about);
+    }
     const std::string text = to_text(canonical(g, pool));
     common.json ? print_document(text, backbone, result, val)
                 : print_text(text, *dataset, backbone, result, val);
@@ -81,6 +85,7 @@ struct Train {
   std::vector<std::string> inputs(const Dataset& dataset) const {
     std::vector<std::string> paths = dataset.files();
     paths.push_back(run_path);
+    paths.push_back(data.tokenizer_path);
     paths.push_back(model.pool_path);
     paths.push_back(config_file(*app));
     return paths;
@@ -111,7 +116,11 @@ struct Train {
     run_length = s.sizes.seq;
     record.data_seed = data.given() ? common.seed : s.seed;
     if (data.given()) return;
+    const DataOptions asked = data;
     data = DataOptions::of(s);
+    if (given("--vocab")) data.vocab = asked.vocab;
+    if (given("--text-field")) data.text_field = asked.text_field;
+    if (given("--tokenizer")) data.tokenizer_path = asked.tokenizer_path;
     if (!given("--seq")) of_run = s.data_identity;
   }
 

@@ -7,6 +7,7 @@
 #include "core/toml.h"
 #include "cpu/cpu.h"
 #include "liv/pool_file.h"
+#include "star/bpe_training.h"
 #include "star/checkpoint.h"
 #include "star/compiler.h"
 #include "star/json_lines.h"
@@ -14,6 +15,7 @@
 #include "star/search.h"
 #include "star/tasks.h"
 #include "star/token_files.h"
+#include "star/tokenizer_file.h"
 #include "star/translation.h"
 #include "star/variation.h"
 #include "tests/fuzz/fuzz.h"
@@ -189,6 +191,30 @@ std::vector<std::string> json_lines_seeds() {
   return {"{\"text\":\"one\",\"n\":[1,{}]}\n\n{\"text\":\"\\u00e4\\n\"}\r\n", "{\"text\":\"\"}"};
 }
 
+bool run_tokenizer(std::string_view input) {
+  return accepted([&] {
+    const Tokenizer tokenizer = parse_tokenizer(input, "fuzz");
+    const std::string text = tokenizer_text(tokenizer);
+    promise(tokenizer_text(parse_tokenizer(text, "again")) == text,
+            "the file is another tokenizer");
+    const std::string_view sample = input.substr(0, 2000);
+    promise(tokenizer.decode(tokenizer.encode(sample)) == sample, "the text does not come back");
+  });
+}
+
+std::vector<std::string> tokenizer_seeds() {
+  WordCounts words(Words::gpt2);
+  words.add("the owl and the other owl see the mouse");
+  TokenizerParts parts = learn_bpe(words, 270).parts;
+  std::vector<std::string> seeds = {tokenizer_text(Tokenizer(parts, "seed"))};
+  parts.words = Words::llama3;
+  parts.whole_words = true;
+  parts.added.push_back({int32_t(parts.tokens.size()), "\u00e9 ", false, true});
+  parts.tokens.push_back("\u00e9 ");
+  seeds.push_back(tokenizer_text(Tokenizer(parts, "seed")));
+  return seeds;
+}
+
 bool run_task(std::string_view input) {
   return accepted([&] {
     const TaskOptions options = parse_task(input);
@@ -261,6 +287,7 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"npy", run_npy, npy_seeds},
       {"tokens", run_tokens, tokens_seeds},
       {"json_lines", run_json_lines, json_lines_seeds},
+      {"tokenizer", run_tokenizer, tokenizer_seeds, 10},
       {"task", run_task, task_seeds},
       {"settings", run_settings, settings_seeds},
       {"run", run_run_file, run_file_seeds, 10},
