@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
 
-.PHONY: lint-deps all search bench peers replay mpi cuda test test-cuda asan tsan format check-format lint release clean need-nvcc need-gpu deps mpi-deps test-deps configure
+.PHONY: lint-deps all install search bench peers replay mpi cuda test test-cuda asan tsan format check-format lint release clean need-nvcc need-gpu deps mpi-deps test-deps configure
 
 all: build/star
 
@@ -94,6 +94,12 @@ lint: test-deps lint-deps configure
 	  xargs -P $(JOBS) -n 4 clang-tidy-16 -p build --quiet --extra-arg=-w
 lint-deps:
 	@tools/install_deps.sh lint
+
+# The binary with its completions and manual page, and the library with its headers.
+PREFIX ?= /usr/local
+install: configure
+	@cmake --build --preset release --target star star_archive -j $(JOBS)
+	@cmake --install build --prefix $(PREFIX)
 
 # dist/: the binary, a Debian package, their checksums; and the tag of this version.
 release: build/star

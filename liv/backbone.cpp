@@ -109,7 +109,8 @@ std::vector<Role> Backbone::reused(int block) const {
   return roles;
 }
 
-Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) const {
+template <class F>
+Var Backbone::run(Tape& tape, const Tensor& tokens, DecodingState* state, const F& after) const {
   require(!parameters_.empty(), "backbone: built without memory");
   require(tokens.rank() == 2 && tokens.size(1) > 0, "backbone: tokens of shape {}", tokens.shape());
   const size_t depth = blocks_.size();
@@ -122,13 +123,31 @@ Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) co
   Var h = embedding(var(embedding_), tokens), read = h;
   for (size_t l = 0; l < depth; ++l) {
     const Wiring& wiring = wiring_[l];
+    const Weights weights(vars, wiring.places);
     if (!blocks_[l].parallel) read = h;
     for (auto [role, donor] : wiring.reused) features[l].take(features[size_t(donor)], role);
-    h = operators_[l].apply_onto(h, Weights(vars, wiring.places), rms_norm(read, var(wiring.norm)),
-                                 features[l], state ? &state->states_[l] : nullptr);
+    h = operators_[l].apply_onto(h, weights, rms_norm(read, var(wiring.norm)), features[l],
+                                 state ? &state->states_[l] : nullptr);
+    after(int(l), weights, features[l]);
   }
   Var last = rms_norm(h, var(final_norm_));
   return linear(reshape(last, {tokens.numel(), sizes_.width}), var(embedding_));
+}
+
+Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) const {
+  return run(tape, tokens, state, [](int, const Weights&, const FeatureSet&) {});
+}
+
+DenseCore Backbone::materialize(Tape& tape, const Tensor& tokens, int block) const {
+  require(tokens.rank() == 2 && tokens.size(0) == 1, "T(x): tokens of shape {}, not [1, L]",
+          tokens.shape());
+  require(block >= 0 && block < int(blocks_.size()), "T(x): there is no block {} among {}", block,
+          blocks_.size());
+  DenseCore core;
+  run(tape, tokens, nullptr, [&](int l, const Weights& weights, const FeatureSet& features) {
+    if (l == block) core = operators_[size_t(l)].materialize(weights, features);
+  });
+  return core;
 }
 
 Parameter* Backbone::find(const std::string& name) {

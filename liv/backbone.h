@@ -55,6 +55,9 @@ class Backbone {
   // Logits [B·L, V] of tokens [B, L] (int32, each below V). With a state, of one model and one B,
   // the tokens continue what it has seen.
   Var forward(Tape& tape, const Tensor& tokens, DecodingState* state = nullptr) const;
+  // T(x) of a block, as Operator::materialize has it, on what the block reads where the model is
+  // given tokens [1, L].
+  DenseCore materialize(Tape& tape, const Tensor& tokens, int block) const;
 
   // Shared parameters once, in the order of the blocks; each is a view of one vector.
   const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -98,6 +101,9 @@ class Backbone {
     Places places{};
     std::vector<Reuse> reused{};
   };
+  // The forward pass; `after` is called with each block, its weights and its features.
+  template <class F>
+  Var run(Tape& tape, const Tensor& tokens, DecodingState* state, const F& after) const;
   std::vector<Declared> declare();
   Wiring wire(int block, std::vector<Declared>& all) const;
   void lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype, uint64_t seed);

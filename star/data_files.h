@@ -51,7 +51,7 @@ TextFiles read_text(const DataFiles& found, const std::string& place, const std:
 
 // All that standard input holds: plain text, or JSON lines where a field is named. Error: it is a
 // terminal, or empty.
-TextFiles read_standard_input(const std::string& field);
+TextFiles text_of_standard_input(const std::string& field);
 
 // What there is to warn of: "left out 3 of 40 files, 12.5 % of the bytes: a.run (a run file), …",
 // or that the file that was named is no text; empty where there is nothing.

@@ -96,7 +96,7 @@ OpenedData open_text(TextFiles text, const DataSource& source, int length) {
 
 OpenedData open_data(const DataSource& source, int length) {
   if (source.path == kStandardInput)
-    return open_text(read_standard_input(source.text_field), source, length);
+    return open_text(text_of_standard_input(source.text_field), source, length);
   const DataFiles found = find_data(source.path);
   if (!found.tokens.empty()) return open_tokens_of(found, source, length);
   const std::string field = source.text_field.empty() ? "text" : source.text_field;

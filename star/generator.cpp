@@ -24,27 +24,6 @@ std::vector<double> last_logits(const Var& logits) {
   return last;
 }
 
-int32_t draw(const std::vector<double>& logits, const GenerateOptions& options, Rng& rng) {
-  std::vector<int32_t> order(logits.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = int32_t(i);
-  auto likelier = [&](int32_t a, int32_t b) {
-    double x = logits[size_t(a)], y = logits[size_t(b)];
-    return x != y ? x > y : a < b;
-  };
-  size_t k = options.top_k > 0 ? std::min(order.size(), size_t(options.top_k)) : order.size();
-  if (options.temperature <= 0) k = 1;
-  std::partial_sort(order.begin(), order.begin() + int64_t(k), order.end(), likelier);
-  if (k == 1) return order[0];
-  std::vector<double> weight(k);
-  double total = 0, peak = logits[size_t(order[0])];
-  for (size_t i = 0; i < k; ++i)
-    total += weight[i] = std::exp((logits[size_t(order[i])] - peak) / options.temperature);
-  double at = rng.uniform() * total;
-  for (size_t i = 0; i < k; ++i)
-    if ((at -= weight[i]) < 0) return order[i];
-  return order[0];
-}
-
 }  // namespace
 
 GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_t> prompt,
@@ -52,7 +31,8 @@ GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_
   check_tokens(model, prompt);
   Tape tape(exec, false);
   DecodingState state;
-  Rng rng(options.seed, "generate");
+  Rng rng(options.seed, "generate", options.sample);
+  std::vector<int32_t> text(prompt.begin(), prompt.end());
   GenerateTimes times;
   double start = milliseconds_now();
   auto feed = [&](std::span<const int32_t> tokens) {
@@ -61,8 +41,9 @@ GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_
   std::vector<double> logits = feed(prompt), decode;
   times.prefill_ms = milliseconds_now() - start;
   for (int64_t i = 0; i < options.tokens; ++i) {
-    int32_t next = draw(logits, options, rng);
+    const int32_t next = draw_token(std::move(logits), text, options.sampling, rng);
     if (!token(next) || i + 1 == options.tokens) break;
+    text.push_back(next);
     start = milliseconds_now();
     logits = feed({&next, 1});
     decode.push_back(milliseconds_now() - start);

@@ -5,14 +5,15 @@
 #include <span>
 
 #include "liv/backbone.h"
+#include "star/sampler.h"
 
 namespace star::synthesis {
 
 struct GenerateOptions {
   int64_t tokens = 100;
-  double temperature = 0.8;  // 0: always the likeliest token
-  int top_k = 0;             // draw among the k likeliest; 0: among all
+  SamplingOptions sampling = {};
   uint64_t seed = 0;
+  uint64_t sample = 0;  // of those from one seed
 };
 
 struct GenerateTimes {

@@ -22,6 +22,7 @@ class RunFile::Database : public Connection {
   // does not touch it, and it ends with this process, however that ends, once its workers have
   // ended too. They do so at once, which is waited for.
   void claim();
+  bool is_claimed() const;
 
   int64_t version() const { return pragma(*this, "user_version"); }
 

@@ -75,6 +75,15 @@ void publish(TemporaryFile& temporary, const std::string& path) {
   synchronise_folder(path);
 }
 
+struct flock claim_lock() {
+  struct flock lock = {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = off_t(1) << 60;
+  lock.l_len = 1;
+  return lock;
+}
+
 }  // namespace
 
 int64_t pragma(const Connection& connection, const char* name) {
@@ -90,16 +99,23 @@ RunFile::Database::~Database() {
   if (claim_ >= 0) ::close(claim_);
 }
 
+// Closing the descriptor ends SQLite's own locks of this process, so no transaction may be open.
+bool RunFile::Database::is_claimed() const {
+  const int descriptor = ::open(path().c_str(), O_RDONLY | O_CLOEXEC);
+  require(descriptor >= 0, "{}: {}", path(), std::strerror(errno));
+  struct flock lock = claim_lock();
+  const int status = ::fcntl(descriptor, F_OFD_GETLK, &lock), reason = errno;
+  ::close(descriptor);
+  require(status == 0, "{}: {}", path(), std::strerror(reason));
+  return lock.l_type != F_UNLCK;
+}
+
 void RunFile::Database::claim() {
   require(version() == kRunFileFormat,
           "{}: an older version of star made it: it can be looked at, not gone on with", path());
   claim_ = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
   require(claim_ >= 0, "{}: {}", path(), std::strerror(errno));
-  struct flock lock = {};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = off_t(1) << 60;
-  lock.l_len = 1;
+  struct flock lock = claim_lock();
   for (int tries = 0; ::fcntl(claim_, F_OFD_SETLK, &lock) != 0; ++tries) {
     int reason = errno;
     require(reason == EACCES || reason == EAGAIN, "{}: {}", path(), std::strerror(reason));

@@ -47,6 +47,8 @@ const std::string& RunFile::path() const { return database_->path(); }
 
 void RunFile::claim() { database_->claim(); }
 
+bool RunFile::is_claimed() const { return database_->is_claimed(); }
+
 std::string RunFile::settings() const {
   Statement row(*database_, "SELECT settings FROM run");
   require(row.next(), "{}: the run file is damaged: it has no settings", database_->path());

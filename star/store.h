@@ -128,6 +128,8 @@ class RunFile {
   // processes may read. Error: another one does already, the file cannot be written, or it is of an
   // older format.
   void claim();
+  // Whether somebody has claimed it through another object.
+  bool is_claimed() const;
 
   RunFile(RunFile&&) noexcept;
   RunFile& operator=(RunFile&&) noexcept;

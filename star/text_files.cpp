@@ -36,7 +36,7 @@ TextFiles read_text(const DataFiles& found, const std::string& place, const std:
   return without_empty(std::move(text), place);
 }
 
-TextFiles read_standard_input(const std::string& field) {
+TextFiles text_of_standard_input(const std::string& field) {
   const std::string name = "standard input";
   require(!::isatty(STDIN_FILENO), "{}: is a terminal, and no data", name);
   std::string content;

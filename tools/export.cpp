@@ -2,9 +2,9 @@
 #include <filesystem>
 #include <string_view>
 
+#include "star/after/check.h"
 #include "star/compiler.h"
 #include "star/export/folder.h"
-#include "star/front.h"
 #include "star/settings_table.h"
 #include "tools/command.h"
 #include "tools/options.h"
@@ -27,7 +27,7 @@ struct Export {
     for (auto& path : exported_paths(folder)) check_place(path, folder);
     auto exec = common.make_exec();
     LoadedModel loaded = !is_path(source)      ? fresh(*exec, source)
-                         : is_run_file(source) ? best_of_run(*exec)
+                         : is_run_file(source) ? evolved(*exec)
                                                : trained(*exec);
     export_pytorch(folder, *exec, *loaded.model, loaded.about);
     common.json ? print_document(loaded, folder) : print_text(loaded, folder);
@@ -79,7 +79,7 @@ struct Export {
   }
 
   // A run keeps no weights: its best genome, with fresh ones by the seed of the search.
-  LoadedModel best_of_run(Exec& exec) {
+  LoadedModel evolved(Exec& exec) {
     const CheckedRun run = open_run_file(source);
     const SearchSettings& s = run.settings;
     if (!given("--pool")) model.pool = s.pool;
@@ -89,7 +89,7 @@ struct Export {
     });
     if (!given("--vocab")) model.sizes.vocab = s.sizes.vocab;
     model.sizes.seq = s.sizes.seq;
-    return fresh(exec, best_of_front(run, source));
+    return fresh(exec, best_of_run(run, source));
   }
 
   LoadedModel trained(Exec& exec) {
@@ -140,7 +140,7 @@ void declare_export(CLI::App& app) {
   sub->add_option(
          "source", c->source,
          "A checkpoint; or, with fresh weights: a genome, a name such as @hybrid, or a run "
-         "file, which keeps no weights: the best of its front at the sizes of the search")
+         "file, which keeps no weights: the best that it has found, at the sizes of the search")
       ->required();
   sub->add_option("--to", c->to,
                   "pytorch: model.py, which needs torch and safetensors, its weights, and what "

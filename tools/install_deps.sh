@@ -12,7 +12,7 @@ for target in "$@"; do
 nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev libutf8proc-dev \
 libjs-chart.js" ;;
     mpi) packages="$packages libopenmpi-dev openmpi-bin" ;;
-    test) packages="$packages doctest-dev clang-format python3 chromium zsh fish" ;;
+    test) packages="$packages doctest-dev clang-format python3 chromium zsh fish groff-base pkg-config" ;;
     lint) packages="$packages clang-tidy-16" ;;
     claims) packages="$packages perl-doc bible-kjv bible-kjv-text" ;;
   esac

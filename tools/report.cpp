@@ -1,9 +1,13 @@
 // star report: the page on a search.
 #include "star/report.h"
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
+#include "core/clock.h"
 #include "core/file.h"
+#include "tools/console.h"
 #include "tools/output.h"
 #include "tools/report.h"
 #include "tools/report_page.h"
@@ -33,9 +37,13 @@ void write_page(const nlohmann::json& document, const std::string& out) {
   write_file(out, {&piece, 1});
 }
 
+// A page that is still being written reads itself again after so many seconds.
+constexpr int kReloadSeconds = 3;
+
 struct ReportCommand {
   Common common;
   std::string run_path, out, against, config;
+  bool follows = false;
 
   void run() const {
     const std::string path = out.empty() ? report_path(run_path) : out;
@@ -43,14 +51,45 @@ struct ReportCommand {
     check_output(path, {run_path, against, config});
     require_own_or_absent(path, run_path, !out.empty());
     warn_of_bounds(run_path, run.settings, run.contents);
-    nlohmann::json document = report_data(run.file, name_of(run_path));
+    if (follows) follow(path);
+    if (!follows) write(run.file, path, false);
+    if (common.json)
+      print_json({{"report", path}});
+    else if (!follows)
+      fmt::print("{}\n", path);
+  }
+
+ private:
+  void write(const RunFile& run, const std::string& path, bool live) const {
+    nlohmann::json document = report_data(run, name_of(run_path));
+    if (live) document["reload_seconds"] = kReloadSeconds;
     if (!against.empty())
       add_random_search(document, open_run_file(against).file, name_of(against));
     write_page(document, path);
-    if (common.json)
-      print_json({{"report", path}});
-    else
-      fmt::print("{}\n", path);
+  }
+
+  // The page anew whenever the run file has changed, as long as somebody is at work on it.
+  void follow(const std::string& path) const {
+    std::filesystem::file_time_type shown = {};
+    for (bool live = true, first = true; live; first = false) {
+      const double begin = seconds_now();
+      const CheckedRun run = open_run_file(run_path);
+      const bool stop = interrupted();
+      live = run.file.is_claimed() && !stop;
+      // Whatever is written from here on is seen as a change the next time.
+      const auto changed = std::filesystem::last_write_time(run_path);
+      if (!live || changed != shown) write(run.file, path, live);
+      shown = changed;
+      if (first && !common.json) fmt::print("{}\n", path);
+      flush_output();
+      if (stop) throw Interrupted(fmt::format("{}: no longer followed", run_path));
+      if (live) wait(std::max<double>(kReloadSeconds, 4 * (seconds_now() - begin)));
+    }
+  }
+
+  static void wait(double seconds) {
+    for (const double end = seconds_now() + seconds; seconds_now() < end && !interrupted();)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 };
 
@@ -84,6 +123,10 @@ void declare_report(CLI::App& app) {
                   "name that is given here");
   sub->add_option("--against", c->against,
                   "The run file of a random search under the same settings, to compare with");
+  sub->add_flag(
+      "--follow", c->follows,
+      "Writes the page anew as the search goes on, and ends with it; the page, once opened, "
+      "shows what is new by itself");
   c->common.declare(*sub);
   sub->callback([c, sub] {
     c->config = config_file(*sub);

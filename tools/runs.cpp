@@ -9,6 +9,8 @@
 #include <set>
 
 #include "star/front.h"
+#include "star/run_rows.h"
+#include "tools/console.h"
 #include "tools/run_command.h"
 #include "tools/table.h"
 
@@ -102,8 +104,10 @@ struct RunsCommand {
   Common common;
   std::vector<std::string> paths;
   std::string program;  // as it was called
+  bool csv = false, curves = false, json_lines = false;
 
   void run() const {
+    if (csv || json_lines) return print_rows();
     if (paths.size() == 1 && !is_folder(paths[0])) return show(summary_of(paths[0]));
     const std::vector<RunSummary> runs = all_runs();
     if (common.json) {
@@ -116,12 +120,17 @@ struct RunsCommand {
   }
 
  private:
-  // Of folders what is a run file; what was named must be one.
-  std::vector<RunSummary> all_runs() const {
-    std::vector<RunSummary> runs;
+  struct Named {
+    std::string path;
+    bool found;  // in a folder, rather than named: where it cannot be read, the others still count
+  };
+
+  // What was named, and of folders what is a run file.
+  std::vector<Named> files() const {
+    std::vector<Named> files;
     for (auto& path : paths.empty() ? std::vector<std::string>{"."} : paths) {
       if (!is_folder(path)) {
-        runs.push_back(summary_of(path));
+        files.push_back({path, false});
         continue;
       }
       std::vector<std::string> found;
@@ -132,17 +141,44 @@ struct RunsCommand {
           found.push_back(path == "." ? entry->path().filename() : entry->path());
       require(!error, "{}: {}", path, error.message());
       std::sort(found.begin(), found.end());
-      for (auto& file : found) {
-        try {
-          runs.push_back(summary_of(file));
-        } catch (const Error& e) {
-          runs.emplace_back();
-          runs.back().path = file;
-          runs.back().failure = e.what();
-        }
+      for (auto& file : found) files.push_back({file, true});
+    }
+    return files;
+  }
+
+  // Each file by `read`; `failed` is told of those that were found and cannot be read.
+  void for_each_file(const std::function<void(const std::string& path)>& read,
+                     const std::function<void(const Named&, const Error&)>& failed) const {
+    for (auto& file : files()) {
+      try {
+        read(file.path);
+      } catch (const Error& e) {
+        if (!file.found) throw;
+        failed(file, e);
       }
     }
+  }
+
+  std::vector<RunSummary> all_runs() const {
+    std::vector<RunSummary> runs;
+    for_each_file([&](const std::string& path) { runs.push_back(summary_of(path)); },
+                  [&](const Named& file, const Error& e) {
+                    runs.emplace_back();
+                    runs.back().path = file.path;
+                    runs.back().failure = e.what();
+                  });
     return runs;
+  }
+
+  void print_rows() const {
+    std::vector<NamedRun> runs;
+    for_each_file(
+        [&](const std::string& path) {
+          runs.push_back({path, open_run_file(path).contents});
+        },
+        [&](const Named&, const Error& e) { say("star: warning: {}\n", e.what()); });
+    if (csv) return fmt::print("{}", curves ? curves_csv(runs) : trainings_csv(runs));
+    for (auto& run : runs) fmt::print("{}", trainings_json_lines(run));
   }
 
   static void print_runs(const std::vector<RunSummary>& runs) {
@@ -243,7 +279,14 @@ void declare_runs(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("runs", "Lists run files, or shows one");
   sub->add_option("runs", c->paths, "Run files and folders of them (default: this folder)")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  auto* csv = sub->add_flag("--csv", c->csv, "Every training as a row, with its metrics");
+  sub->add_flag("--curves", c->curves, "With --csv: the points of every training's curve instead")
+      ->needs(csv);
+  auto* lines = sub->add_flag("--jsonl", c->json_lines,
+                              "Every training as a line of JSON, with metrics and curve");
+  lines->excludes(csv);
   c->common.declare(*sub);
+  for (auto* rows : {csv, lines}) rows->excludes(sub->get_option("--json"));
   sub->callback([c, root = &app] {
     c->program = root->get_name();
     c->run();

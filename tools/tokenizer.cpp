@@ -47,7 +47,7 @@ struct TrainTokenizer {
 
  private:
   TextFiles read() const {
-    if (data == kStandardInput) return read_standard_input(text_field);
+    if (data == kStandardInput) return text_of_standard_input(text_field);
     const DataFiles found = find_data(data);
     require(found.tokens.empty(), "{}: holds tokens, and no text to learn them from", data);
     TextFiles text = read_text(found, data, text_field.empty() ? "text" : text_field);

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <filesystem>
 
+#include "star/after/check.h"
 #include "star/checkpoint.h"
 #include "star/data_files.h"
-#include "star/front.h"
 #include "star/settings_table.h"
 #include "star/tokenizer_file.h"
 #include "star/training_record.h"
@@ -91,13 +91,13 @@ struct Train {
     return paths;
   }
 
-  // A run file stands for the best genome of its front, in the model, on the data and by the recipe
+  // A run file stands for the best that it has found, in the model, on the data and by the recipe
   // of the search, but for the steps and what is given.
   void take_from_run() {
     const CheckedRun run = open_run_file(genome);
     const SearchSettings& s = run.settings;
     run_path = genome;
-    genome = best_of_front(run, run_path);
+    genome = best_of_run(run, run_path);
     auto take = [&](const char* option, auto& field, const auto& value) {
       if (!given(option)) field = value;
     };
@@ -181,7 +181,7 @@ void declare_train(CLI::App& app) {
   c->app = sub;
   sub->add_option(
          "genome", c->genome,
-         "A genome, a name such as @hybrid:8, or a run file: the best of its front, with the "
+         "A genome, a name such as @hybrid:8, or a run file: the best that it has found, with the "
          "sizes, the data, the recipe and the seed of the search, but for --steps")
       ->required();
   sub->add_option("--out", c->out, "Where the checkpoint goes (safetensors)");

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "liv/pool_file.h"
+#include "star/front.h"
 #include "star/genome.h"
 
 namespace star::synthesis {
@@ -148,6 +149,23 @@ std::optional<SearchCheck> check_search(const Study& study) {
   train_both(study, finalists, designs, check);
   compare(study, check);
   return check;
+}
+
+std::string best_of_check(const Study& study) {
+  if (study.contents.generations.empty()) return "";
+  const std::vector<Subject> finalists = finalists_of(study, named_designs(study));
+  std::vector<Evaluation> held;
+  for (auto& trial : first_trials(study, finalists))
+    for (auto& e : study.contents.evaluations)
+      if (e.genome == trial.genome && e.recipe == trial.recipe) held.push_back(e);
+  if (held.empty() || held.size() < finalists.size()) return "";
+  return best_side(study, finalists, held).genome;
+}
+
+std::string best_of_run(const CheckedRun& run, const std::string& path) {
+  const std::string of_front = best_of_front(run, path);
+  const std::string checked = best_of_check({path, run.settings, run.contents, run.settings.seed});
+  return checked.empty() ? of_front : checked;
 }
 
 }  // namespace star::synthesis

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "star/after/rates.h"
+#include "star/run_check.h"
 
 namespace star::synthesis {
 
@@ -47,6 +48,13 @@ struct SearchCheck {
 // Nothing where there is nothing to compare with: no front, no named design that the pool has and
 // that fits the sizes, a search that trains no steps.
 std::optional<SearchCheck> check_search(const Study& study);
+
+// The finalist that a check has found best, from what the run holds of its trainings; empty where it
+// does not hold all of them.
+std::string best_of_check(const Study& study);
+
+// What a search hands to its user: that, or else the best of its front. Errors as of best_of_front.
+std::string best_of_run(const CheckedRun& run, const std::string& path);
 
 // The named designs at the run's depth, all of whose classes are of the run's pool, and that fit
 // its sizes; of those that are one at this depth the first.

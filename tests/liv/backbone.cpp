@@ -467,4 +467,33 @@ TEST_CASE("backbone: errors") {
   CHECK(model.find("blocks.1.liv.q.weight") == nullptr);
 }
 
+TEST_CASE("backbone: T(x) of a block is that of its operator on what the block reads") {
+  constexpr int64_t L = 6;
+  for (const LivClass& c : extended_pool().classes) {
+    INFO(c.name);
+    Exec exec(cpu_backend());
+    // A first block that adds nothing to the stream.
+    Backbone model = random_model(exec, fmt::format("91111-{}1111", c.id), kSizes, DType::f64, 3);
+    exec.fill(model.find("blocks.0.liv.o.weight")->value, 0);
+    const RandomOperator random(exec, c, kSizes, DType::f64, 4);
+    for (size_t i = 0; i < random.specs.size(); ++i)
+      exec.copy(random.values[i], model.find("blocks.1.liv." + random.specs[i].name())->value);
+    Rng rng(5, "test.matrix");
+    const Tensor tokens = random_tokens(exec, rng, 1, L, kSizes.vocab);
+
+    Tape tape(exec, false);
+    const Var x = rms_norm(embedding(tape.constant(model.find("embed.weight")->value), tokens),
+                           tape.constant(model.find("blocks.1.norm.weight")->value));
+    const std::vector<Var> values = random.on(tape);
+    FeatureSet features;
+    random.op.apply(random.weights(values), x, features, nullptr);
+    const DenseCore expected = random.op.materialize(random.weights(values), features);
+    const DenseCore core = model.materialize(tape, tokens, 1);
+    CHECK(core.rows == expected.rows);
+    CHECK(core.length == L);
+    CHECK(relative_error(core.entries, expected.entries) < 1e-12);
+    CHECK_THROWS_AS(model.materialize(tape, tokens, 2), Error);
+  }
+}
+
 }  // namespace star::liv

@@ -56,8 +56,8 @@ TEST_CASE("generator: without temperature, or among one, each token is the likel
     for (const auto& prompt : {std::vector<int32_t>{4}, {1, 2, 3, 8, 8, 0, 1}}) {
       GenerateOptions greedy, single;
       greedy.tokens = single.tokens = 12;
-      greedy.temperature = 0;
-      single.top_k = 1;
+      greedy.sampling.temperature = 0;
+      single.sampling.top_k = 1;
       std::vector<int32_t> text = generated(exec, model, prompt, greedy);
       CHECK(text.size() == 12);
       CHECK(text == generated(exec, model, prompt, single));
@@ -78,8 +78,8 @@ TEST_CASE("generator: draws come from the k likeliest, as often as their probabi
   std::vector<float> logits = all_logits(exec, model, prompt, DecodeMode::parallel);
   GenerateOptions options;
   options.tokens = 1;
-  options.temperature = 1.5;
-  options.top_k = 4;
+  options.sampling.temperature = 1.5;
+  options.sampling.top_k = 4;
   std::map<int32_t, int> seen;
   constexpr int draws = 4000;
   for (options.seed = 0; options.seed < draws; ++options.seed)
@@ -98,7 +98,7 @@ TEST_CASE("generator: a seed gives one text, another another; the callback ends 
   Backbone model = random_model(exec, "11111", kSizes, DType::f32, 4);
   GenerateOptions options;
   options.tokens = 40;
-  options.temperature = 2;
+  options.sampling.temperature = 2;
   std::vector<int32_t> text = generated(exec, model, {1}, options);
   CHECK(text == generated(exec, model, {1}, options));
   options.seed = 1;

@@ -433,8 +433,10 @@ TEST_CASE("store: one process at a time goes on with a run, others may read") {
   auto claim = [&] { RunFile::open(path).claim(); };
   {
     auto run = RunFile::create(path, "{}");
+    CHECK_FALSE(run.is_claimed());
     CHECK_FALSE(in_another_process(claim));
     run.claim();
+    CHECK(RunFile::open(path).is_claimed());
     CHECK(in_another_process(claim));
     run.record(std::vector<Candidate>{{0, 0, "a", {}, "random"}});
     CHECK(in_another_process(claim));
@@ -442,5 +444,6 @@ TEST_CASE("store: one process at a time goes on with a run, others may read") {
       if (RunFile::open(path).candidates().size() != 1) fail("is at work on this run");
     }));
   }
+  CHECK_FALSE(RunFile::open(path).is_claimed());
   CHECK_FALSE(in_another_process(claim));
 }

@@ -6,11 +6,13 @@ import base64
 import json
 import os
 import shlex
+import signal
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from decimal import Decimal, ROUND_HALF_UP
 
@@ -321,6 +323,45 @@ def check_unfinished(browser, tmp):
     assert "0 of 3" in page.evaluate("document.getElementById('summary').innerText")
 
 
+def eventually(page, expression, holds):
+    """Waits until a value of a page that reads itself again is as it should be; between two documents there is none."""
+    for _ in range(600):
+        time.sleep(0.1)
+        try:
+            value = page.evaluate(f"document.readyState === 'complete' ? {expression} : null")
+        except AssertionError:
+            continue
+        if value is not None and holds(value):
+            return value
+    raise AssertionError(f"{expression} has not become what it should")
+
+
+def check_follow(browser, tmp):
+    """A page that follows a search shows what is new by itself, keeps what the reader looks at, and comes to rest."""
+    path, generations = f"{tmp}/follow.run", "report.generations.length"
+    search = subprocess.Popen([STAR, *SEARCH, "--generations", "9999", "--out", path], stdout=subprocess.DEVNULL)
+    try:
+        while not (os.path.exists(path) and json.loads(star("runs", path, "--json"))["generations"] > 1):
+            assert search.poll() is None
+        follower = subprocess.Popen([STAR, "report", path, "--follow"], stdout=subprocess.PIPE, text=True)
+        page = browser.open(follower.stdout.readline().strip())
+        assert "The search goes on" in page.evaluate("document.body.innerText")
+        chosen = page.evaluate("(() => { change({ generation: 0, selected: populationOf(0).at(-1) });"
+                               " return report.genomes[state.selected].genome; })()")
+        before = page.evaluate(generations)
+        eventually(page, generations, lambda now: now > before)
+        looks_at = "[report.genomes[state.selected].genome, state.generation, listing.of]"
+        assert eventually(page, looks_at, bool) == [chosen, 0, "front"]
+    finally:
+        search.send_signal(signal.SIGINT)
+    assert search.wait(60) == 130 and follower.wait(60) == 0
+    wanted = json.loads(star("runs", path, "--json"))["generations"]
+    eventually(page, "[liveSeconds, report.generations.length]", lambda now: now == [0, wanted])
+    assert page.evaluate("byId('live').hidden") and page.complaints() == [], page.complaints()
+    # Nobody is at work on it any more: written once.
+    assert star("report", path, "--follow").strip() == f"{tmp}/follow.html"
+
+
 def check_bounds(browser, tmp):
     """A front in which nothing keeps the bounds is marked; one in which something does is not."""
     for most, broken in ((10, True), (10**9, False)):
@@ -398,6 +439,7 @@ def main():
         check("against random search", lambda: check_against(browser, tmp, objectives))
         check("hostile text", lambda: check_hostile(browser, tmp))
         check("unfinished runs", lambda: check_unfinished(browser, tmp))
+        check("following a search", lambda: check_follow(browser, tmp))
         check("bounds", lambda: check_bounds(browser, tmp))
         check("one and four objectives", lambda: check_objectives(browser, tmp))
         check("rungs", lambda: check_rungs(browser, page, tmp))

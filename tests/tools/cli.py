@@ -4,6 +4,8 @@
 """
 import array
 import contextlib
+import csv
+import io
 import json
 import math
 import os
@@ -348,12 +350,48 @@ def check_training(tmp):
     assert doc("logits", out, "--tokens-file", tmp + "/ids", "--out", tmp + "/x.npy")["shape"] == [3, 256]
     star("logits", out, "--tokens", "1,256", "--out", tmp + "/x.npy", status=2)
     star("logits", out, "--tokens", "1,x", "--out", tmp + "/x.npy", status=2)
-    learned = doc("train", "11111-91111", "--data", data, "--steps", "200", "--quiet", *SMALL)
+    learned = doc("train", "11111-91111", "--data", data, "--steps", "200", "--out", out, "--quiet", *SMALL)
     assert learned["val_loss"] < 1.5, learned
+    check_generate(tmp, out)
     with open(tmp + "/options.toml", "w") as f:
         f.write("steps = 3\nwidth = 16\nheads = 2\n")
     assert doc("train", "11111", "--task", "recall", "--config", tmp + "/options.toml")["steps"] == 3
     star("train", "11111", "--task", "recall", "--lr", "1e30", "--steps", "20", "--quiet", status=1)
+
+
+def check_generate(tmp, checkpoint):
+    """The prompt from wherever it comes, several samples, the word that ends a text."""
+    words = ["generate", checkpoint, "--tokens", "40", "--seed", "2", "--top-k", "20"]  # of the letters that it has read
+    with open(tmp + "/prompt.txt", "w") as f:
+        f.write("the ")
+    wanted = star(*words, "--prompt", "the ")
+    assert wanted.startswith("the ") and wanted.endswith("\n"), wanted
+    for more in (["--prompt-file", tmp + "/prompt.txt"], ["--prompt-file", "-"], []):
+        with open(tmp + "/prompt.txt") as f:
+            done = subprocess.run([STAR, *words, *more], stdin=f, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout == wanted, (more, done)
+    text = wanted.removeprefix("the ")
+    assert star(*words, "--prompt", "the ", "--no-echo") == text
+    three = doc(*words, "--prompt", "the ", "--samples", "3")
+    assert three["text"] + "\n" == text and three["samples"][0]["text"] == three["text"]
+    assert len({s["text"] for s in three["samples"]}) == 3, three
+    shown = star(*words, "--prompt", "the ", "--samples", "3", "--no-echo")
+    assert shown == "".join(f"--- {i + 1} of 3\n{s['text']}\n" for i, s in enumerate(three["samples"])), shown
+    stop = text[7:10]
+    ended = doc(*words, "--prompt", "the ", "--stop", stop, "--stop", "never said")["samples"][0]
+    at = text.index(stop)
+    assert ended == {"text": text[:at], "tokens": at + 3, "ended_by": "stop"}, (ended, text)
+    # A penalty without measure says nothing twice as long as there is something else.
+    greedy = ["--prompt", "the ", "--temperature", "0", "--repeat-last", "1000", "--repeat-penalty", "1e9"]
+    said = doc("generate", checkpoint, "--tokens", "10", *greedy)["text"]
+    assert len(set(said)) == len(said) and not set(said) & set("the "), said
+    for narrow in (["--top-p", "1e-9"], ["--min-p", "1"], ["--top-k", "1"]):
+        likeliest = doc(*words, "--prompt", "the ", "--temperature", "0")
+        assert doc(*words, "--prompt", "the ", *narrow)["text"] == likeliest["text"], narrow
+    assert "no prompt" in star(*words, status=2)
+    for bad in (["--prompt", "a", "--prompt-file", "b"], ["--prompt", "a", "--top-p", "0"], ["--prompt-file", "/nowhere"],
+                ["--prompt", "a", "--stop", ""], ["--prompt", "a", "--repeat-penalty", "0"], ["--prompt", "a", "--min-p", "2"]):
+        star(*words, *bad, status=2)
 
 
 def check_search(tmp):
@@ -496,19 +534,31 @@ def check_worth(tmp):
         assert json.loads(star("search", "--resume", path, "--json", "--quiet"))["check"] == check, sign
 
 
+def signalled(path, evaluations, sign):
+    """Exit status and standard error of a search that is sent a signal after so many evaluations. On a busy machine it
+    may have ended before: then again."""
+    for _ in range(100):
+        running = subprocess.Popen([STAR, *SEARCH, "--workers", "2", "--out", path],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with contextlib.suppress(AssertionError):
+            begun(running, path, evaluations)
+        running.send_signal(sign)
+        _, err = running.communicate(timeout=600)
+        if running.returncode != 0:
+            return running.returncode, err
+        os.remove(path)
+    raise AssertionError("a search always ended before its signal")
+
+
 def check_killed_search(tmp, expected):
     """Stopped at any moment, hard or softly, a search goes on to the same end."""
     for evaluations, sign in ((0, signal.SIGKILL), (3, signal.SIGKILL), (2, signal.SIGINT), (1, signal.SIGHUP)):
         path = f"{tmp}/killed-{evaluations}.run"
-        running = subprocess.Popen([STAR, *SEARCH, "--workers", "2", "--out", path],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        begun(running, path, evaluations)
-        running.send_signal(sign)
-        _, err = running.communicate(timeout=600)
+        status, err = signalled(path, evaluations, sign)
         if sign == signal.SIGKILL:
-            assert running.returncode == -sign, running.returncode
+            assert status == -sign, status
         else:
-            assert running.returncode == 130 and "--resume" in err, (running.returncode, err)
+            assert status == 130 and "--resume" in err, (status, err)
         resumed = json.loads(star("search", "--no-check", "--resume", path, "--json", "--quiet"))
         assert outcome(resumed) == expected, f"{sign} after {evaluations} evaluations"
 
@@ -839,6 +889,44 @@ def check_reports(tmp):
     assert open(tmp + "/taken.html").read() == "<p>mine</p>"
 
 
+def check_rows(tmp, folder):
+    """Every training as a row: what the run file holds, by SQL."""
+    paths = [f"{folder}/{name}.run" for name in ("one", "two")]
+    rows = list(csv.DictReader(io.StringIO(star("runs", *paths, "--csv"))))
+    points = list(csv.DictReader(io.StringIO(star("runs", *paths, "--csv", "--curves"))))
+    lines = [json.loads(line) for line in star("runs", *paths, "--jsonl").splitlines()]
+    for path in paths:
+        db = sqlite3.connect(path)
+        wanted, curves = {}, {}
+        for number, *key, status, seconds in db.execute(
+                "SELECT e.id, g.genome, recipe, status, seconds FROM evaluations e JOIN genomes g ON g.id = e.genome"):
+            bred = db.execute("SELECT generation, place, origin FROM candidates c JOIN genomes g ON g.id = c.genome "
+                              "WHERE g.genome = ? ORDER BY 1, 2", key[:1]).fetchone() or (None, None, None)
+            metrics = dict(db.execute("SELECT name, value FROM metrics WHERE evaluation = ? AND value NOT NULL", (number,)))
+            wanted[tuple(key)] = (status, seconds, *bred, metrics)
+            curves[tuple(key)] = db.execute("SELECT step, loss FROM curve WHERE evaluation = ? ORDER BY 1", (number,)).fetchall()
+        front = {g for g, in db.execute("SELECT genome FROM genomes WHERE id IN (SELECT genome FROM fronts WHERE "
+                                        "generation = (SELECT MAX(generation) FROM generations))")}
+        named = {"run", "genome", "generation", "place", "origin", "parents", "front", "recipe", "status", "failure", "seconds"}
+        number = lambda text, kind: kind(text) if text else None
+        from_csv = {(r["genome"], r["recipe"]): (
+            r["status"], float(r["seconds"]), number(r["generation"], int), number(r["place"], int), r["origin"] or None,
+            {k: float(v) for k, v in r.items() if k not in named and v}) for r in rows if r["run"] == path}
+        from_lines = {(r["genome"], r["recipe"]): (r["status"], r["seconds"], r["generation"], r["place"], r["origin"],
+                                                   {k: v for k, v in r["metrics"].items() if v is not None})
+                      for r in lines if r["run"] == path}
+        assert len(wanted) > 3
+        for found in (from_csv, from_lines):
+            assert found == wanted, [(k, found.get(k), wanted.get(k)) for k in {*found, *wanted} if found.get(k) != wanted.get(k)][0]
+        assert {r["genome"] for r in rows if r["run"] == path and r["front"] == "1"} == front
+        assert {(r["genome"], r["recipe"]): [tuple(p) for p in r["curve"]] for r in lines if r["run"] == path} == curves
+        assert [(int(p["step"]), float(p["loss"])) for p in points if p["run"] == path] == \
+            [p for r in rows if r["run"] == path for p in curves[r["genome"], r["recipe"]]]
+    star("runs", *paths, "--csv", "--jsonl", status=2)
+    star("runs", *paths, "--csv", "--json", status=2)
+    star("runs", *paths, "--curves", status=2)
+
+
 def check_runs(tmp, expected):
     """Lists agree with what the searches said; what is no run file is passed over, or named."""
     folder = tmp + "/runs"
@@ -871,6 +959,7 @@ def check_runs(tmp, expected):
     star("runs", folder + "/broken.run", status=2)
     star("runs", folder + "/notes.txt", status=2)
     star("runs", folder, tmp + "/nothing.run", status=2)
+    check_rows(tmp, folder)
     # Stopped early, it says how to go on.
     running = subprocess.Popen([STAR, *SEARCH, "--generations", "999", "--out", folder + "/on.run"],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

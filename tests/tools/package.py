@@ -25,7 +25,7 @@ def text(*path):
 
 VERSION = re.search(r"^project\(star VERSION (\S+) ", text("CMakeLists.txt"), re.M)[1]
 FILES = {"bin/star", "share/bash-completion/completions/star", "share/zsh/vendor-completions/_star",
-         "share/fish/vendor_completions.d/star.fish",
+         "share/fish/vendor_completions.d/star.fish", "share/man/man1/star.1",
          *(f"share/doc/star/{n}" for n in ("README.md", "CHANGELOG.md", "THIRD_PARTY.md", "copyright"))}
 
 

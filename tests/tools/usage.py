@@ -46,7 +46,7 @@ def working(tmp):
         "report": [run], "runs": [run], "completion": ["bash"], "motifs": [run, "--random", "4"],
         "baseline": [run, "@conv", "--quiet"], "final": [run, "91111", "--steps", "1", "--seeds", "1", "--quiet"],
         "transfer": [run, "91111", "--steps", "1", "--quiet"],
-        "consensus": [run], "fidelity": [run, "--sample", "2", "--steps", "1", "--context", "16", "--quiet"],
+        "man": [], "consensus": [run], "fidelity": [run, "--sample", "2", "--steps", "1", "--context", "16", "--quiet"],
         "genome show": ["91111"], "genome check": ["91111"], "genome repair": ["91111"], "genome canonical": ["91111"],
         "genome neighbours": ["91111"], "genome random": [], "liv list": [], "liv explain": ["1"], "liv verify": ["9"],
         "liv matrix": ["9", "--seq", "8", "--width", "8", "--heads", "1", "--out", tmp + "/m.npy"],

@@ -26,7 +26,16 @@ def task_name(task):
 
 def places(plan, name):
     """So many of a search are compared."""
-    return plan.top if name == plan.searches[0].name else plan.top_others
+    return plan.top if plan.search(name).first else plan.top_others
+
+
+def cheap_enough(search, cost, baselines):
+    """Whether a second objective is as low as the paper says of its searches, against the baselines."""
+    objective = search.objectives.split(",")[1]
+    hybrid, transformer = (baselines[b].get(objective) for b in ("@hybrid", "@transformer"))
+    if objective == "cache":
+        return cost <= 0.63 * hybrid and cost <= 0.1 * transformer
+    return hybrid is None or cost < hybrid
 
 
 def trainings(plan):
@@ -42,23 +51,18 @@ def baseline_genomes(folder, depth):
 
 
 def picks(folder, name):
-    """The genomes of a search that are compared, best first.
-
-    By quality alone they are the best of the last population, as in the paper; of a search that breeds none, of all.
-    With a second objective: the best of the front, then those of the front that were at least as good as @hybrid
-    trained as a candidate, the least in the second objective first; if these are too few, the next best of the front.
+    """The genomes of a search that are compared, best first: the best by quality of the last population, as in the
+    paper; of a search that breeds none, of all. With a second objective: of those that are as cheap as the paper says
+    (`cheap_enough`), and if these are too few, of the others.
     """
     search, run = folder.plan.search(name), Run(folder.run_path(name))
     quality, metrics, last = run.qualities(), run.metrics(), run.generations()[-1]
-    places_left = places(folder.plan, name)
-    objectives = search.objectives.split(",")
-    best_first = lambda genomes: sorted((g for g in genomes if g in quality), key=quality.get)
-    if len(objectives) == 1:
-        return best_first(last["population"] if search.evolves else quality)[:places_left]
-    front = best_first(last["front"])
-    bar = folder.result(f"search-{name}")["baselines"]["@hybrid"]["quality"]
-    good = sorted((g for g in front[1:] if quality[g] <= bar), key=lambda g: metrics[g][objectives[1]])
-    return list(dict.fromkeys(front[:1] + good + front))[:places_left]
+    population = last["population"] if search.evolves else quality
+    chosen = sorted((g for g in population if g in quality), key=quality.get)
+    if "," in search.objectives:
+        baselines, objective = folder.result(f"search-{name}")["baselines"], search.objectives.split(",")[1]
+        chosen.sort(key=lambda g: not cheap_enough(search, metrics[g][objective], baselines))
+    return chosen[:places(folder.plan, name)]
 
 
 def best_rate(by_rate):

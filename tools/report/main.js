@@ -1,6 +1,7 @@
 // Puts the page together.
 "use strict";
 
+restoreListing();
 startTheme();
 startSummary();
 startTimeline();
@@ -19,4 +20,5 @@ startPrinting();
 addEventListener("keydown", (event) => { if (event.key === "Escape") change({ selected: null }); });
 addEventListener("scroll", hideCard, { passive: true });
 // The best of the front is what most readers want to see first.
-if (lastGeneration >= 0) change({ selected: byFirstObjective(frontOf(lastGeneration))[0] ?? null });
+if (!restoreView() && lastGeneration >= 0) change({ selected: byFirstObjective(frontOf(lastGeneration))[0] ?? null });
+startLive();

@@ -78,6 +78,14 @@ TEST_CASE("check: of three finalists that which longer training prefers, by its 
   CHECK(check->found.params == parameters(run, "71111-71111"));
   CHECK(check->found.trained.by_seed.size() == 3);
   CHECK(run.asked.size() == 3 + (check->designs.size() + 2) + 2);
+  // Found again where the run holds these trainings, all of them.
+  CHECK(best_of_check(run.study()) == "");
+  for (int i = 0; i < 3; ++i) {
+    CHECK(best_of_check(run.study()) == "");
+    const Trial& trial = run.asked[size_t(i)];
+    run.contents.evaluations.push_back(evaluation(trial.genome, run.result(trial), trial.recipe));
+  }
+  CHECK(best_of_check(run.study()) == "71111-71111");
   // With one objective the front is one genome, and the finalists are the best evaluated.
   run.settings.objectives = {"quality"};
   run.contents.generations.clear();
