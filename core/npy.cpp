@@ -57,14 +57,8 @@ class HeaderReader {
  public:
   HeaderReader(std::string_view text, const std::string& file) : text_(text), file_(file) {}
 
-  struct Header {
-    std::string descr;
-    bool fortran_order = false;
-    std::vector<int64_t> shape;
-  };
-
-  Header read() {
-    Header header;
+  NpyHeader read() {
+    NpyHeader header;
     std::set<std::string> seen;
     expect('{');
     while (!accept('}')) {
@@ -165,7 +159,7 @@ void write_npy(const std::string& path, std::span<const int64_t> shape,
 
 NpyArray read_npy(const std::string& path) { return parse_npy(read_file(path), path); }
 
-NpyArray parse_npy(std::string_view data, const std::string& path) {
+NpyHeader parse_npy_header(std::string_view data, const std::string& path) {
   require(data.starts_with(kMagic) && data.size() >= 12, "{}: not a NumPy file", path);
   auto byte = [&](size_t i) { return size_t(static_cast<unsigned char>(data[i])); };
   // Formats 2 and 3 differ from 1 in the width of the header's length only, for our purpose.
@@ -173,10 +167,16 @@ NpyArray parse_npy(std::string_view data, const std::string& path) {
   bool narrow = byte(6) == 1;
   size_t length = byte(8) | byte(9) << 8;
   if (!narrow) length |= byte(10) << 16 | byte(11) << 24;
-  data.remove_prefix(narrow ? 10 : 12);
-  require(length <= data.size(), "{}: header is cut short", path);
-  auto header = HeaderReader(data.substr(0, length), path).read();
-  data.remove_prefix(length);
+  const size_t prefix = narrow ? 10 : 12;
+  require(length <= data.size() - prefix, "{}: header is cut short", path);
+  NpyHeader header = HeaderReader(data.substr(prefix, length), path).read();
+  header.size = prefix + length;
+  return header;
+}
+
+NpyArray parse_npy(std::string_view data, const std::string& path) {
+  const NpyHeader header = parse_npy_header(data, path);
+  data.remove_prefix(header.size);
 
   require(!header.fortran_order, "{}: Fortran order is not supported", path);
   NpyArray array{header.shape, {}};

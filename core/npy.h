@@ -21,6 +21,17 @@ struct NpyArray {
   std::variant<std::vector<float>, std::vector<double>, std::vector<int64_t>> values;
 };
 
+// What the beginning of a file says of the array that follows.
+struct NpyHeader {
+  std::string descr;  // the type of an element, as "<f4"
+  bool fortran_order = false;
+  std::vector<int64_t> shape;
+  size_t size = 0;  // bytes before the first element
+};
+
+// Of the content of a file, format 1 to 3; every fault is an Error.
+NpyHeader parse_npy_header(std::string_view content, const std::string& name);
+
 // Reads float32, float64 and int64 arrays, little-endian and in C order; everything else, and every
 // fault of the file, is an Error.
 NpyArray read_npy(const std::string& path);

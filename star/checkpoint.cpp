@@ -60,8 +60,9 @@ Sizes sizes_of(const nlohmann::json& config, const std::string& name) {
 }
 
 Checkpoint checkpoint_of(const Genome& genome, const Pool& pool, const std::string& training) {
-  if (auto known = translate(genome, pool, extended_pool())) return {to_text(*known), training, {}};
-  return {to_text(canonical(genome, pool)), training, pool_text(pool)};
+  if (auto known = translate(genome, pool, extended_pool()))
+    return {to_text(*known), training, {}, {}};
+  return {to_text(canonical(genome, pool)), training, pool_text(pool), {}};
 }
 
 std::string checkpoint_format(const Checkpoint& about) {
@@ -85,6 +86,7 @@ void save_checkpoint(const std::string& path, Exec& exec, const Backbone& model,
   Metadata metadata = {{"genome", about.genome}, {"config", config.dump()}};
   metadata["format"] = checkpoint_format(about);
   if (!about.pool.empty()) metadata["pool"] = about.pool;
+  if (!about.tokenizer.empty()) metadata["tokenizer"] = about.tokenizer;
   write_safetensors(path, views, metadata);
 }
 
@@ -108,6 +110,8 @@ LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Ex
   if (config.contains("training")) loaded.about.training = config["training"].dump();
 
   if (format == kPoolFormat) loaded.about.pool = metadata_entry(file, path, "pool");
+  if (file.metadata().count("tokenizer"))
+    loaded.about.tokenizer = metadata_entry(file, path, "tokenizer");
   std::vector<Block> blocks;
   Sizes sizes = sizes_of(config, path);
   try {

@@ -4,6 +4,7 @@
 //   __metadata__  format  "star-checkpoint/2"
 //                 genome  canonical text, in terms of the extended pool
 //                 config  JSON: width, heads, vocab, seq, window, and `training`, how it was made
+//                 tokenizer  where it was trained on text by one: its tokenizer.json
 //   tensors       every parameter by name, a shared one once
 //
 // The model of a user's pool is written as one of the extended pool with overrides, so that nothing
@@ -25,6 +26,7 @@ struct Checkpoint {
   std::string genome;             // canonical text
   std::string training = "null";  // JSON: how it was trained
   std::string pool = {};          // the text of the genome's pool; empty for the extended one
+  std::string tokenizer = {};     // its text (star/tokenizer_file.h); empty: none
 };
 
 // What a checkpoint says of a valid genome of `pool`.

@@ -52,8 +52,15 @@ class Dataset {
   // The batch of a training step: it depends on the arguments only.
   virtual Batch train_batch(uint64_t seed, int64_t step, int sequences) const = 0;
 
-  // Whether a token is a byte of text, so that a loss in bits is one in bits a byte.
-  virtual bool tokens_are_bytes() const = 0;
+  // Of how many bytes of text each token stands for, by its number, so that a loss can be told in
+  // bits a byte; empty where that is unknown, or there is no text.
+  virtual std::span<const int> token_bytes() const { return {}; }
+
+  // Whether each token is one byte.
+  bool tokens_are_bytes() const;
+
+  // Whether it is generated, from a seed, rather than read.
+  virtual bool is_generated() const { return false; }
 
   // A split as sequences that models are judged by, the same for every model: numbers of some that
   // stand for the whole of it and hold about so many tokens, or of all; 0: all.
@@ -62,5 +69,10 @@ class Dataset {
   // The sequences of these numbers.
   virtual Batch evaluation(Split split, std::span<const int64_t> numbers) const = 0;
 };
+
+inline bool Dataset::tokens_are_bytes() const {
+  const std::span<const int> bytes = token_bytes();
+  return !bytes.empty() && std::all_of(bytes.begin(), bytes.end(), [](int n) { return n == 1; });
+}
 
 }  // namespace star::synthesis

@@ -18,6 +18,8 @@ namespace star::synthesis {
 struct TextFile {
   std::string name;
   std::string text;
+  // Where in the text stands a byte that separates two documents.
+  std::vector<size_t> separators = {};
 };
 
 std::string pack(std::vector<TextFile> files);

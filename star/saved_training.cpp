@@ -7,6 +7,7 @@
 #include "core/safetensors.h"
 #include "liv/pool_file.h"
 #include "star/compiler.h"
+#include "star/tokenizer_file.h"
 
 namespace star::synthesis {
 namespace {
@@ -21,6 +22,7 @@ Backbone model_of(const Training& t, Exec* exec) {
 bool is_of(const LoadedModel& checkpoint, const TrainingRecord& its, const Training& t) {
   TrainingRecord alike = t.record;
   alike.data_path = its.data_path;
+  alike.text_field = its.text_field;
   alike.task = its.task;
   alike.steps = its.steps;
   alike.validation = its.validation;
@@ -29,6 +31,7 @@ bool is_of(const LoadedModel& checkpoint, const TrainingRecord& its, const Train
   alike.options.schedule = its.options.schedule;
   alike.options.decay = its.options.decay;
   return checkpoint.about.genome == t.model.genome && checkpoint.about.pool == t.model.pool &&
+         checkpoint.about.tokenizer == t.model.tokenizer &&
          sizes_json(checkpoint.model->sizes()) == sizes_json(t.sizes) &&
          to_text(alike) == to_text(its);
 }
@@ -39,6 +42,7 @@ std::string to_text(const Training& t) {
   const nlohmann::ordered_json json = {
       {"genome", t.model.genome},
       {"pool", t.model.pool},
+      {"tokenizer", t.model.tokenizer},
       {"config", sizes_json(t.sizes)},
       {"training", nlohmann::ordered_json::parse(to_text(t.record))}};
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -50,6 +54,7 @@ Training training_of(const std::string& text, const std::string& name) {
   try {
     t.model.genome = json.at("genome").get<std::string>();
     t.model.pool = json.at("pool").get<std::string>();
+    t.model.tokenizer = json.at("tokenizer").get<std::string>();
     t.sizes = sizes_of(json.at("config"), name);
     t.record = whole_training_record(json.at("training").dump(), name);
   } catch (const nlohmann::json::exception& e) {
@@ -58,6 +63,7 @@ Training training_of(const std::string& text, const std::string& name) {
   try {
     check_sizes(t.sizes);
     model_of(t, nullptr);
+    if (!t.model.tokenizer.empty()) parse_tokenizer(t.model.tokenizer, "tokenizer");
   } catch (const Error& e) {
     fail("{}: {}", name, e.what());
   }

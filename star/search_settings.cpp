@@ -169,6 +169,10 @@ std::vector<std::string> memory_values(const SearchSettings& s) {
   return {fmt::format("{}", double(s.limits.memory_bytes) / (1 << 20))};
 }
 
+std::vector<std::string> vocab_values(const SearchSettings& s) {
+  return values_of(s.data_vocab == 0 ? "" : fmt::format("{}", s.data_vocab));
+}
+
 std::string depth_text(const SearchSettings& s) {
   return s.min_depth == s.max_depth ? fmt::format("{}", s.min_depth)
                                     : fmt::format("{}-{}", s.min_depth, s.max_depth);

@@ -62,7 +62,10 @@ struct SearchSettings {
   int64_t validation_tokens = kValidationTokens;  // judged; 0: all
   Limits limits = {.memory_bytes = uint64_t(4) << 30};
   // What they are trained on.
-  std::string data_path, task;  // one of them; the path is absolute
+  std::string data_path, task;  // one of them; the path is from the root (star/data_files.h)
+  std::string tokenizer;        // the path of its file, from the root; empty: none
+  std::string text_field;       // as of DataSource
+  int64_t data_vocab = 0;       // what was asked for; 0: nothing
   std::string data_identity;
   // Where results are computed: other processors round differently.
   std::string device = "cpu";

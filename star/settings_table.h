@@ -34,6 +34,7 @@ std::vector<std::string> lag_values(const SearchSettings& settings);
 std::vector<std::string> depth_values(const SearchSettings& settings);
 std::vector<std::string> start_values(const SearchSettings& settings);
 std::vector<std::string> memory_values(const SearchSettings& settings);
+std::vector<std::string> vocab_values(const SearchSettings& settings);
 
 // A field of the settings, as f below takes it.
 #define STAR_FIELD(path) \
@@ -180,6 +181,15 @@ void for_each_evolution_setting(const F& f) {
 template <class F>
 void for_each_setting(const F& f) {
   f(Setting{.name = "data_path", .option = "--data", .may_change = true}, STAR_FIELD(data_path));
+  f(Setting{.name = "text_field", .option = "--text-field", .newer = true}, STAR_FIELD(text_field));
+  f(Setting{.name = "tokenizer", .option = "--tokenizer", .newer = true, .may_change = true},
+    STAR_FIELD(tokenizer));
+  f(Setting{.name = "data_vocab",
+            .option = "--vocab",
+            .range = within(0, 1 << 24),
+            .newer = true,
+            .values = vocab_values},
+    STAR_FIELD(data_vocab));
   f(Setting{"task", "--task"}, STAR_FIELD(task));
   f(Setting{"pool", "--pool"}, STAR_FIELD(pool));
   f(Setting{"seed", "--seed"}, STAR_FIELD(seed));

@@ -41,7 +41,7 @@ class TaskData : public Dataset {
   int length() const override { return options_.length; }
   std::string identity() const override;
   std::vector<std::string> parts() const override { return names_; }
-  bool tokens_are_bytes() const override { return false; }
+  bool is_generated() const override { return true; }
   Batch train_batch(uint64_t seed, int64_t step, int sequences) const override;
   std::vector<int64_t> sample(Split split, int64_t tokens) const override;
   Batch evaluation(Split split, std::span<const int64_t> numbers) const override;

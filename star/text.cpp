@@ -1,162 +1,41 @@
 #include "star/text.h"
 
-#include <algorithm>
-#include <cmath>
-
-#include "core/error.h"
-#include "core/host_device.h"
 #include "core/rng.h"
 
 namespace star::synthesis {
+
+std::string text_identity(const std::vector<TextFile>& files) {
+  uint64_t hash = 0, bytes = 0;
+  for (const auto& file : files) {
+    hash = hash * 0x100000001b3u + hash_text(file.text);
+    bytes += file.text.size();
+  }
+  return fmt::format("text of {} bytes in {} files, {:016x}", bytes, files.size(), hash);
+}
+
 namespace {
 
-constexpr int32_t kBetweenFiles = 0;  // no byte of what people write
-
-const char* name_of(Split split) {
-  switch (split) {
-    case Split::train:
-      return "training";
-    case Split::validation:
-      return "validation";
-    case Split::test:
-      return "test";
-  }
-  fail("text: there is no split {}", int(split));
+std::vector<TokenFile> bytes_of(std::vector<TextFile> files) {
+  std::vector<TokenFile> tokens;
+  for (auto& file : files) tokens.push_back(cut(file.name, Tokens(std::move(file.text))));
+  return tokens;
 }
 
-// Of which number `at` is, in counts that begin with 0 and end with the total.
-size_t holder_of(const std::vector<uint64_t>& begins, uint64_t at) {
-  return size_t(std::upper_bound(begins.begin(), begins.end(), at) - begins.begin()) - 1;
-}
-
-// Adds the row whose first token is text[begin], with up to L targets, padded to L.
-void add_window(Batch& batch, std::string_view text, size_t begin) {
-  const size_t targets = std::min(size_t(batch.length), text.size() - 1 - begin);
-  for (size_t i = 0; i < size_t(batch.length); ++i) {
-    bool inside = i < targets;
-    batch.tokens.push_back(inside ? uint8_t(text[begin + i]) : 0);
-    batch.targets.push_back(inside ? uint8_t(text[begin + i + 1]) : kIgnored);
-  }
+TokenKind bytes_as_tokens(int vocab) {
+  TokenKind kind{.vocab = vocab, .unit = "bytes"};
+  kind.bytes.assign(256, 1);
+  kind.bytes.resize(size_t(vocab));
+  return kind;
 }
 
 }  // namespace
 
-TextData::TextData(std::vector<TextFile> files, int length, std::string name)
-    : files_(std::move(files)), length_(length), name_(std::move(name)) {
-  require(length_ >= 1, "{}: sequences of {} tokens; at least 1 is needed", name_, length_);
-  require(!files_.empty(), "{}: no text", name_);
-  for (const auto& file : files_) {
-    for (Split split : {Split::train, Split::validation, Split::test}) {
-      const size_t bytes = part_of(file, split).size();
-      const uint64_t targets = bytes > 1 ? bytes - 1 : 0;
-      Places& p = places_[size_t(split)];
-      p.targets.push_back(p.targets.back() + targets);
-      p.windows.push_back(p.windows.back() + uint64_t(blocks_of(int64_t(targets), length_)));
-    }
-    const size_t bytes = part_of(file, Split::train).size();
-    joined_.push_back(joined_.back() + (bytes ? bytes + 1 : 0));
-  }
-}
+TextData::TextData(std::vector<TextFile> files, int length, std::string name, int vocab)
+    : TextData(text_identity(files), files, length, std::move(name), vocab) {}
 
-std::string_view TextData::part_of(const TextFile& file, Split split) const {
-  std::string_view text = file.text;
-  size_t a = text.size() * 90 / 100, b = text.size() * 95 / 100;
-  switch (split) {
-    case Split::train:
-      return text.substr(0, a);
-    case Split::validation:
-      return text.substr(a, b - a);
-    case Split::test:
-      return text.substr(b);
-  }
-  fail("text: there is no split {}", int(split));
-}
-
-std::string TextData::identity() const {
-  uint64_t hash = 0, bytes = 0;
-  for (const auto& file : files_) {
-    hash = hash * 0x100000001b3u + hash_text(file.text);
-    bytes += file.text.size();
-  }
-  return fmt::format("text of {} bytes in {} files, {:016x}", bytes, files_.size(), hash);
-}
-
-std::vector<std::string> TextData::files() const {
-  std::vector<std::string> paths;
-  for (const auto& file : files_) paths.push_back(file.name);
-  return paths;
-}
-
-void TextData::check(Split split) const {
-  if (split == Split::train)
-    require(joined_.back() > uint64_t(length_) + 1,
-            "{}: too short: there are not {} bytes of training text (90 % of each file), one "
-            "window of {} tokens",
-            name_, length_ + 1, length_);
-  else
-    require(places(split).targets.back() > 0,
-            "{}: too short: no file has two bytes of {} text (5 %)", name_, name_of(split));
-}
-
-Batch TextData::train_batch(uint64_t seed, int64_t step, int sequences) const {
-  check(Split::train);
-  Rng rng(seed, "text", uint64_t(step));
-  Batch batch;
-  batch.length = length_;
-  const uint64_t windows = joined_.back() - 1 - uint64_t(length_);
-  for (int s = 0; s < sequences; ++s) {
-    uint64_t begin = uint64_t(rng.uniform() * double(windows));
-    add_training_window(batch, std::min(begin, windows - 1));
-  }
-  batch.sequences = sequences;
-  batch.parts.assign(size_t(sequences), 0);
-  return batch;
-}
-
-void TextData::add_training_window(Batch& batch, uint64_t begin) const {
-  size_t file = holder_of(joined_, begin), at = begin - joined_[file];
-  std::string_view text = part_of(files_[file], Split::train);
-  for (int i = 0; i <= length_; ++i, ++at) {
-    if (at > text.size()) {
-      do text = part_of(files_[++file], Split::train);
-      while (text.empty());
-      at = 0;
-    }
-    const bool inside = at < text.size();
-    const int32_t token = inside ? uint8_t(text[at]) : kBetweenFiles;
-    if (i < length_) batch.tokens.push_back(token);
-    if (i > 0) batch.targets.push_back(inside ? token : kIgnored);
-  }
-}
-
-std::vector<int64_t> TextData::sample(Split split, int64_t tokens) const {
-  require(tokens >= 0, "{}: a sample of {} tokens", name_, tokens);
-  check(split);
-  const uint64_t targets = places(split).targets.back(), all = places(split).windows.back();
-  uint64_t count = all;
-  // Windows are cut short by the ends of files: so many hold as many targets on average.
-  if (tokens > 0 && uint64_t(tokens) < targets)
-    count = uint64_t(std::ceil(double(tokens) / double(targets) * double(all)));
-  std::vector<int64_t> numbers(std::clamp<uint64_t>(count, 1, all));
-  for (size_t i = 0; i < numbers.size(); ++i)  // the middle of the i-th of so many equal stretches
-    numbers[i] = int64_t((double(i) + 0.5) * double(all) / double(numbers.size()));
-  return numbers;
-}
-
-Batch TextData::evaluation(Split split, std::span<const int64_t> numbers) const {
-  const std::vector<uint64_t>& windows = places(split).windows;
-  Batch batch;
-  batch.length = length_;
-  batch.sequences = int(numbers.size());
-  batch.parts.assign(numbers.size(), 0);
-  for (int64_t number : numbers) {
-    require(number >= 0 && uint64_t(number) < windows.back(), "{}: no window {} of {} in {} text",
-            name_, number, windows.back(), name_of(split));
-    const size_t file = holder_of(windows, uint64_t(number));
-    add_window(batch, part_of(files_[file], split),
-               (uint64_t(number) - windows[file]) * uint64_t(length_));
-  }
-  return batch;
-}
+TextData::TextData(std::string identity, std::vector<TextFile>& files, int length, std::string name,
+                   int vocab)
+    : TokenData(bytes_of(std::move(files)), bytes_as_tokens(vocab), length, std::move(name),
+                std::move(identity)) {}
 
 }  // namespace star::synthesis

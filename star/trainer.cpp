@@ -198,7 +198,19 @@ void judge_batch(Exec& exec, const Backbone& model, Tape& tape, OutputLoss& outp
   }
 }
 
+int64_t bytes_of_targets(const Batch& batch, std::span<const int> token_bytes) {
+  int64_t bytes = 0;
+  for (int32_t target : batch.targets)
+    if (target >= 0 && size_t(target) < token_bytes.size()) bytes += token_bytes[size_t(target)];
+  return bytes;
+}
+
 }  // namespace
+
+double bits_a_byte(const Judgement& j) {
+  if (j.bytes == 0) return std::nan("");
+  return j.loss * double(j.targets) / double(j.bytes) / std::log(2.0);
+}
 
 Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split split,
                 const JudgeOptions& options, std::vector<Judgement>* by_part) {
@@ -212,18 +224,22 @@ Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split sp
       size_t(options.batch > 0 ? options.batch : std::max(1, kJudgedTogether / data.length()));
   Tape tape(exec, false);
   OutputLoss output(exec, model);
+  int64_t bytes = 0;
   for (size_t done = 0; done < numbers.size(); done += together) {
     if (options.progress) options.progress(int64_t(done), int64_t(numbers.size()));
     const Batch batch =
         data.evaluation(split, numbers.subspan(done, std::min(together, numbers.size() - done)));
     judge_batch(exec, model, tape, output, batch, total, parts);
+    bytes += bytes_of_targets(batch, data.token_bytes());
   }
   if (options.progress) options.progress(int64_t(numbers.size()), int64_t(numbers.size()));
   if (by_part) {
     by_part->clear();
     for (auto& tally : parts) by_part->push_back(tally.judgement());
   }
-  return total.judgement();
+  Judgement judgement = total.judgement();
+  judgement.bytes = bytes;
+  return judgement;
 }
 
 }  // namespace star::synthesis

@@ -84,7 +84,11 @@ struct Judgement {
   double standard_error = 0;  // of the loss, sequences taken as independent; NaN for fewer than two
   double accuracy = 0;        // share of targets whose logit is the greatest
   double macro_accuracy = 0;  // the same, averaged over the target classes that occur
+  int64_t bytes = 0;          // of text that the counted targets stand for; 0: unknown
 };
+
+// The loss in bits a byte of text; NaN where that is unknown.
+double bits_a_byte(const Judgement& judgement);
 
 // The size of a sample unless it is said. On the default corpus and search its standard error is
 // 0.024 nats; losses differ by 0.10 from seed to seed, and a sample is the same for all models.

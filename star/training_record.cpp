@@ -25,6 +25,7 @@ int64_t count(const nlohmann::json& json, const char* name) {
 std::string to_text(const TrainingRecord& r) {
   nlohmann::ordered_json json = {{"data", r.identity}};
   if (!r.data_path.empty()) json["data_path"] = r.data_path;
+  if (!r.text_field.empty()) json["text_field"] = r.text_field;
   if (!r.task.empty()) json["task"] = r.task;
   json["data_seed"] = r.data_seed;
   json.update(training_to_json(r.options));
@@ -40,6 +41,7 @@ std::string to_text(const TrainingRecord& r) {
     json["val_targets"] = j->targets;
     json["val_accuracy"] = j->accuracy;
     json["val_macro_accuracy"] = j->macro_accuracy;
+    json["val_bytes"] = j->bytes;
   }
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -52,6 +54,7 @@ TrainingRecord training_record(const std::string& text) {
   };
   take("data", r.identity);
   take("data_path", r.data_path);
+  take("text_field", r.text_field);
   take("task", r.task);
   if (json.is_object() && json.contains("data_seed") && json["data_seed"].is_number_unsigned())
     r.data_seed = json["data_seed"];
@@ -70,9 +73,10 @@ TrainingRecord whole_training_record(const std::string& text, const std::string&
     r.kernels = {json.at("cpu_target").get<std::string>(), json.at("blas_core").get<std::string>()};
     r.steps = count(json, "done");
     if (json.contains("val_loss"))
-      r.validation = {json.at("val_loss").get<double>(), count(json, "val_targets"),
-                      number(json.at("val_standard_error")), json.at("val_accuracy").get<double>(),
-                      json.at("val_macro_accuracy").get<double>()};
+      r.validation = {
+          json.at("val_loss").get<double>(),           count(json, "val_targets"),
+          number(json.at("val_standard_error")),       json.at("val_accuracy").get<double>(),
+          json.at("val_macro_accuracy").get<double>(), count(json, "val_bytes")};
     return r;
   } catch (const Error& e) {
     fail("{}: {}", name, e.what());

@@ -14,6 +14,7 @@ struct TrainingRecord {
   // What it was trained on: a path, absolute, or a task, as it was given; both empty where a
   // checkpoint does not say.
   std::string data_path, task;
+  std::string text_field;  // as of DataSource
   std::string identity;    // Dataset::identity
   uint64_t data_seed = 0;  // of a generated task
   TrainOptions options;
@@ -27,9 +28,9 @@ struct TrainingRecord {
   std::optional<Judgement> validation;  // none of a training on its way
 };
 
-// {"data", "data_path" or "task", "data_seed", the settings of the training by their names in a run
+// {"data", "data_path" and "text_field" or "task", "data_seed", the settings of the training by their names in a run
 // file, "validation_tokens", "keep_best", "device", "cpu_target", "blas_core", "done", "val_loss",
-// "val_standard_error", "val_targets", "val_accuracy", "val_macro_accuracy"}
+// "val_standard_error", "val_targets", "val_accuracy", "val_macro_accuracy", "val_bytes"}
 std::string to_text(const TrainingRecord& record);
 
 // Of such a text what says where the data comes from; what is missing stays empty.

@@ -20,7 +20,7 @@ double number(const nlohmann::json& json) {
 }
 
 // A loss that is not finite is a failure.
-void add_judgement(Evaluation& e, const Judgement& j, const Dataset& data, bool test) {
+void add_judgement(Evaluation& e, const Judgement& j, bool test) {
   if (!std::isfinite(j.loss)) {
     e.failure = test ? "test loss is not finite" : "validation loss is not finite";
     return;
@@ -29,7 +29,7 @@ void add_judgement(Evaluation& e, const Judgement& j, const Dataset& data, bool 
   e.metrics[prefix + "quality"] = j.loss;
   e.metrics[prefix + "targets"] = double(j.targets);
   e.metrics[prefix + "standard_error"] = j.standard_error;
-  if (data.tokens_are_bytes()) e.metrics[prefix + "bpb"] = j.loss / std::log(2.0);
+  if (j.bytes > 0) e.metrics[prefix + "bpb"] = bits_a_byte(j);
   e.metrics[prefix + "perplexity"] = std::exp(j.loss);
   e.metrics[prefix + "accuracy"] = j.accuracy;
   e.metrics[prefix + "macro_accuracy"] = j.macro_accuracy;
@@ -153,8 +153,8 @@ Evaluation evaluate(const Trial& trial, const Dataset& data) {
   e.metrics["train_loss"] = trained.train_loss;
   e.metrics["train_targets"] = double(trained.train_targets);
   e.metrics["train_standard_error"] = trained.train_standard_error;
-  add_judgement(e, *validation, data, false);
-  if (e.ok() && trial.test) add_judgement(e, judge(exec, model, data, Split::test), data, true);
+  add_judgement(e, *validation, false);
+  if (e.ok() && trial.test) add_judgement(e, judge(exec, model, data, Split::test), true);
   return e;
 }
 

@@ -73,7 +73,7 @@ Trained train_and_judge(Exec& exec, Backbone& model, const Dataset& data, const 
 // Trains and judges, or says why that failed. One thread. Of a training that stops on its way there
 // are the losses at its rungs, as "rung:30", and the static metrics; of a whole one besides:
 // quality with its targets (how many) and standard_error, perplexity, accuracy and macro_accuracy
-// on a sample of the validation part, and bpb where tokens are bytes; with a prefix "test_" on the
+// on a sample of the validation part, and bpb where the data knows bytes; with a prefix "test_" on the
 // whole test part; train_loss, train_targets, train_standard_error; and the static ones.
 Evaluation evaluate(const Trial& trial, const Dataset& data);
 

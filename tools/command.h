@@ -13,6 +13,8 @@
 #include "star/data.h"
 #include "star/genome.h"
 #include "star/objectives.h"
+#include "star/search_settings.h"
+#include "star/tokenizer.h"
 #include "star/trainer.h"
 
 namespace star::cli {
@@ -42,15 +44,18 @@ struct Common {
 
 // Where training data comes from.
 struct DataOptions {
-  std::string path, task;
-  bool silent = false;  // without warnings
+  std::string path, task, text_field = {}, tokenizer_path = {};
+  int64_t vocab = 0;                                // as of DataSource
+  std::shared_ptr<const Tokenizer> tokenizer = {};  // of that path, once the data is open
+  bool silent = false;                              // without warnings
 
+  static DataOptions of(const SearchSettings& settings);
   void declare(CLI::App& app);
   bool given() const { return !path.empty() || !task.empty(); }
   // `length` is the number of tokens a sequence that --seq says; 0: none. Where neither it nor the
   // task says one, `usual` holds; 0: the task's own, or 128 for text. Error where they differ.
-  // `seed` fixes what a generated task asks for. Warns of what a folder holds and is not read.
-  std::unique_ptr<Dataset> open(int64_t length, int64_t usual, uint64_t seed) const;
+  // `seed` fixes what a generated task asks for. Warns of what is not read or had to be guessed.
+  std::unique_ptr<Dataset> open(int64_t length, int64_t usual, uint64_t seed);
 };
 
 // The path from the root, without "." and "..".
@@ -116,13 +121,15 @@ void print_json(const nlohmann::json& document);
 double nats_to_bits(double nats);
 
 // {"loss", "standard_error", "tokens", "bits", "bpb", "perplexity", "accuracy", "macro_accuracy"}:
-// `tokens` are the targets that count, `bits` those of the loss, and bpb null unless each is a
-// byte.
-nlohmann::json judgement_json(const Judgement& j, const Dataset& data);
+// `tokens` are the targets that count, `bits` those of the loss, and bpb null where nobody knows how
+// many bytes of text the targets are.
+nlohmann::json judgement_json(const Judgement& j);
 
-// "1.2345 ± 0.0067 nats, 1.7810 bits a byte", and for a table of losses: "quality: nats a target
-// over 16384 targets of the validation part, standard error up to 0.0123".
+// "1.2345 ± 0.0067 nats, 1.7810 bits a byte", or "…, 1.7810 bits a token", with bits a byte after
+// these where they are known; and for a table of losses: "quality: nats a target over 16384 targets
+// of the validation part, standard error up to 0.0123".
 std::string loss_text(double loss, double standard_error, const Dataset& data);
+std::string loss_text(const Judgement& j, const Dataset& data);
 std::string judged_text(const std::vector<const Metrics*>& judged);
 
 // The declaration of each command. `app` is the program, or the command above.

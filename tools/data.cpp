@@ -3,9 +3,11 @@
 #include <cmath>
 #include <filesystem>
 
+#include "star/data_source.h"
 #include "star/source_text.h"
 #include "star/tasks.h"
 #include "star/text.h"
+#include "star/tokenizer_file.h"
 #include "tools/command.h"
 #include "tools/console.h"
 #include "tools/options.h"
@@ -14,24 +16,51 @@
 namespace star::cli {
 
 void DataOptions::declare(CLI::App& app) {
-  auto* by_path =
-      app.add_option("--data", path, "A text file, or a folder of them: bytes are tokens");
+  constexpr int64_t kMostTokens = 1 << 24;
+  auto* by_path = app.add_option("--data", path,
+                                 "Text, bytes as tokens, one file (*.jsonl: a document a line) or "
+                                 "those of a folder; or tokens "
+                                 "of nanoGPT, llm.c (*.bin) or NumPy (*.npy); or a pattern such as "
+                                 "'shards/*.bin', @FILE, which "
+                                 "names files, or -, standard input");
+  auto* by_field = app.add_option(
+      "--text-field", text_field,
+      "Where JSON lines hold their text (default: text); standard input is JSON lines "
+      "where it is given");
+  auto* by_vocab = add_whole(app, "--vocab", vocab, 1, kMostTokens,
+                             "Tokens of the vocabulary (default: the tokenizer's; without one 256 "
+                             "for text, of token files "
+                             "the largest token and one)");
+  auto* by_tokenizer = app.add_option("--tokenizer", tokenizer_path,
+                                      "A tokenizer.json of byte-level byte-pair encoding, which "
+                                      "makes tokens of text, and says what "
+                                      "those of token files stand for; a checkpoint carries it on");
   app.add_option("--task", task,
                  "source, " + fmt::format("{}", fmt::join(Task::names(), ", ")) +
                      "; options as in mqar:D=8,L=128")
-      ->excludes(by_path);
+      ->excludes(by_path)
+      ->excludes(by_field)
+      ->excludes(by_vocab)
+      ->excludes(by_tokenizer);
 }
 
-std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64_t seed) const {
+DataOptions DataOptions::of(const SearchSettings& s) {
+  DataOptions options{s.data_path, s.task, s.text_field, s.tokenizer};
+  if (!s.data_path.empty()) options.vocab = s.sizes.vocab;
+  return options;
+}
+
+std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64_t seed) {
   constexpr int kTextLength = 128;
   require(given(), "data: give --data PATH or --task NAME");
   const int wanted = int(length > 0 ? length : usual);  // 0: nobody says
   const int text_length = wanted > 0 ? wanted : kTextLength;
   if (!path.empty()) {
-    TextFiles text = read_text(path);
-    if (const std::string warning = warning_of(text); !warning.empty() && !silent)
-      say_error(fmt::format("warning: {}: {}", path, warning));
-    return std::make_unique<TextData>(std::move(text.files), text_length, path);
+    if (!tokenizer_path.empty()) tokenizer = read_tokenizer(tokenizer_path);
+    OpenedData opened = open_data({path, text_field, vocab, tokenizer}, text_length);
+    if (!opened.warning.empty() && !silent)
+      say_error(fmt::format("warning: {}: {}", path, opened.warning));
+    return std::move(opened.data);
   }
   if (task == "source") return std::make_unique<TextData>(source_text(), text_length, task);
   TaskOptions options = parse_task(task);
@@ -59,18 +88,24 @@ void declare_validation(CLI::App& app, int64_t& tokens) {
 
 double nats_to_bits(double nats) { return nats / std::log(2.0); }
 
-nlohmann::json judgement_json(const Judgement& j, const Dataset& data) {
+nlohmann::json judgement_json(const Judgement& j) {
   nlohmann::json json = {{"loss", j.loss},         {"standard_error", j.standard_error},
                          {"tokens", j.targets},    {"bits", nats_to_bits(j.loss)},
                          {"bpb", nullptr},         {"perplexity", std::exp(j.loss)},
                          {"accuracy", j.accuracy}, {"macro_accuracy", j.macro_accuracy}};
-  if (data.tokens_are_bytes()) json["bpb"] = json["bits"];
+  if (j.bytes > 0) json["bpb"] = bits_a_byte(j);
   return json;
 }
 
 std::string loss_text(double loss, double standard_error, const Dataset& data) {
   return fmt::format("{} nats, {:.4f} bits a {}", plus_minus(loss, standard_error, 4),
                      nats_to_bits(loss), data.tokens_are_bytes() ? "byte" : "token");
+}
+
+std::string loss_text(const Judgement& j, const Dataset& data) {
+  const std::string text = loss_text(j.loss, j.standard_error, data);
+  if (j.bytes == 0 || data.tokens_are_bytes()) return text;
+  return fmt::format("{}, {:.4f} bits a byte", text, bits_a_byte(j));
 }
 
 std::string judged_text(const std::vector<const Metrics*>& judged) {

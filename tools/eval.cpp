@@ -4,11 +4,13 @@
 
 #include "core/clock.h"
 #include "star/checkpoint.h"
+#include "star/data_files.h"
 #include "star/tasks.h"
 #include "star/training_record.h"
 #include "tools/command.h"
 #include "tools/console.h"
 #include "tools/options.h"
+#include "tools/tokenizer_option.h"
 
 namespace star::cli {
 namespace {
@@ -61,16 +63,24 @@ struct Eval {
       require(!record.data_path.empty() || !record.task.empty(),
               "{}: it does not say what it was trained on: give --data PATH or --task NAME",
               checkpoint);
+      require(record.data_path != kStandardInput,
+              "{}: it was trained on standard input: give --data PATH or --data -", checkpoint);
       data.path = record.data_path;
+      if (data.text_field.empty()) data.text_field = record.text_field;
       data.task = length > 0 ? task_of_length(record.task, length) : record.task;
+    }
+    if (!data.path.empty() && data.vocab == 0) data.vocab = loaded.model->sizes().vocab;
+    if (!data.path.empty()) {
+      data.tokenizer = tokenizer_for(loaded, checkpoint, data.tokenizer_path);
+      data.tokenizer_path.clear();
     }
     const uint64_t seed = seed_option->count() > 0 ? common.seed : record.data_seed;
     auto dataset = data.open(length, loaded.model->sizes().seq, seed);
-    require(seed_option->count() == 0 || !dataset->tokens_are_bytes(),
+    require(seed_option->count() == 0 || dataset->is_generated(),
             "--seed: text has none; it is of a generated task");
-    const bool changed = dataset->tokens_are_bytes() && dataset->identity() != record.identity &&
+    const bool changed = !dataset->is_generated() && dataset->identity() != record.identity &&
                          (data.path.empty() ? data.task == record.task
-                                            : absolute_path(data.path) == record.data_path);
+                                            : place_from_root(data.path) == record.data_path);
     if (changed)
       say("star: warning: the text has changed since the training ({}, then {}): its parts "
           "are others, and some of what is judged may have been trained on\n",
@@ -80,7 +90,7 @@ struct Eval {
 
   void print_document(const LoadedModel& loaded, const Dataset& dataset, const Judgement& j,
                       const std::vector<Judgement>& parts) const {
-    nlohmann::json document = judgement_json(j, dataset);
+    nlohmann::json document = judgement_json(j);
     document["genome"] = loaded.about.genome;
     document["split"] = split;
     document["data"] = dataset.identity();
@@ -88,7 +98,7 @@ struct Eval {
     const std::vector<std::string> names = dataset.parts();
     if (names.size() > 1)
       for (size_t i = 0; i < names.size(); ++i)
-        document["parts"][names[i]] = judgement_json(parts[i], dataset);
+        document["parts"][names[i]] = judgement_json(parts[i]);
     print_json(document);
   }
 
@@ -96,8 +106,7 @@ struct Eval {
                   const std::vector<Judgement>& parts) const {
     auto line = [&](const std::string& name, const Judgement& x) {
       fmt::print("{:14} {}  accuracy {:.4f}  macro {:.4f}  over {} targets\n", name,
-                 loss_text(x.loss, x.standard_error, dataset), x.accuracy, x.macro_accuracy,
-                 x.targets);
+                 loss_text(x, dataset), x.accuracy, x.macro_accuracy, x.targets);
     };
     const std::vector<std::string> names = dataset.parts();
     if (names.size() > 1)

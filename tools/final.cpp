@@ -140,7 +140,8 @@ struct Final : RunCommand {
             compared(relative(row.mean("test_quality"), other.mean("test_quality"))),
             difference[0],
             difference[1],
-            in_bits(row.spread.at("test_quality")),
+            row.spread.count("test_bpb") ? spread("test_bpb", 4)
+                                         : in_bits(row.spread.at("test_quality")),
             spread("test_perplexity", 3),
             spread("test_accuracy", 4),
             label};
@@ -148,7 +149,7 @@ struct Final : RunCommand {
 
   void print_text(const FinalTable& table) {
     print_head(table);
-    const bool bytes = run->data->tokens_are_bytes();
+    const bool bytes = !run->data->token_bytes().empty();
     Table text({"params", "", "cache", "", "rate", "test loss", "", "difference", "p",
                 bytes ? "bpb" : "bits a token", "perplexity", "accuracy", "genome"});
     std::vector<const Tuned*> tuned;

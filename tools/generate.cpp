@@ -8,13 +8,14 @@
 #include "tools/command.h"
 #include "tools/console.h"
 #include "tools/options.h"
+#include "tools/tokenizer_option.h"
 
 namespace star::cli {
 namespace {
 
 struct Generate {
   Common common;
-  std::string checkpoint, prompt, prompt_file;
+  std::string checkpoint, prompt, prompt_file, tokenizer;
   std::vector<std::string> stop_words;
   GenerateOptions options;
   int64_t samples = 1;
@@ -24,15 +25,13 @@ struct Generate {
     const std::string text = prompt_text();
     auto exec = common.make_exec();
     const LoadedModel loaded = load_checkpoint(checkpoint, *exec);
-    require(loaded.model->sizes().vocab == 256,
-            "{}: a vocabulary of {} tokens is not bytes of text", checkpoint,
-            loaded.model->sizes().vocab);
+    const TextCoding coding(loaded, checkpoint, tokenizer);
     options.seed = common.seed;
     std::vector<Sample> made;
     for (int64_t i = 0; i < samples; ++i) {
       if (samples > 1 && !common.json) fmt::print("--- {} of {}\n", i + 1, samples);
       options.sample = uint64_t(i);
-      made.push_back(sample(*exec, *loaded.model, text));
+      made.push_back(sample(*exec, *loaded.model, coding, text));
     }
     const GenerateTimes& times = made[0].times;
     if (common.json)
@@ -63,7 +62,8 @@ struct Generate {
   }
 
   // Shown as it comes, unless it becomes a document.
-  Sample sample(Exec& exec, const Backbone& model, const std::string& text) const {
+  Sample sample(Exec& exec, const Backbone& model, const TextCoding& coding,
+                const std::string& text) const {
     Sample made;
     StopWords stop(stop_words);
     auto show = [&](const std::string& piece) {
@@ -72,12 +72,11 @@ struct Generate {
       fmt::print("{}", piece);
       flush_output();  // where nobody reads any more, nothing more is to be said
     };
+    const std::vector<int32_t> tokens = coding.encode(text);
     if (!common.json && !no_echo) fmt::print("{}", text);
-    const std::vector<int32_t> tokens = tokens_of(text);
     made.times = generate(exec, model, tokens, options, [&](int32_t token) {
       ++made.tokens;
-      const char byte = char(token);
-      show(stop.add({&byte, 1}));
+      show(stop.add(coding.decode(token)));
       return !stop.ended() && !interrupted();
     });
     show(stop.rest());
@@ -85,14 +84,8 @@ struct Generate {
     made.stopped = stop.ended();
     if (!made.stopped && made.tokens < options.tokens)
       throw Interrupted(
-          fmt::format("interrupted after {} of {} bytes", made.tokens, options.tokens));
+          fmt::format("interrupted after {} of {} tokens", made.tokens, options.tokens));
     return made;
-  }
-
-  static std::vector<int32_t> tokens_of(const std::string& text) {
-    std::vector<int32_t> tokens;
-    for (unsigned char c : text) tokens.push_back(c);
-    return tokens;
   }
 
   static void print_document(const std::vector<Sample>& made) {
@@ -108,7 +101,7 @@ struct Generate {
 };
 
 void declare_sampling(CLI::App& app, SamplingOptions& options) {
-  add_real(app, "--temperature", options.temperature, from_zero(), "0: always the likeliest byte")
+  add_real(app, "--temperature", options.temperature, from_zero(), "0: always the likeliest token")
       ->capture_default_str();
   add_whole(app, "--top-k", options.top_k, 0, 1 << 20, "Draw among the k likeliest; 0: all")
       ->capture_default_str();
@@ -119,10 +112,10 @@ void declare_sampling(CLI::App& app, SamplingOptions& options) {
            "Draw among those that have this share of the likeliest one's probability")
       ->capture_default_str();
   add_real(app, "--repeat-penalty", options.repeat_penalty, above_zero(),
-           "Divides the logits of what stands in the last bytes; 1: none")
+           "Divides the logits of what stands in the last tokens; 1: none")
       ->capture_default_str();
   add_whole(app, "--repeat-last", options.repeat_last, int64_t(0), int64_t(1) << 40,
-            "So many bytes are looked at for that")
+            "So many tokens are looked at for that")
       ->capture_default_str();
 }
 
@@ -136,7 +129,9 @@ void declare_generate(CLI::App& app) {
                                  "The text to go on from (default: what standard input says)");
   sub->add_option("--prompt-file", c->prompt_file, "A file that holds it; -: standard input")
       ->excludes(prompt);
-  add_whole(*sub, "--tokens", c->options.tokens, 1, int64_t(1) << 40, "Bytes to generate at most")
+  declare_tokenizer_option(*sub, c->tokenizer);
+  add_whole(*sub, "--tokens", c->options.tokens, 1, int64_t(1) << 40,
+            "Tokens to generate at most; bytes where the model has no tokenizer")
       ->capture_default_str();
   sub->add_option("--stop", c->stop_words,
                   "Ends before this text is said; may be given several times")

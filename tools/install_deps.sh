@@ -9,7 +9,8 @@ packages=""
 for target in "$@"; do
   case "$target" in
     build) packages="$packages g++ cmake ninja-build libopenblas-serial-dev libcli11-dev \
-nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev libjs-chart.js" ;;
+nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev libutf8proc-dev \
+libjs-chart.js" ;;
     mpi) packages="$packages libopenmpi-dev openmpi-bin" ;;
     test) packages="$packages doctest-dev clang-format python3 chromium zsh fish groff-base pkg-config" ;;
     lint) packages="$packages clang-tidy-16" ;;

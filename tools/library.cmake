@@ -8,7 +8,7 @@ target_compile_features(star_archive INTERFACE cxx_std_20)
 target_include_directories(star_archive INTERFACE $<INSTALL_INTERFACE:include/star>)
 get_target_property(link_options cpu INTERFACE_LINK_OPTIONS)
 target_link_options(star_archive INTERFACE ${link_options})
-target_link_libraries(star_archive INTERFACE Threads::Threads ${OPENBLAS} ${SQLITE} m
+target_link_libraries(star_archive INTERFACE Threads::Threads ${OPENBLAS} ${SQLITE} ${UTF8PROC} m
                       ${CMAKE_DL_LIBS})
 
 install(TARGETS star_archive EXPORT star ARCHIVE DESTINATION lib COMPONENT library)

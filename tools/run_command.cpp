@@ -11,14 +11,25 @@
 
 namespace star::cli {
 
-Run open_run(const std::string& path, bool write, const std::string& moved_to) {
+Run open_run(const std::string& path, bool write, const DataOptions& moved_to) {
   auto [file, settings, contents] = open_run_file(path, write);
-  DataOptions source{settings.data_path, settings.task};
-  if (!moved_to.empty()) source = {moved_to, "", true};  // warned of where it was
+  DataOptions source = DataOptions::of(settings);
+  if (!moved_to.path.empty()) {
+    source.path = moved_to.path;
+    source.task.clear();
+    source.silent = true;  // warned of where it was
+  }
+  require(moved_to.tokenizer_path.empty() || source.task.empty(),
+          "--tokenizer {}: {} was begun with the task {}, which has no text",
+          moved_to.tokenizer_path, path, source.task);
+  if (!moved_to.tokenizer_path.empty()) source.tokenizer_path = moved_to.tokenizer_path;
   auto data = source.open(settings.sizes.seq, 0, settings.seed);
-  require(moved_to.empty() || data->identity() == settings.data_identity,
-          "--data {}: it is other data than {} was begun with ({}, then {})", moved_to, path,
+  require(moved_to.path.empty() || data->identity() == settings.data_identity,
+          "--data {}: it is other data than {} was begun with ({}, then {})", moved_to.path, path,
           data->identity(), settings.data_identity);
+  require(moved_to.tokenizer_path.empty() || data->identity() == settings.data_identity,
+          "--tokenizer {}: it makes other data than {} was begun with ({}, then {})",
+          moved_to.tokenizer_path, path, data->identity(), settings.data_identity);
   require(data->identity() == settings.data_identity,
           "{}: the data is no longer what the search began with ({}, then {})", path,
           data->identity(), settings.data_identity);

@@ -21,8 +21,8 @@ struct Run {
 
 // Error: no run file, a damaged one, or its data is no longer what the search began with. Warns
 // where the processor is another one. `write`: as this run's only writer (RunFile::claim).
-// `moved_to`: where its data lies now, if not where it was.
-Run open_run(const std::string& path, bool write, const std::string& moved_to = "");
+// `moved_to`: where its data lies now, if that is given and not where it was.
+Run open_run(const std::string& path, bool write, const DataOptions& moved_to = {});
 
 // A line on standard error where no member of the last front keeps the bounds of the search.
 void warn_of_bounds(const std::string& path, const SearchSettings& settings,

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/number.h"
+#include "star/data_files.h"
 #include "star/device.h"
 #include "star/search.h"
 #include "tools/console.h"
@@ -63,7 +64,7 @@ struct SearchCommand {
   }
 
   void go_on() {
-    Run then = open_run(resume, true, data.path);
+    Run then = open_run(resume, true, data);
     fill_options();
     require_same(then.settings);
     settings = changed(then.settings);
@@ -113,7 +114,10 @@ struct SearchCommand {
     settings.start = start_of(settings.start, settings.max_depth);
     settings.sizes = model.sizes;
     settings.sizes.seq = model.length;
-    if (!data.path.empty()) settings.data_path = absolute_path(data.path);
+    settings.data_path = place_from_root(data.path);
+    settings.text_field = data.text_field;
+    settings.tokenizer = place_from_root(data.tokenizer_path);
+    settings.data_vocab = data.vocab;
     settings.task = data.task;
     settings.device = common.device;
     settings.limits.wall_seconds = longest_wait(settings.limits);

@@ -3,8 +3,10 @@
 #include <filesystem>
 
 #include "star/after/check.h"
+#include "star/data_files.h"
 #include "star/saved_training.h"
 #include "star/settings_table.h"
+#include "star/tokenizer_file.h"
 #include "star/training_log.h"
 #include "tools/command.h"
 #include "tools/console.h"
@@ -53,9 +55,9 @@ struct Train {
             dataset->identity(), of_run);
     training.seed = common.seed;
     Training what = {checkpoint_of(g, pool), model.for_data(*dataset), {}};
+    if (data.tokenizer) what.model.tokenizer = tokenizer_text(*data.tokenizer);
     TrainingRecord& record = what.record;
-    record.data_path = data.path.empty() ? "" : absolute_path(data.path);
-    record.task = data.task;
+    take_place(record);
     record.identity = dataset->identity();
     record.data_seed = data_seed;
     record.options = training;
@@ -91,7 +93,11 @@ struct Train {
     run_length = s.sizes.seq;
     data_seed = data.given() ? common.seed : s.seed;
     if (data.given()) return;
-    data = {s.data_path, s.task};
+    const DataOptions asked = data;
+    data = DataOptions::of(s);
+    if (given("--vocab")) data.vocab = asked.vocab;
+    if (given("--text-field")) data.text_field = asked.text_field;
+    if (given("--tokenizer")) data.tokenizer_path = asked.tokenizer_path;
     if (!given("--seq")) of_run = s.data_identity;
   }
 
@@ -104,12 +110,9 @@ struct Train {
     TrainingRecord& record = what.record;
     record.options = rescheduled(record.options, wanted_schedule(record.options), then.done());
     const std::string place = data.given() ? words("--data", "--task") : resume;
-    if (data.given()) {
-      record.data_path = data.path.empty() ? "" : absolute_path(data.path);
-      record.task = data.task;
-    }
-    const std::unique_ptr<Dataset> dataset =
-        DataOptions{record.data_path, record.task}.open(0, what.sizes.seq, record.data_seed);
+    data_of(what);
+    const std::unique_ptr<Dataset> dataset = data.open(0, what.sizes.seq, record.data_seed);
+    take_place(record);
     require(dataset->identity() == record.identity,
             "{}: the data is no longer what the training began with ({}, then {})", place,
             dataset->identity(), record.identity);
@@ -122,6 +125,35 @@ struct Train {
     if (out.empty()) out = resume;
     if (record.keep_best) save_every = record.keep_best;
     work(std::move(what), *dataset, &then, then.training.model.genome);
+  }
+
+  // Where the data lies, for whoever goes on.
+  void take_place(TrainingRecord& record) const {
+    record.data_path = place_from_root(data.path);
+    record.text_field = data.text_field;
+    record.task = data.task;
+  }
+
+  // What the command line leaves open of the data is as the training has it.
+  void data_of(const Training& then) {
+    const TrainingRecord& record = then.record;
+    if (data.text_field.empty()) data.text_field = record.text_field;
+    if (!data.given()) {
+      require(record.data_path != kStandardInput,
+              "{}: it was trained on standard input: give --data PATH or --data -", resume);
+      data.path = record.data_path;
+      data.task = record.task;
+    }
+    if (data.path.empty()) return;
+    data.vocab = then.sizes.vocab;
+    const std::string& text = then.model.tokenizer;
+    require(data.tokenizer_path.empty() ||
+                (!text.empty() && tokenizer_text(*read_tokenizer(data.tokenizer_path)) == text),
+            "--tokenizer {}: {} was begun with another, and goes on with its own",
+            data.tokenizer_path, resume);
+    data.tokenizer_path.clear();
+    if (!text.empty())
+      data.tokenizer = std::make_shared<const Tokenizer>(parse_tokenizer(text, resume));
   }
 
   TrainOptions wanted_schedule(const TrainOptions& begun) const {
@@ -152,6 +184,7 @@ struct Train {
       if (*row.help) same(row.option, field(model.sizes), field(then.sizes));
     });
     same("--seq", model.length, then.sizes.seq);
+    same("--vocab", data.vocab, then.sizes.vocab);
     for_each_training_setting([&](const Setting& row, const auto& field) {
       const std::string option = row.option;
       if (*row.help && option != "--steps" && option != "--schedule" && option != "--decay")
@@ -178,14 +211,15 @@ struct Train {
     std::optional<TrainingLog> log;
     if (!log_path.empty()) log.emplace(log_path, from ? from->done() : 0);
     const TrainedModel trained = train(training_run, from, log ? &*log : nullptr);
-    common.json ? print_document(shown, dataset, training_run.model(), trained)
+    common.json ? print_document(shown, training_run.model(), trained)
                 : print_text(shown, dataset, training_run.model(), trained);
     if (log && !log->failure().empty()) throw Failure(log->failure());
   }
 
   void check_outputs(const Dataset& dataset, const std::string& data_path) const {
     std::vector<std::string> taken = dataset.files();
-    for (auto& path : {run_path, model.pool_path, config_file(*app)}) taken.push_back(path);
+    for (auto& path : {run_path, data.tokenizer_path, model.pool_path, config_file(*app)})
+      taken.push_back(path);
     const bool elsewhere = !resume.empty() && out != resume;
     if (elsewhere) taken.push_back(state_beside(resume));
     auto check = [&](const std::string& path) {
@@ -244,7 +278,7 @@ struct Train {
     return double(result.tokens) / std::max(result.seconds, 1e-9);
   }
 
-  void print_document(const std::string& text, const Dataset& dataset, const Backbone& backbone,
+  void print_document(const std::string& text, const Backbone& backbone,
                       const TrainedModel& trained) const {
     const TrainResult& result = trained.training;
     nlohmann::json j = {{"genome", text},
@@ -254,7 +288,7 @@ struct Train {
                         {"train_standard_error", result.train_standard_error},
                         {"train_tokens", result.train_targets},
                         {"tokens_per_s", rate_of(result)}};
-    const nlohmann::json validation = judgement_json(*trained.validation, dataset);
+    const nlohmann::json validation = judgement_json(*trained.validation);
     for (auto& [name, value] : validation.items()) j["val_" + name] = value;
     j["val_step"] = trained.step;
     if (!out.empty()) j["checkpoint"] = out;
@@ -271,8 +305,8 @@ struct Train {
       fmt::print("training    {}, over {} targets\n",
                  loss_text(result.train_loss, result.train_standard_error, dataset),
                  result.train_targets);
-    fmt::print("validation  {}, accuracy {:.4f}, over {} targets{}\n",
-               loss_text(val.loss, val.standard_error, dataset), val.accuracy, val.targets,
+    fmt::print("validation  {}, accuracy {:.4f}, over {} targets{}\n", loss_text(val, dataset),
+               val.accuracy, val.targets,
                trained.step == result.steps ? "" : fmt::format(", at step {}", trained.step));
     if (!out.empty()) fmt::print("written     {}\n", out);
   }

@@ -7,12 +7,16 @@
 #include "core/toml.h"
 #include "cpu/cpu.h"
 #include "liv/pool_file.h"
+#include "star/bpe_training.h"
 #include "star/checkpoint.h"
 #include "star/compiler.h"
+#include "star/json_lines.h"
 #include "star/repair.h"
 #include "star/saved_training.h"
 #include "star/search.h"
 #include "star/tasks.h"
+#include "star/token_files.h"
+#include "star/tokenizer_file.h"
 #include "star/translation.h"
 #include "star/variation.h"
 #include "tests/fuzz/fuzz.h"
@@ -151,6 +155,67 @@ std::vector<std::string> npy_seeds() {
   return seeds;
 }
 
+// The first byte says by which kind of name.
+bool run_tokens(std::string_view input) {
+  if (input.empty()) return false;
+  return accepted([&] {
+    const std::string_view content = input.substr(1);
+    const Tokens tokens = parse_tokens(nullptr, content, input[0] == 'n' ? "f.npy" : "f.bin");
+    int64_t sum = 0;
+    tokens.for_each([&](int64_t token) { sum ^= token; });
+    promise(tokens.size() <= content.size() && sum != 1, "more tokens than bytes");
+  });
+}
+
+std::vector<std::string> tokens_seeds() {
+  std::vector<std::string> seeds = {"b12345678"};
+  for (const int32_t mark : {20240520, 20240801}) {
+    const int32_t head[] = {mark, mark == 20240520 ? 1 : 7, 3};
+    std::string content(1024 + (mark == 20240520 ? 6 : 12), '\1');
+    std::memcpy(content.data(), head, sizeof head);
+    seeds.push_back("b" + content);
+  }
+  const std::string array = "{'descr': '<u2', 'fortran_order': False, 'shape': (3,), }\n123456";
+  seeds.push_back("n\x93NUMPY\x01" + std::string(1, '\0') + char(array.size() - 6) + '\0' + array);
+  return seeds;
+}
+
+bool run_json_lines(std::string_view input) {
+  return accepted([&] {
+    const TextFile file = parse_json_lines(input, "fuzz", "text");
+    promise(file.text.size() <= input.size(), "more text than bytes");
+    for (size_t at : file.separators) promise(file.text.at(at) == '\0', "a separator is none");
+  });
+}
+
+std::vector<std::string> json_lines_seeds() {
+  return {"{\"text\":\"one\",\"n\":[1,{}]}\n\n{\"text\":\"\\u00e4\\n\"}\r\n", "{\"text\":\"\"}"};
+}
+
+bool run_tokenizer(std::string_view input) {
+  return accepted([&] {
+    const Tokenizer tokenizer = parse_tokenizer(input, "fuzz");
+    const std::string text = tokenizer_text(tokenizer);
+    promise(tokenizer_text(parse_tokenizer(text, "again")) == text,
+            "the file is another tokenizer");
+    const std::string_view sample = input.substr(0, 2000);
+    promise(tokenizer.decode(tokenizer.encode(sample)) == sample, "the text does not come back");
+  });
+}
+
+std::vector<std::string> tokenizer_seeds() {
+  WordCounts words(Words::gpt2);
+  words.add("the owl and the other owl see the mouse");
+  TokenizerParts parts = learn_bpe(words, 270).parts;
+  std::vector<std::string> seeds = {tokenizer_text(Tokenizer(parts, "seed"))};
+  parts.words = Words::llama3;
+  parts.whole_words = true;
+  parts.added.push_back({int32_t(parts.tokens.size()), "\u00e9 ", false, true});
+  parts.tokens.push_back("\u00e9 ");
+  seeds.push_back(tokenizer_text(Tokenizer(parts, "seed")));
+  return seeds;
+}
+
 bool run_task(std::string_view input) {
   return accepted([&] {
     const TaskOptions options = parse_task(input);
@@ -243,6 +308,9 @@ const std::vector<FuzzTarget>& fuzz_targets() {
       {"safetensors", run_safetensors, checkpoint_seeds},
       {"checkpoint", run_checkpoint, checkpoint_seeds},
       {"npy", run_npy, npy_seeds},
+      {"tokens", run_tokens, tokens_seeds},
+      {"json_lines", run_json_lines, json_lines_seeds},
+      {"tokenizer", run_tokenizer, tokenizer_seeds, 10},
       {"task", run_task, task_seeds},
       {"settings", run_settings, settings_seeds},
       {"training", run_training, training_seeds},

@@ -36,7 +36,6 @@ class Counting : public Dataset {
     }
     return b;
   }
-  bool tokens_are_bytes() const override { return false; }
   std::vector<int64_t> sample(Split, int64_t tokens) const override {
     std::vector<int64_t> numbers(tokens ? size_t(tokens / length()) : 19);
     std::iota(numbers.begin(), numbers.end(), 0);

@@ -12,6 +12,7 @@
 #include "core/file.h"
 #include "core/rng.h"
 #include "core/safetensors.h"
+#include "star/data_files.h"
 #include "star/store.h"
 #include "tests/temporary.h"
 

@@ -2,6 +2,7 @@
 
     data.py BINARY       prints a line a check; exits 1 if one fails
 """
+import array
 import json
 import math
 import os
@@ -265,6 +266,126 @@ def check_divergence(tmp):
     said = star("train", "91111", "--task", "recall", "--steps", "1", "--lr", "1e300", "--warmup", "0", "--out", out,
                 *TINY, status=1)
     assert "diverged at step 1" in said and not os.path.exists(out), said
+
+
+def write_tokens(path, tokens, head=()):
+    """Tokens of two bytes, as nanoGPT keeps them, or after a header as llm.c does."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        if head:
+            array.array("i", [*head, len(tokens), *[0] * 253]).tofile(f)
+        array.array("H", tokens).tofile(f)
+    return path
+
+
+def check_token_files(tmp):
+    """Shards of tokens: the vocabulary is said or guessed, bits a byte are unknown, the split is that of text."""
+    rng = random.Random(5)
+    shards = [[rng.randrange(9) if i % 2 else 3 for i in range(1500 + 300 * s)] for s in range(3)]
+    for s, tokens in enumerate(shards):
+        write_tokens(f"{tmp}/shards/{s}.bin", tokens, (20240520, 1) if s == 1 else ())
+    data, out = ["--data", tmp + "/shards/*.bin", "--seq", "8"], tmp + "/k.safetensors"
+    said = warnings("train", "91111", *data, "--steps", "1", *TINY)
+    assert "a vocabulary of 9, the largest token and one" in said and len(said.splitlines()) == 1, said
+    assert warnings("train", "91111", *data, "--vocab", "12", "--steps", "1", *TINY) == ""
+    trained = doc("train", "91111", *data, "--vocab", "12", "--steps", "60", "--out", out, *TINY)
+    assert trained["val_bpb"] is None and trained["val_loss"] < math.log(9), trained
+    for split in ("train", "validation", "test"):
+        judged = doc("eval", out, "--split", split, "--quiet")
+        assert judged["tokens"] == sum(targets(len(t), split) for t in shards) and judged["bpb"] is None, judged
+        assert abs(judged["perplexity"] / math.exp(judged["loss"]) - 1) < 1e-9, judged
+    assert "bits a token" in star("eval", out, "--quiet")
+    assert warnings("eval", out, "--quiet") == ""  # of the model's vocabulary
+    said = star("train", "91111", *data, "--vocab", "8", "--steps", "1", *TINY, status=2)
+    place = shards[0].index(8)
+    assert f"0.bin: token 8 at index {place} is not in the vocabulary" in said, said
+    # A search keeps the vocabulary, and notices other tokens.
+    run = tmp + "/k.run"
+    found = doc(*SEARCH, *data, "--vocab", "12", "--out", run)
+    assert "--vocab 12" in found["command"] and "bpb" not in found["front"][0]["metrics"], found
+    star("search", "--no-check", "--resume", run, "--quiet")
+    star("final", run, "@conv:1", "--seeds", "1", "--steps", "2", "--quiet")
+    assert "--vocab 13" in star("search", "--resume", run, "--vocab", "13", status=2)
+    shards[2][0] += 1
+    write_tokens(tmp + "/shards/2.bin", shards[2])
+    assert "no longer what the search began with" in star("search", "--resume", run, "--quiet", status=2)
+
+
+def check_documents(tmp):
+    """JSON lines, lists of files and standard input are the same text in another form."""
+    texts = [f"line {i}\n" * 40 for i in range(30)]
+    write(tmp + "/d/all.jsonl", "".join(json.dumps({"body": t, "n": 1}) + "\n" for t in texts))
+    joined = write(tmp + "/joined.txt", "\0".join(texts))
+    for i, text in enumerate(texts):
+        write(f"{tmp}/each/{i:02}.txt", text)
+    listed = write(tmp + "/list", "".join(f"each/{i:02}.txt\n" for i in range(30)))
+    common = ["--seq", "8", "--steps", "3", *TINY]
+
+    def loss(*args, **streams):
+        done = subprocess.run([STAR, "train", "91111", "--json", *args, *common], capture_output=True, timeout=600, **streams)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)["val_loss"]
+    plain = loss("--data", joined)
+    assert loss("--data", tmp + "/d", "--text-field", "body") == plain
+    with open(joined, "rb") as f:
+        assert loss("--data", "-", stdin=f) == plain
+    with open(tmp + "/d/all.jsonl", "rb") as f:
+        assert loss("--data", "-", "--text-field", "body", stdin=f) == plain
+    assert loss("--data", "@" + listed) == loss("--data", tmp + "/each")
+    assert "line 1: no field `text`" in star("train", "91111", "--data", tmp + "/d", *common, status=2)
+    # What came from standard input goes on from a file, or from there again.
+    run = tmp + "/in.run"
+    with open(joined, "rb") as f:
+        subprocess.run([STAR, *SEARCH, "--data", "-", "--seq", "8", "--out", run], stdin=f, check=True, capture_output=True)
+    star("search", "--no-check", "--resume", run, "--data", joined, "--quiet")
+    assert settings_of(run)["data_path"] == joined
+
+
+def check_tokenizer(tmp):
+    """Learnt, used by every command, carried by the checkpoint; bits a byte compare with those of bytes."""
+    rng = random.Random(8)
+    names = ["".join(rng.choice(("ba", "ne", "ki", "lo", "str")) for _ in range(3)) for _ in range(60)]
+    text = write(tmp + "/d/t.txt", "".join(f"the owl sees the {rng.choice(names)} and {rng.choice(names)}.\n" for _ in range(2000)))
+    tok, out = tmp + "/t.json", tmp + "/t.safetensors"
+    learnt = doc("tokenizer", "train", "--data", text, "--vocab", "300", "--out", tok)
+    assert learnt["vocab"] == 300 and 2 < learnt["bytes_per_token"] < 20, learnt
+    tokens = doc("tokenizer", "encode", tok, "--text", "the owl sees")["tokens"]
+    assert len(tokens) < 6 and doc("tokenizer", "decode", tok, "--tokens", ",".join(map(str, tokens)))["text"] == "the owl sees"
+    data = ["--data", text, "--seq", "16", "--steps", "60"]
+    by_bytes = doc("train", "91111", *data, *TINY)
+    trained = doc("train", "91111", *data, "--tokenizer", tok, "--out", out, *TINY)
+    os.remove(tok)  # the checkpoint has it
+    for split in ("validation", "test"):
+        judged = doc("eval", out, "--split", split, "--quiet")
+        # All of the part but its first token is judged, so that its bytes are known to within one token.
+        size = targets(os.path.getsize(text), split) + 1
+        bytes_judged = judged["loss"] * judged["tokens"] / math.log(2) / judged["bpb"]
+        assert size - 20 < bytes_judged < size, (bytes_judged, size)
+    assert trained["val_bpb"] is not None and by_bytes["val_bpb"] == by_bytes["val_bits"], trained
+    assert "bits a token" in star("eval", out, "--quiet") and "bits a byte" in star("eval", out, "--quiet")
+    assert doc("generate", out, "--prompt", "the owl", "--tokens", "5", "--temperature", "0")["text"]
+    assert doc("logits", out, "--text", "the owl sees", "--out", tmp + "/l.npy")["shape"] == [len(tokens), 300]
+    doc("tokenizer", "train", "--data", text, "--vocab", "290", "--out", tmp + "/other.json")
+    for command in (["eval", out], ["generate", out, "--prompt", "a"]):
+        assert "another one" in star(*command, "--tokenizer", tmp + "/other.json", status=2), command
+    # A run names it, notices another one, and finds it again elsewhere.
+    doc("tokenizer", "train", "--data", text, "--vocab", "300", "--out", tok)
+    run = tmp + "/t.run"
+    found = doc(*SEARCH, "--data", text, "--seq", "8", "--tokenizer", tok, "--out", run)
+    assert "--tokenizer" in found["command"] and found["front"][0]["metrics"]["bpb"] > 0, found
+    os.rename(tok, tmp + "/moved.json")
+    assert "t.json" in star("search", "--resume", run, "--quiet", status=2)
+    assert "other data" in star("search", "--resume", run, "--tokenizer", tmp + "/other.json", "--quiet", status=2)
+    star("search", "--no-check", "--resume", run, "--tokenizer", tmp + "/moved.json", "--quiet")
+    assert "bpb" in star("final", run, "@conv:1", "--seeds", "1", "--steps", "2", "--quiet")
+    doc("train", run, "--steps", "2", "--out", out, "--quiet")
+    assert doc("generate", out, "--prompt", "the", "--tokens", "2")["text"]
+    # Of tokens that were made elsewhere it says the bytes.
+    write_tokens(tmp + "/x.bin", doc("tokenizer", "encode", tmp + "/moved.json", "--text-file", text)["tokens"])
+    of_tokens = doc("train", "91111", "--data", tmp + "/x.bin", "--tokenizer", tmp + "/moved.json", "--seq", "8", "--steps", "2", *TINY)
+    assert of_tokens["val_bpb"] is not None, of_tokens
+    write(tmp + "/bad.json", "{}")
+    assert "bad.json: it has no model" in star("tokenizer", "encode", tmp + "/bad.json", "--text", "a", status=2)
 
 
 def check_units(tmp):

@@ -53,6 +53,8 @@ def writers(tmp):
     """Every command that writes a file, but for the name of that; and what it reads."""
     checkpoint, run = f"{tmp}/model.st", f"{tmp}/a.run"
     return {
+        "tokenizer": (["tokenizer", "train", "--data", f"{tmp}/tokens", "--config", f"{tmp}/config", "--out"],
+                      [f"{tmp}/tokens", f"{tmp}/config"]),
         "logits": (["logits", checkpoint, "--tokens-file", f"{tmp}/tokens", "--out"], [checkpoint, f"{tmp}/tokens"]),
         "matrix": (["liv", "matrix", "SA-1", *SIZES, "--seq", "8", "--config", f"{tmp}/config", "--out"],
                    [f"{tmp}/config"]),

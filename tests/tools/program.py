@@ -99,7 +99,7 @@ def another(option, kind, kept):
     if choices:
         return [c for c in choices[1].split(",") if c != kept and [c] != kept][0]
     return {"--data": ".", "--task": "copy", "--pool": "extended", "--depth": "7", "--objectives": "quality,cache",
-            "--max": "params=7", "--hv-ref": "quality=9", "--until": "quality=0.5", "--start": "91111", "--rungs": "1"}[option]
+            "--max": "params=7", "--hv-ref": "quality=9", "--until": "quality=0.5", "--text-field": "body", "--tokenizer": "t.json", "--start": "91111", "--rungs": "1"}[option]
 
 
 def changed_copy(source, path, *statements):

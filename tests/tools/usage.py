@@ -27,11 +27,12 @@ def prepare(tmp):
     with open(tmp + "/t.txt", "w") as f:
         f.write("the owl sees a mouse and runs. " * 100)
     star("train", "91111", *TINY[:-2], "--data", tmp + "/t.txt", "--steps", "2", "--quiet", "--out", tmp + "/c.st")
+    star("tokenizer", "train", "--data", tmp + "/t.txt", "--vocab", "280", "--out", tmp + "/tokenizer.json")
 
 
 def working(tmp):
     """For every command words with which it prints something, and ends with 0."""
-    run, checkpoint = tmp + "/k.run", tmp + "/c.st"
+    run, checkpoint, tokenizer = tmp + "/k.run", tmp + "/c.st", tmp + "/tokenizer.json"
     words = {
         "search": SMALL_SEARCH[1:] + ["--quiet", "--out", tmp + "/other.run"],
         "train": ["91111", *TINY, "--steps", "1", "--quiet"],
@@ -39,6 +40,8 @@ def working(tmp):
         "logits": [checkpoint, "--tokens", "1,2", "--out", tmp + "/l.npy"],
         "generate": [checkpoint, "--prompt", "a", "--tokens", "3"],
         "export": ["91111", "--width", "8", "--heads", "1", "--out", tmp + "/exported"],
+        "tokenizer train": ["--data", tmp + "/t.txt", "--vocab", "270", "--out", tmp + "/other.json"],
+        "tokenizer encode": [tokenizer, "--text", "an owl"], "tokenizer decode": [tokenizer, "--tokens", "70,71"],
         "bench": ["91111", "--only", "decode", "--seconds", "0", "--width", "8", "--heads", "1", "--seq", "8"],
         "report": [run], "runs": [run], "completion": ["bash"], "motifs": [run, "--random", "4"],
         "baseline": [run, "@conv", "--quiet"], "final": [run, "91111", "--steps", "1", "--seeds", "1", "--quiet"],
@@ -59,7 +62,7 @@ def check_commands(_):
     told = set()
     for row in rows:
         words = [w for w in re.findall(r"`([^`]+)`", row)]
-        above = words[0].split()[1:2] if words[0].split()[1] in ("genome", "liv") else []
+        above = words[0].split()[1:2] if words[0].split()[1] in ("genome", "liv", "tokenizer") else []
         for word in words:
             names = [w for w in word.removeprefix("star ").split() if w.islower()]
             names = names[len(above):] if names[:len(above)] == above else names

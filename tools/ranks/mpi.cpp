@@ -133,7 +133,8 @@ class RankWorkers : public Workers {
 // On the other ranks: one search of rank 0.
 void serve_search(const std::string& text) {
   SearchSettings settings = settings_from_json(text);
-  DataOptions source{settings.data_path, settings.task, true};
+  DataOptions source = DataOptions::of(settings);
+  source.silent = true;
   std::unique_ptr<Dataset> data = source.open(settings.sizes.seq, 0, settings.seed);
   require(data->identity() == settings.data_identity,
           "the data is not that of rank 0 ({}, there {})", data->identity(),
