@@ -149,8 +149,7 @@ void TrainingRun::take_best(const std::string& checkpoint) {
   best_step_ = its.steps;
   const std::string text = described(best_step_, best_);
   if (checkpoint != save_.path || text != to_text(its))
-    save_checkpoint(save_.path, exec_, *loaded.model,
-                    {training_.model.genome, text, training_.model.pool});
+    save_checkpoint(save_.path, exec_, *loaded.model, about(text));
 }
 
 std::string TrainingRun::described(int64_t step, const std::optional<Judgement>& j) const {
@@ -158,6 +157,12 @@ std::string TrainingRun::described(int64_t step, const std::optional<Judgement>&
   record.steps = step;
   record.validation = j;
   return to_text(record);
+}
+
+Checkpoint TrainingRun::about(const std::string& record) const {
+  Checkpoint checkpoint = training_.model;
+  checkpoint.training = record;
+  return checkpoint;
 }
 
 void TrainingRun::keep_state(const TrainingState& state) {
@@ -168,8 +173,7 @@ void TrainingRun::keep_state(const TrainingState& state) {
 }
 
 void TrainingRun::keep_model(int64_t step, const std::optional<Judgement>& judgement) {
-  save_checkpoint(save_.path, exec_, model_,
-                  {training_.model.genome, described(step, judgement), training_.model.pool});
+  save_checkpoint(save_.path, exec_, model_, about(described(step, judgement)));
 }
 
 Judgement TrainingRun::judged() {

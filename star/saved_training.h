@@ -80,6 +80,7 @@ class TrainingRun {
   void save_interrupted(const TrainingState& state);
   void finish(TrainedModel& trained);
   Judgement judged();
+  Checkpoint about(const std::string& record) const;  // of a checkpoint
   std::string described(int64_t step, const std::optional<Judgement>& judgement) const;
 
   Exec& exec_;

@@ -137,7 +137,7 @@ struct Train {
   // What the command line leaves open of the data is as the training has it.
   void data_of(const Training& then) {
     const TrainingRecord& record = then.record;
-    if (data.text_field.empty()) data.text_field = record.text_field;
+    data.text_field = record.text_field;
     if (!data.given()) {
       require(record.data_path != kStandardInput,
               "{}: it was trained on standard input: give --data PATH or --data -", resume);
@@ -185,6 +185,7 @@ struct Train {
     });
     same("--seq", model.length, then.sizes.seq);
     same("--vocab", data.vocab, then.sizes.vocab);
+    same("--text-field", data.text_field, record.text_field);
     for_each_training_setting([&](const Setting& row, const auto& field) {
       const std::string option = row.option;
       if (*row.help && option != "--steps" && option != "--schedule" && option != "--decay")

@@ -251,7 +251,10 @@ KERNEL_CASE(cross_entropy) {
         // The loss is a difference of numbers as large as the logits.
         s.near(
             loss, [&] { return losses; }, range);
-        if (with_grad) s.near(grad, [&] { return slopes; });
+        // So is the slope at a target that is nearly certain, of the weight and its share of it.
+        if (with_grad)
+          s.near(
+              grad, [&] { return slopes; }, double(weight));
         if (judged) s.equal(hit, [&] { return hits; });
       }
 }
