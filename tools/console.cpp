@@ -44,17 +44,6 @@ void say_text(std::string_view text) {
 
 void say_error(std::string_view text) { say("star: {}\n", Error(std::string(text)).what()); }
 
-std::string read_standard_input() {
-  std::string text;
-  char block[1 << 16];
-  for (ssize_t count; (count = ::read(STDIN_FILENO, block, sizeof block)) != 0;) {
-    if (count < 0 && errno == EINTR) continue;
-    require(count > 0, "standard input cannot be read: {}", std::strerror(errno));
-    text.append(block, size_t(count));
-  }
-  return text;
-}
-
 void flush_output() {
   if (const int error = output_error())
     throw std::system_error(error, std::generic_category(), "standard output");

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <string>
 #include <string_view>
 
 namespace star::cli {
@@ -25,9 +24,6 @@ void say(fmt::format_string<Args...> format, Args&&... args) {
 
 // "star: " and the text as one line, whatever is in it.
 void say_error(std::string_view text);
-
-// All that standard input holds, up to its end. Error: it cannot be read.
-std::string read_standard_input();
 
 // Writes out what was printed. Throws std::system_error where standard output cannot be written.
 void flush_output();

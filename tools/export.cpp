@@ -114,7 +114,7 @@ struct Export {
                       const std::string& folder) const {
     nlohmann::json document = {{"out", folder},
                                {"to", form.name},
-                               {"files", exported_paths(form, folder)},
+                               {"files", written_paths(form, folder)},
                                {"genome", loaded.about.genome},
                                {"params", loaded.model->parameter_count()},
                                {"weights", weights == "fresh" ? "fresh" : "trained"}};
@@ -134,7 +134,7 @@ struct Export {
           "best.safetensors\n",
           shell_path(source));
     if (form.opset > 0) fmt::print("opset       {}\n", form.opset);
-    for (auto& path : exported_paths(form, folder)) fmt::print("written     {}\n", path);
+    for (auto& path : written_paths(form, folder)) fmt::print("written     {}\n", path);
   }
 };
 

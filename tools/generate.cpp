@@ -3,6 +3,7 @@
 
 #include "core/file.h"
 #include "star/checkpoint.h"
+#include "star/data_files.h"
 #include "star/generator.h"
 #include "star/stop_words.h"
 #include "tools/command.h"
@@ -55,7 +56,7 @@ struct Generate {
         "generate: no prompt; --prompt or --prompt-file gives it, or standard input";
     require(!from_input || prompt_file == "-" || !isatty(STDIN_FILENO), kNone);
     const std::string text = !prompt.empty() ? prompt
-                             : from_input    ? read_standard_input()
+                             : from_input    ? text_of_standard_input("").files[0].text
                                              : read_file(prompt_file);
     require(!text.empty(), kNone);
     return text;

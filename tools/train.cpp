@@ -219,7 +219,8 @@ struct Train {
 
   void check_outputs(const Dataset& dataset, const std::string& data_path) const {
     std::vector<std::string> taken = dataset.files();
-    for (auto& path : {run_path, data.tokenizer_path, model.pool_path, config_file(*app)})
+    const std::string list = data.path.starts_with('@') ? data.path.substr(1) : "";
+    for (auto& path : {run_path, list, data.tokenizer_path, model.pool_path, config_file(*app)})
       taken.push_back(path);
     const bool elsewhere = !resume.empty() && out != resume;
     if (elsewhere) taken.push_back(state_beside(resume));

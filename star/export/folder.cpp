@@ -8,6 +8,7 @@
 #include "star/export/onnx.h"
 #include "star/export/pieces.h"
 #include "star/export/pytorch.h"
+#include "star/export/tokenizer.h"
 
 namespace star::synthesis {
 namespace {
@@ -27,10 +28,23 @@ bool is_exported_program(const std::string& text) {
   return text.substr(0, text.find('\n')).find("`star`") != text.npos;
 }
 
+constexpr const char *kTokenizer = "tokenizer.json", *kTokenizerConfig = "tokenizer_config.json";
+
+// Where the model has none, that of another model goes, which was exported to this folder before.
+void write_tokenizer(const std::string& folder, const Backbone& model, const Checkpoint& about,
+                     const char* name, std::string (*text_of)(const Tokenizer&)) {
+  const std::string path = path_in(folder, name);
+  const std::optional<Tokenizer> tokenizer = exported_tokenizer(model, about);
+  std::error_code ignored;
+  tokenizer ? write_text(path, text_of(*tokenizer)) : void(fs::remove(path, ignored));
+}
+
 void write_pytorch(const std::string& folder, const Backbone& model, const Checkpoint& about) {
   write_text(path_in(folder, kProgram), pytorch_program(model, about));
   write_text(path_in(folder, kConfig), transformers_config(model, about));
   write_text(path_in(folder, kModeling), export_file("modeling_star"));
+  write_tokenizer(folder, model, about, kTokenizer, tokenizer_text);
+  write_tokenizer(folder, model, about, kTokenizerConfig, tokenizer_config);
 }
 
 constexpr const char *kPrefill = "prefill.onnx", *kStep = "step.onnx";
@@ -39,6 +53,7 @@ void write_onnx(const std::string& folder, const Backbone& model, const Checkpoi
   const onnx::WeightTable weights = onnx_weights(path_in(folder, kWeights));
   write_text(path_in(folder, kPrefill), onnx_model(model, about, weights, onnx::Reading::prefill));
   write_text(path_in(folder, kStep), onnx_model(model, about, weights, onnx::Reading::step));
+  write_tokenizer(folder, model, about, kTokenizer, tokenizer_text);
 }
 
 // A folder that goes again unless it is kept; only one that this has made.
@@ -67,7 +82,7 @@ std::span<const ExportForm> export_forms() {
       {"pytorch",
        "model.py, which needs torch and safetensors, its weights, and what transformers wants to "
        "load the folder",
-       {kWeights, kProgram, kConfig, kModeling},
+       {kWeights, kProgram, kConfig, kModeling, kTokenizer, kTokenizerConfig},
        is_exported_program,
        0,
        write_pytorch},
@@ -75,7 +90,7 @@ std::span<const ExportForm> export_forms() {
        fmt::format("prefill.onnx and step.onnx, of opset {}, for ONNX Runtime 1.15 or newer, and "
                    "their weights",
                    onnx::kOpset),
-       {kWeights, kPrefill, kStep},
+       {kWeights, kPrefill, kStep, kTokenizer},
        is_onnx_export,
        onnx::kOpset,
        write_onnx},
@@ -92,6 +107,12 @@ const ExportForm& export_form(const std::string& name) {
 std::vector<std::string> exported_paths(const ExportForm& form, const std::string& folder) {
   std::vector<std::string> paths;
   for (const char* name : form.files) paths.push_back(path_in(folder, name));
+  return paths;
+}
+
+std::vector<std::string> written_paths(const ExportForm& form, const std::string& folder) {
+  std::vector<std::string> paths = exported_paths(form, folder);
+  std::erase_if(paths, [](const std::string& path) { return !fs::exists(path); });
   return paths;
 }
 

@@ -13,7 +13,9 @@ namespace star::synthesis {
 struct ExportForm {
   const char* name;
   std::string help;
-  std::vector<const char*> files;  // the weights first; the second is written by an export alone
+  // The weights first; the second is written by an export alone, what is of a tokenizer only where
+  // the model has one.
+  std::vector<const char*> files;
   bool (*is_own)(const std::string& bytes);  // whether that one has been
   int64_t opset;                             // of ONNX; 0 of another form
   // All but the weights, which are there.
@@ -24,8 +26,9 @@ std::span<const ExportForm> export_forms();
 // By its name; throws `Error` where there is none.
 const ExportForm& export_form(const std::string& name);
 
-// The paths in `folder` of what an export writes.
+// The paths in `folder` of what an export may write, and of what is there of it.
 std::vector<std::string> exported_paths(const ExportForm& form, const std::string& folder);
+std::vector<std::string> written_paths(const ExportForm& form, const std::string& folder);
 
 // Throws `Error` where `folder` is there and no folder, or holds a file of such a name but none by
 // which it shows that an export to this form wrote it: what it holds is then somebody else's.

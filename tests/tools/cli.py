@@ -388,7 +388,7 @@ def check_generate(tmp, checkpoint):
     for narrow in (["--top-p", "1e-9"], ["--min-p", "1"], ["--top-k", "1"]):
         likeliest = doc(*words, "--prompt", "the ", "--temperature", "0")
         assert doc(*words, "--prompt", "the ", *narrow)["text"] == likeliest["text"], narrow
-    assert "no prompt" in star(*words, status=2)
+    assert "standard input" in star(*words, stdin=subprocess.DEVNULL, status=2)
     for bad in (["--prompt", "a", "--prompt-file", "b"], ["--prompt", "a", "--top-p", "0"], ["--prompt-file", "/nowhere"],
                 ["--prompt", "a", "--stop", ""], ["--prompt", "a", "--repeat-penalty", "0"], ["--prompt", "a", "--min-p", "2"]):
         star(*words, *bad, status=2)
@@ -420,6 +420,7 @@ def check_again(tmp):
     with open(tmp + "/again.pool", "w") as f:
         f.write(POOL)
     path = tmp + "/first time.run"
+    star("tokenizer", "train", "--data", tmp + "/text", "--vocab", "260", "--out", tmp + "/again.json")
     usual = json.loads(star("search", "--no-check", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
                             "--out", tmp + "/usual.run", "--json", "--quiet"))
     words = ["--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3", "--generations", "2",
@@ -427,7 +428,8 @@ def check_again(tmp):
              "--batch", "2", "--seq", "16", "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--epsilon", "1e-7",
              "--beta2", "0.99", "--algorithm", "genetic", "--objectives", "quality,cache", "--max", "params=1e6", "--max",
              "flops=1e9", "--hv-ref", "quality=5.5,cache=1e5", "--start", "z1111-11111", "--evolve", "backbone,operator",
-             "--cache-context", "64", "--timeout", "100", "--memory-limit", "1000", "--validation-tokens", "500"]
+             "--cache-context", "64", "--timeout", "100", "--memory-limit", "1000", "--validation-tokens", "500",
+             "--tokenizer", tmp + "/again.json", "--vocab", "261"]
     # Every other setting has another value too.
     kept = settings_of(tmp + "/usual.run")
     for option, kind in options_of(["search"]).items():

@@ -155,6 +155,30 @@ def check_checkpoint(tmp):
         assert f"class {name}(" in read(f"{done['out']}/{file}.py"), target
 
 
+def check_tokenizer(tmp):
+    """A model of text leaves with its tokenizer, one of bytes with that of bytes; a model without one takes it away."""
+    text, learnt, folder = tmp + "/owl.txt", tmp + "/learnt.json", tmp + "/told"
+    with open(text, "w", encoding="utf-8") as file:
+        file.write("the owl sees a mouse and runs. " * 200)
+    star("tokenizer", "train", "--data", text, "--vocab", "270", "--out", learnt)
+    train = ["train", "91111", *SIZES, "--batch", "1", "--steps", "1", "--quiet", "--out", tmp + "/told.st"]
+    tokenizer = ["tokenizer.json", "tokenizer_config.json"]
+    for form, names in (("pytorch", tokenizer), ("onnx", tokenizer[:1])):
+        for options, ids in (["--tokenizer", learnt], None), ([], list(b"the owl")):
+            star(*train, "--data", text, *options)
+            done = doc("export", tmp + "/told.st", "--to", form, "--out", folder + form)
+            assert done["files"][-len(names):] == [f"{folder}{form}/{name}" for name in names], done
+            exported = done["files"][-len(names)]
+            assert doc("tokenizer", "encode", exported, "--text", "the owl")["tokens"] == \
+                (ids or doc("tokenizer", "encode", learnt, "--text", "the owl")["tokens"])
+            if options:
+                assert read(exported) == read(learnt)
+        star("train", "91111", *SIZES, "--task", "recall", "--batch", "1", "--steps", "1", "--quiet", "--out", tmp + "/told.st")
+        done = doc("export", tmp + "/told.st", "--to", form, "--out", folder + form)
+        assert {os.path.basename(f) for f in done["files"]} == set(os.listdir(folder + form)), done
+        assert not set(tokenizer) & set(os.listdir(folder + form))
+
+
 def check_fresh(tmp):
     """Those of a training that does not begin, by the seed; names take a depth."""
     star("train", "@mamba:3", "--task", "recall", *SIZES, "--steps", "0", "--quiet", "--seed", "5", "--out", tmp + "/zero")
@@ -249,7 +273,7 @@ def check_full_disk(tmp):
 def main():
     torch_stand_in.install()
     with tempfile.TemporaryDirectory() as tmp:
-        checks = (check_classes, check_kinds, check_random, check_checkpoint, check_fresh, check_run, check_pool,
+        checks = (check_classes, check_kinds, check_random, check_checkpoint, check_tokenizer, check_fresh, check_run, check_pool,
                   check_places, check_full_disk, check_golden)
         return run_checks(named(checks, tmp))
 

@@ -64,6 +64,8 @@ def writers(tmp):
         "report": (["report", run, "--out"], [run]),
         "train": (["train", "91111", "--data", f"{tmp}/text", *SMALL, "--steps", "1", "--quiet", "--config", f"{tmp}/config", "--out"],
                   [f"{tmp}/config", f"{tmp}/text"]),
+        "train on a list": (["train", "91111", "--data", f"@{tmp}/list", *SMALL, "--steps", "1", "--quiet", "--out"],
+                            [f"{tmp}/list", f"{tmp}/text"]),
     }
 
 
@@ -292,6 +294,7 @@ def main():
         write(f"{tmp}/tokens", "1,2,3")
         write(f"{tmp}/config", "seed = 1\n")
         write(f"{tmp}/text", "\n".join(map(str, range(4000))))
+        write(f"{tmp}/list", "text\n")
         star("train", "91111", "--data", f"{tmp}/text", *SMALL, "--steps", "1", "--quiet", "--out", f"{tmp}/model.st")
         for name in ("a", "b"):
             star(*SEARCH, "--out", f"{tmp}/{name}.run")

@@ -184,7 +184,7 @@ class Comparison:
     def check_transformers(self, genome):
         """Greedy text, with the cache and without, is that of `star generate`; saved and loaded again, too; beams run."""
         torch = self.torch
-        from transformers import AutoModelForCausalLM
+        from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
         disable_progress_bar()
         checkpoint, folder, _ = self.exported(genome, {}, None)
@@ -194,7 +194,10 @@ class Comparison:
         torch.set_default_dtype(torch.float32)
         try:
             model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
-            tokens = torch.tensor([list(prompt.encode())])
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            tokens = tokenizer(prompt, return_tensors="pt").input_ids
+            if tokens[0].tolist() != list(prompt.encode()) or tokenizer.decode(tokens[0]) != prompt:
+                raise AssertionError(f"the tokenizer makes {tokens} of {prompt!r}")
             for options in ({}, {"use_cache": False}):
                 made = model.generate(tokens, max_new_tokens=40, do_sample=False, **options)[0, tokens.shape[1]:]
                 found = bytes(made.tolist()).decode(errors="replace")
