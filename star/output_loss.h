@@ -13,7 +13,7 @@ namespace star::synthesis {
 class OutputLoss {
  public:
   // Logits of a tile, at least one row of them. What fits in one tile is computed as a whole.
-  static constexpr int64_t kTile = int64_t(1) << 22;
+  static constexpr int64_t kTile = int64_t(1) << 24;
 
   // Both outlive it.
   OutputLoss(Exec& exec, const Backbone& model, int64_t tile = kTile)
