@@ -72,16 +72,33 @@ struct TrainTokenizer {
 
 struct Encode {
   Common common;
-  std::string tokenizer, text, text_file;
+  std::string tokenizer, text, text_file, out, config;
 
   void run() const {
     require(text.empty() != text_file.empty(), "encode: give --text or --text-file");
-    const std::vector<int32_t> tokens =
-        read_tokenizer(tokenizer)->encode(text.empty() ? read_file(text_file) : text);
+    if (!out.empty()) check_output(out, {tokenizer, text_file, config});
+    const std::shared_ptr<const Tokenizer> coding = read_tokenizer(tokenizer);
+    const std::vector<int32_t> tokens = coding->encode(text.empty() ? read_file(text_file) : text);
+    if (!out.empty()) return write(tokens, coding->vocab());
     if (common.json)
       print_json({{"tokens", tokens}});
     else
       fmt::print("{}\n", fmt::join(tokens, ","));
+  }
+
+ private:
+  // As nanoGPT has them: two bytes each, the lower first.
+  void write(const std::vector<int32_t>& tokens, int vocab) const {
+    require(out.ends_with(".bin"), "--out {}: files of tokens are called *.bin", out);
+    require(vocab <= 1 << 16, "--out {}: {} tokens have no room in two bytes", out, vocab);
+    std::string bytes;
+    for (int32_t token : tokens) bytes.append({char(token & 255), char(token >> 8)});
+    const std::string_view piece = bytes;
+    write_file(out, {&piece, 1});
+    if (common.json)
+      print_json({{"out", out}, {"count", tokens.size()}, {"vocab", vocab}});
+    else
+      fmt::print("{}: {} tokens of {}\n", out, tokens.size(), vocab);
   }
 };
 
@@ -127,8 +144,14 @@ void declare_encoding(CLI::App& app) {
   sub->add_option("tokenizer", c->tokenizer, "A tokenizer.json")->required();
   auto* given = sub->add_option("--text", c->text, "The text");
   sub->add_option("--text-file", c->text_file, "A file of text")->excludes(given);
+  sub->add_option("--out", c->out,
+                  "A file of tokens (*.bin, two bytes each), which star train takes as --data with "
+                  "the same --tokenizer");
   c->common.declare(*sub);
-  sub->callback([c] { c->run(); });
+  sub->callback([c, sub] {
+    c->config = config_file(*sub);
+    c->run();
+  });
 }
 
 void declare_decoding(CLI::App& app) {

@@ -21,8 +21,7 @@ Tokenizer byte_tokenizer() {
 
 std::optional<Tokenizer> exported_tokenizer(const Backbone& model, const Checkpoint& about) {
   if (!about.tokenizer.empty()) return parse_tokenizer(about.tokenizer, "the tokenizer");
-  const bool bytes =
-      model.sizes().vocab == 256 && is_of_text(training_record(about.training));
+  const bool bytes = model.sizes().vocab == 256 && is_of_text(training_record(about.training));
   if (!bytes) return {};
   return byte_tokenizer();
 }

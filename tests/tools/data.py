@@ -351,6 +351,11 @@ def check_tokenizer(tmp):
     assert learnt["vocab"] == 300 and 2 < learnt["bytes_per_token"] < 20, learnt
     tokens = doc("tokenizer", "encode", tok, "--text", "the owl sees")["tokens"]
     assert len(tokens) < 6 and doc("tokenizer", "decode", tok, "--tokens", ",".join(map(str, tokens)))["text"] == "the owl sees"
+    # Written as a file of tokens, and what of two bytes there is no room for is refused.
+    assert doc("tokenizer", "encode", tok, "--text", "the owl sees", "--out", tmp + "/o.bin")["count"] == len(tokens)
+    with open(tmp + "/o.bin", "rb") as f:
+        assert list(array.array("H", f.read())) == tokens
+    assert "*.bin" in star("tokenizer", "encode", tok, "--text", "a", "--out", tmp + "/o.npy", status=2)
     data = ["--data", text, "--seq", "16", "--steps", "60"]
     by_bytes = doc("train", "91111", *data, *TINY)
     trained = doc("train", "91111", *data, "--tokenizer", tok, "--out", out, *TINY)
