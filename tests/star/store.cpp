@@ -15,6 +15,7 @@
 #include "core/file.h"
 #include "core/rng.h"
 #include "star/sqlite.h"
+#include "tests/fault.h"
 #include "tests/temporary.h"
 
 using namespace star;
@@ -80,15 +81,6 @@ void check_same(const Evaluation& a, const Evaluation& b) {
     CHECK(a.curve[i].step == b.curve[i].step);
     CHECK(same_bits(a.curve[i].loss, b.curve[i].loss));
   }
-}
-
-std::string fault_of(auto&& work) {
-  try {
-    work();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 bool has(const std::string& text, const char* words) { return text.find(words) != text.npos; }

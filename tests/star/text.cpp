@@ -14,6 +14,7 @@
 #include "core/safetensors.h"
 #include "star/data_files.h"
 #include "star/store.h"
+#include "tests/fault.h"
 #include "tests/temporary.h"
 
 using namespace star;
@@ -56,15 +57,6 @@ std::string part_of(const std::string& text, Split split) {
     if (place == split) part += text[i];
   }
   return part;
-}
-
-std::string fault_of(auto&& work) {
-  try {
-    work();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "star/json_lines.h"
 #include "star/text.h"
 #include "star/token_files.h"
+#include "tests/fault.h"
 #include "tests/temporary.h"
 
 using namespace star;
@@ -50,15 +51,6 @@ std::vector<int64_t> numbers(const Tokens& tokens) {
 
 std::vector<int64_t> parsed(const std::string& content, const std::string& name) {
   return numbers(parse_tokens(nullptr, content, name));
-}
-
-std::string fault_of(auto&& work) {
-  try {
-    work();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 struct Folder : TemporaryFolder {

@@ -13,6 +13,7 @@
 #include "star/data_source.h"
 #include "star/text.h"
 #include "star/tokenizer_file.h"
+#include "tests/fault.h"
 #include "tests/sources.h"
 #include "tests/temporary.h"
 
@@ -40,15 +41,6 @@ std::string random_text(Rng& rng, size_t bytes) {
   std::string text;
   while (text.size() < bytes) text += char(rng.chance(0.5) ? 'a' + rng.below(4) : rng.bits());
   return text;
-}
-
-std::string fault_of(auto&& work) {
-  try {
-    work();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 // Merges in the order of their ranks, each everywhere from left to right, until none is left.
