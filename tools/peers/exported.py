@@ -194,7 +194,7 @@ class Comparison:
         torch.set_default_dtype(torch.float32)
         try:
             model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
-            tokenizer = AutoTokenizer.from_pretrained(folder)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
             tokens = tokenizer(prompt, return_tensors="pt").input_ids
             if tokens[0].tolist() != list(prompt.encode()) or tokenizer.decode(tokens[0]) != prompt:
                 raise AssertionError(f"the tokenizer makes {tokens} of {prompt!r}")
