@@ -114,6 +114,8 @@ class Comparison:
         config, g = json.loads(metadata["config"]), self.torch.Generator().manual_seed(self.count)
         weights = {name: self.reference.random_parameter(name, tuple(w.shape), config, g).float()
                    for name, w in self.load_file(fresh + "/model.safetensors").items()}
+        # A model of text, which takes its tokenizer along.
+        metadata["config"] = json.dumps({**config, "training": {"task": "source"}})
         self.save_file(weights, checkpoint, metadata)
         self.star("export", checkpoint, "--out", folder)
         return checkpoint, folder, options
