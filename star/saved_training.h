@@ -60,6 +60,7 @@ class TrainingRun {
  public:
   // `exec` and `data` outlive it. Weights are drawn from the seed of the options.
   TrainingRun(Exec& exec, const Dataset& data, Training training, SaveOptions save);
+  TrainingRun(Exec&, const Dataset&& passing, Training, SaveOptions) = delete;
 
   const Backbone& model() const { return model_; }
   const Training& training() const { return training_; }

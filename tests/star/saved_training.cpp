@@ -38,7 +38,8 @@ struct Ended {
 Ended run(const Training& training, const SaveOptions& save, int64_t stop = 0,
           const StoppedTraining* from = nullptr, int threads = 1) {
   Exec exec(cpu_backend(), threads);
-  TrainingRun whole(exec, Counting(), training, save);
+  const Counting data;
+  TrainingRun whole(exec, data, training, save);
   Ended ended;
   ended.trained = whole.run(from, [&](const StepReport& step) {
     ended.losses.push_back(step.loss);
@@ -137,7 +138,8 @@ TEST_CASE("saved training: what cannot be written leaves what was saved before")
   const std::string kept = read_file(path), state = read_file(state_beside(path));
   const StoppedTraining then = stopped_training(path);
   Exec exec(cpu_backend());
-  TrainingRun next(exec, Counting(), then.training, {folder.file("none/a"), 5});
+  const Counting data;
+  TrainingRun next(exec, data, then.training, {folder.file("none/a"), 5});
   CHECK_THROWS_AS(next.run(&then), Error);
   CHECK(next.saved() == 6);
   CHECK(read_file(path) == kept);
