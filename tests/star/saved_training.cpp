@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <limits>
 
 #include "core/file.h"
 #include "core/json.h"
@@ -216,21 +217,27 @@ TEST_CASE("saved training: the best of what was judged is kept, wherever it was 
   options.schedule = "constant";
   options.learning_rate = 0.3;  // which makes the loss go up and down
   options.warmup = 0;
-  const Training training = training_by(options, 4);
-  // Each save as it was, judged.
-  std::vector<double> losses;
-  for (int64_t step = 4; step <= 40; step += 4) {
-    TrainOptions shorter = options;
-    shorter.steps = step;
-    losses.push_back(run(training_by(shorter), {}).trained.validation->loss);
+  // Each save as it was, judged; by the first seed of which the best is neither early nor the last,
+  // which processors that round differently do not agree about.
+  double least = 0;
+  int64_t best = 0;
+  for (options.seed = 0; options.seed < 100 && (best <= 8 || best == 40); ++options.seed) {
+    least = std::numeric_limits<double>::infinity();
+    for (int64_t step = 4; step <= 40; step += 4) {
+      TrainOptions shorter = options;
+      shorter.steps = step;
+      const double loss = run(training_by(shorter), {}).trained.validation->loss;
+      if (loss < least) best = step;
+      least = std::min(least, loss);
+    }
   }
-  const auto least = std::min_element(losses.begin(), losses.end());
-  const int64_t best = 4 * (least - losses.begin() + 1);
+  --options.seed;
   REQUIRE(best > 8);
   REQUIRE(best < 40);
+  const Training training = training_by(options, 4);
   const Ended once = run(training, {whole, 4});
   CHECK(once.trained.step == best);
-  CHECK(once.trained.validation->loss == *least);
+  CHECK(once.trained.validation->loss == least);
   CHECK(steps_in(whole) == best);
   CHECK(stopped_training(whole).done() == 40);
   for (int64_t stop : {int64_t(2), best - 1, best, best + 3, int64_t(39)}) {
