@@ -10,22 +10,13 @@
 #include <filesystem>
 #include <optional>
 
+#include "core/descriptor.h"
 #include "core/error.h"
 
 namespace star {
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Descriptor {
-  int fd;
-  explicit Descriptor(int value) : fd(value) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
-  }
-};
 
 bool write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
@@ -54,16 +45,10 @@ std::optional<struct stat> replaceable(const std::string& path) {
 }  // namespace
 
 std::string read_file(const std::string& path) {
-  // O_NONBLOCK: opening a pipe that nobody writes to must not wait.
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  require(file.fd >= 0, "{}: {}", path, std::strerror(errno));
-  struct stat info;
-  require(::fstat(file.fd, &info) == 0, "{}: {}", path, std::strerror(errno));
-  require(S_ISREG(info.st_mode), "{}: not a regular file", path);
-
+  const RegularFile file(path);
   // One byte beyond the expected end tells a file that grows from one that is complete, without
   // taking its size twice.
-  std::string text(size_t(info.st_size) + 1, '\0');
+  std::string text(size_t(file.size) + 1, '\0');
   size_t used = 0;
   while (true) {
     if (used == text.size()) text.resize(used + std::max<size_t>(used / 2, 1));

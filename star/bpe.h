@@ -38,6 +38,12 @@ class Bpe {
   std::unordered_map<std::string, int32_t> whole_;
 };
 
+// For maps from words that are asked by views of text.
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+};
+
 // A pair of tokens as one number, in the order of pairs.
 inline uint64_t pair_key(int32_t left, int32_t right) {
   return uint64_t(uint32_t(left)) << 32 | uint32_t(right);

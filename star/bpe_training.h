@@ -25,12 +25,8 @@ class WordCounts {
   const auto& counts() const { return counts_; }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
   Words words_;
-  std::unordered_map<std::string, int64_t, Hash, std::equal_to<>> counts_;
+  std::unordered_map<std::string, int64_t, TextHash, std::equal_to<>> counts_;
 };
 
 struct LearntBpe {

@@ -26,9 +26,8 @@ struct OpenedData {
 // In sequences of `length` tokens. Text is cut into its parts before it is made tokens of, so that
 // they are the same text by any tokenizer. The vocabulary is that of the tokenizer; without one it
 // is 256 for text, and for token files the largest token and one, of which the warning tells. One
-// that is asked for may be larger. Standard input is
-// JSON lines where a field is named. Errors: of find_data and of reading; a vocabulary that is too
-// small.
+// that is asked for may be larger. Standard input is JSON lines where a field is named. Errors: of
+// find_data and of reading; a vocabulary that is too small.
 OpenedData open_data(const DataSource& source, int length);
 
 }  // namespace star::synthesis

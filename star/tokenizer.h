@@ -74,12 +74,8 @@ class TokenEncoder {
   void encode_between(std::string_view text, bool late, std::vector<int32_t>& tokens);
   void encode_words(std::string_view text, std::vector<int32_t>& tokens);
 
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
-  };
   const Tokenizer& tokenizer_;
-  std::unordered_map<std::string, std::vector<int32_t>, Hash, std::equal_to<>> known_;
+  std::unordered_map<std::string, std::vector<int32_t>, TextHash, std::equal_to<>> known_;
 };
 
 }  // namespace star::synthesis

@@ -51,7 +51,7 @@ struct ReportCommand {
     check_output(path, {run_path, against, config});
     require_own_or_absent(path, run_path, !out.empty());
     warn_of_bounds(run_path, run.settings, run.contents);
-    if (follows) follow(path);
+    if (follows) follow(run.file, path);
     if (!follows) write(run.file, path, false);
     if (common.json)
       print_json({{"report", path}});
@@ -69,16 +69,15 @@ struct ReportCommand {
   }
 
   // The page anew whenever the run file has changed, as long as somebody is at work on it.
-  void follow(const std::string& path) const {
+  void follow(const RunFile& file, const std::string& path) const {
     std::filesystem::file_time_type shown = {};
     for (bool live = true, first = true; live; first = false) {
       const double begin = seconds_now();
-      const CheckedRun run = open_run_file(run_path);
       const bool stop = interrupted();
-      live = run.file.is_claimed() && !stop;
+      live = file.is_claimed() && !stop;
       // Whatever is written from here on is seen as a change the next time.
       const auto changed = std::filesystem::last_write_time(run_path);
-      if (!live || changed != shown) write(run.file, path, live);
+      if (!live || changed != shown) write(open_run_file(run_path).file, path, live);
       shown = changed;
       if (first && !common.json) fmt::print("{}\n", path);
       flush_output();

@@ -31,10 +31,8 @@ bool is_exported_program(const std::string& text) {
 constexpr const char *kTokenizer = "tokenizer.json", *kTokenizerConfig = "tokenizer_config.json";
 
 // Where the model has none, that of another model goes, which was exported to this folder before.
-void write_tokenizer(const std::string& folder, const Backbone& model, const Checkpoint& about,
-                     const char* name, std::string (*text_of)(const Tokenizer&)) {
-  const std::string path = path_in(folder, name);
-  const std::optional<Tokenizer> tokenizer = exported_tokenizer(model, about);
+void write_tokenizer(const std::string& path, const std::optional<Tokenizer>& tokenizer,
+                     std::string (*text_of)(const Tokenizer&)) {
   std::error_code ignored;
   tokenizer ? write_text(path, text_of(*tokenizer)) : void(fs::remove(path, ignored));
 }
@@ -43,8 +41,9 @@ void write_pytorch(const std::string& folder, const Backbone& model, const Check
   write_text(path_in(folder, kProgram), pytorch_program(model, about));
   write_text(path_in(folder, kConfig), transformers_config(model, about));
   write_text(path_in(folder, kModeling), export_file("modeling_star"));
-  write_tokenizer(folder, model, about, kTokenizer, tokenizer_text);
-  write_tokenizer(folder, model, about, kTokenizerConfig, tokenizer_config);
+  const std::optional<Tokenizer> tokenizer = exported_tokenizer(model, about);
+  write_tokenizer(path_in(folder, kTokenizer), tokenizer, tokenizer_text);
+  write_tokenizer(path_in(folder, kTokenizerConfig), tokenizer, tokenizer_config);
 }
 
 constexpr const char *kPrefill = "prefill.onnx", *kStep = "step.onnx";
@@ -53,7 +52,7 @@ void write_onnx(const std::string& folder, const Backbone& model, const Checkpoi
   const onnx::WeightTable weights = onnx_weights(path_in(folder, kWeights));
   write_text(path_in(folder, kPrefill), onnx_model(model, about, weights, onnx::Reading::prefill));
   write_text(path_in(folder, kStep), onnx_model(model, about, weights, onnx::Reading::step));
-  write_tokenizer(folder, model, about, kTokenizer, tokenizer_text);
+  write_tokenizer(path_in(folder, kTokenizer), exported_tokenizer(model, about), tokenizer_text);
 }
 
 // A folder that goes again unless it is kept; only one that this has made.

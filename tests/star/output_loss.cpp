@@ -14,8 +14,6 @@ namespace {
 
 const Sizes kSizes{8, 2, 11, 6, 3};
 
-std::vector<double> all_of(const Tensor& t) { return t.to_doubles(); }
-
 }  // namespace
 
 TEST_CASE("output loss: in tiles of any size it is that of all logits, and so are its gradients") {
@@ -37,9 +35,10 @@ TEST_CASE("output loss: in tiles of any size it is that of all logits, and so ar
     const Var h = tape.leaf(hidden), logits = model.output(tape, h);
     TargetRows of_rows;
     const Var loss = cross_entropy(logits, targets, &of_rows);
-    const std::vector<double> scores = all_of(logits.value());
+    const std::vector<double> scores = logits.value().to_doubles();
     tape.backward(loss);
-    const std::vector<double> slope = all_of(tape.grad(h)), table = all_of(model.flat_grads());
+    const std::vector<double> slope = tape.grad(h).to_doubles(),
+                              table = model.flat_grads().to_doubles();
 
     for (int64_t tile : {int64_t(1), int64_t(11 * 3), int64_t(11 * 16 + 5), OutputLoss::kTile}) {
       CAPTURE(tile);
@@ -48,14 +47,14 @@ TEST_CASE("output loss: in tiles of any size it is that of all logits, and so ar
       Tensor found;
       const double value = output.differentiate(hidden, targets, counted, found);
       CHECK(value == doctest::Approx(loss.value().item()).epsilon(1e-13));
-      CHECK(relative_error(all_of(found), slope) < 1e-13);
-      CHECK(relative_error(all_of(model.flat_grads()), table) < 1e-13);
+      CHECK(relative_error(found.to_doubles(), slope) < 1e-13);
+      CHECK(relative_error(model.flat_grads().to_doubles(), table) < 1e-13);
       if (tile == OutputLoss::kTile) {  // at once: to the last bit
-        CHECK(all_of(found) == slope);
-        CHECK(all_of(model.flat_grads()) == table);
+        CHECK(found.to_doubles() == slope);
+        CHECK(model.flat_grads().to_doubles() == table);
       }
       const OutputLoss::Rows judged = output.judge(hidden, targets);
-      CHECK(relative_error(judged.loss, all_of(of_rows.loss)) < 1e-13);
+      CHECK(relative_error(judged.loss, of_rows.loss.to_doubles()) < 1e-13);
       for (int64_t i = 0; i < rows; ++i) {
         const double* row = &scores[size_t(i * 11)];
         CHECK(judged.hit[size_t(i)] ==

@@ -11,15 +11,10 @@ import subprocess
 import sys
 import tempfile
 
-from program import STAR, changed_copy, named, run_checks
+from program import STAR, changed_copy, contents, named, run_checks
 
 SEARCH = ["search", "--no-check", "--task", "recall", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "8", "--steps", "4",
           "--population", "4", "--generations", "3", "--depth", "2-4", "--workers", "2", "--quiet"]
-
-
-def contents(path):
-    with open(path, "rb") as f:
-        return f.read()
 
 
 def changed(tmp, name, *statements):

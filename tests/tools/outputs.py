@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from program import STAR, named, run_checks
+from program import STAR, contents, named, run_checks, write
 
 SIZES = ["--width", "8", "--heads", "1"]
 SMALL = [*SIZES, "--seq", "8", "--batch", "1"]
@@ -27,16 +27,6 @@ def star(*args, status=0, **kw):
     assert done.returncode == status, f"{args}: status {done.returncode}, {done.stderr}"
     assert status == 0 or len(done.stderr.strip().splitlines()) == 1, done.stderr
     return done.stderr if status else done.stdout
-
-
-def contents(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
 
 
 def snapshot(folder):

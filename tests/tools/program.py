@@ -27,6 +27,17 @@ def doc(*args, **kw):
     return json.loads(star(*args, "--json", **kw))
 
 
+def contents(path):
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
 def processes(key, value):
     """Those of which field `key` of /proc/PID/stat, counted after the name, is `value`; zombies aside."""
     found = []

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from program import STAR, doc, flags_of, named, options_of, run_checks, settings_of, star
+from program import STAR, contents, doc, flags_of, named, options_of, run_checks, settings_of, star, write
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("binary")
@@ -25,17 +25,6 @@ arguments.add_argument("--seed", type=int, default=1)
 OPTIONS = arguments.parse_args()
 SIZES = ["--width", "16", "--heads", "2", "--seq", "16", "--batch", "4", "--validation-tokens", "500"]
 TRAIN = ["train", "11111-91111", *SIZES, "--steps", "600", "--seed", "3"]
-
-
-def contents(path):
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
-    return path
 
 
 def start(*args, **kw):

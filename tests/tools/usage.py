@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from program import COMMANDS, another, setting_of, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, settings_of, star
+from program import COMMANDS, another, setting_of, ROOT, STAR, begun, doc, flags_of, options_of, positionals_of, named, run_checks, settings_of, star, write
 
 TINY = ["--width", "8", "--heads", "1", "--seq", "8", "--batch", "1", "--task", "recall"]
 SMALL_SEARCH = ["search", "--no-check", *TINY, "--depth", "1", "--population", "2", "--generations", "1", "--steps", "2", "--workers", "1"]
@@ -181,11 +181,6 @@ quiet = true
     for path, said in ((tmp + "/nowhere.toml", "No such file"), (tmp, "folder")):
         err = star("train", "91111", "--task", "recall", "--config", path, status=2)
         assert path in err and said in err, err
-
-
-def write(path, text):
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(text)
 
 
 def check_empty(tmp):
