@@ -450,7 +450,7 @@ def check_again(tmp):
     assert stored[0] == stored[1], command
     same = {k for k, v in kept.items() if json.loads(stored[0][0][0][0])[k] == v}
     # All others were given a value of their own.
-    assert same <= {"vocab", "device", "cpu_target", "blas_core"}, same
+    assert same <= {"vocab", "device", "cpu_target", "blas_core", "earlier_bounds"}, same
     assert usual["command"].endswith("search --population 2 --generations 1 --depth 1 --seq 128 --steps 1"), usual
 
 
@@ -592,7 +592,20 @@ def check_going_on(tmp, expected):
     for wrong in ("1x", "", "h", "-3s", "0s", "nan", "1e3"):
         star("search", "--max-time", wrong, "--out", path, status=2)
         assert not os.path.exists(path), wrong
-    front = [m["genome"] for m in resumed["front"]]
+    most = sorted(m["objectives"]["params"] for m in resumed["front"])[0]
+    bound = json.loads(star("search", "--no-check", "--resume", run, "--generations", "4", "--max", f"params={most}", "--json",
+                            "--quiet"))
+    assert all(m["objectives"]["params"] <= most for m in bound["front"]) and bound["feasible"], bound
+    assert settings_of(run)["earlier_bounds"] == [{"generations": 3, "bounds": {}}], settings_of(run)
+    first, second = bound["command"].split(" && ")
+    assert "--max" not in first and "--generations 3" in first and second.endswith(f"--generations 4 --max params={most:g}"), bound
+    err = star("search", "--resume", run, "--generations", "5", "--max", "memory=1e9", status=2)
+    assert "--max memory" in err and "did not measure it" in err, err
+    err = star("search", "--resume", run, "--generations", "5", "--max", "params=-1", status=2)
+    assert "--max" in err and "-1" in err, err
+    unbound = json.loads(star("search", "--no-check", "--resume", run, "--generations", "5", "--max", "none", "--json", "--quiet"))
+    assert settings_of(run)["bounds"] == {} and len(settings_of(run)["earlier_bounds"]) == 2, settings_of(run)
+    front = [m["genome"] for m in unbound["front"]]
     other = json.loads(star(*SEARCH, "--generations", "1", "--population", str(len(front)), "--start", run, "--out",
                             tmp + "/other.run"))
     with sqlite3.connect(tmp + "/other.run") as file:
