@@ -40,6 +40,8 @@ struct Matrix {
     check_output(out, {config, read, tokenizer});
     if (!png.empty()) check_output(png, {config, read, tokenizer, out});
     if (!svg.empty()) check_output(svg, {config, read, tokenizer, out, png});
+    require(!png.empty() || !svg.empty() || app->get_option("--panels")->count() == 0,
+            "--panels: is of a picture, --png or --svg");
     auto exec = common.make_exec();
     is_path(source) ? trained(*exec) : random(*exec);
   }

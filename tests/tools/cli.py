@@ -947,7 +947,7 @@ def check_reports(tmp):
 
 def check_rows(tmp, folder):
     """Every training as a row: what the run file holds, by SQL."""
-    paths = [f"{folder}/{name}.run" for name in ("one", "two")]
+    paths = [f"{folder}/one.run", shutil.copy(f"{folder}/two.run", f'{tmp}/a "second", later.run')]
     rows = list(csv.DictReader(io.StringIO(star("runs", *paths, "--csv"))))
     points = list(csv.DictReader(io.StringIO(star("runs", *paths, "--csv", "--curves"))))
     lines = [json.loads(line) for line in star("runs", *paths, "--jsonl").splitlines()]
