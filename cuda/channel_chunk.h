@@ -302,7 +302,7 @@ template <class T, class... Parameters, class... Arguments>
 void launch_channels(void (*kernel)(ChannelStateGrad<T>, Parameters...), int64_t blocks,
                      const ChannelStateGrad<T>& args, const Arguments&... arguments) {
   int64_t chunks = args.batch * args.heads * tiles_of(args.length);
-  launch(kernel, {chunks, blocks}, kTileThreads, chunk_bytes<T>(1), stream(), args, arguments...);
+  launch(kernel, {chunks, blocks}, kTileThreads, Tile<T>::bytes(1), stream(), args, arguments...);
 }
 
 // All gradients but that of the values.

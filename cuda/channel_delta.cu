@@ -110,7 +110,7 @@ void channel_error(Exec& exec, const ChannelError<T>& args) {
   Tensor read = faded(exec, args.k, decays.from_start);
   Tensor written = faded(exec, args.k, decays.to_end);
   Tensor states = scratch<T>(exec, Shape{heads * chunks, args.e, args.f});
-  launch(channel_error_kernel<T>, {heads, column_blocks(args.f)}, kTileThreads, chunk_bytes<T>(1),
+  launch(channel_error_kernel<T>, {heads, column_blocks(args.f)}, kTileThreads, Tile<T>::bytes(1),
          stream(), args, decays.view(), FadedKeys<T>{read.data<T>(), written.data<T>()},
          states.data<T>());
 }
@@ -128,7 +128,7 @@ void channel_error_grad(Exec& exec, const ChannelErrorGrad<T>& args) {
   Tensor slopes = scratch<T>(exec, Shape{heads * chunks, args.e, args.f});
   Tensor query_slopes = scratch<T>(exec, read.shape());
   launch(channel_error_grad_kernel<T>, {heads, column_blocks(args.f)}, kTileThreads,
-         chunk_bytes<T>(1), stream(), args, decays.view(),
+         Tile<T>::bytes(1), stream(), args, decays.view(),
          FadedKeys<T>{read.data<T>(), written.data<T>()}, slopes.data<T>());
   const T* none = nullptr;
   T* no_last = nullptr;

@@ -65,7 +65,7 @@ void channel_state(Exec& exec, const ChannelState<T>& args) {
   int64_t chunks = args.batch * args.heads * tiles_of(args.length);
   if (chunks > 0)
     launch(channel_state_kernel<T>, {chunks, column_blocks(args.f)}, kTileThreads,
-           chunk_bytes<T>(2), stream(), args, decays.view().decay, queries.data<T>(),
+           Tile<T>::bytes(2), stream(), args, decays.view().decay, queries.data<T>(),
            states.data<T>());
 }
 
@@ -85,7 +85,7 @@ void channel_state_grad(Exec& exec, const ChannelStateGrad<T>& args) {
                           true, decays.total, none, no_last);
   launch(channel_value_grad_kernel<T>,
          {args.batch * args.heads * tiles_of(args.length), column_blocks(args.f)}, kTileThreads,
-         chunk_bytes<T>(2), stream(), args, decays.view().decay, keys.data<T>(), slopes.data<T>());
+         Tile<T>::bytes(2), stream(), args, decays.view().decay, keys.data<T>(), slopes.data<T>());
   launch_channel_grad(args, decays.view(), false, states, slopes);
 }
 
