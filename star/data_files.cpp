@@ -152,7 +152,7 @@ std::vector<std::string> listed(const std::string& list) {
 }
 
 // Text where there is some; what else holds tokens then is left out.
-void sort_by_kind(std::vector<std::string> files, DataFiles& found) {
+void sort_by_kind(const std::vector<std::string>& files, DataFiles& found) {
   for (auto& path : files) (is_token_file(path) ? found.tokens : found.texts).push_back(path);
   if (found.texts.empty()) return;
   for (auto& path : found.tokens) {

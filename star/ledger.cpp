@@ -35,6 +35,12 @@ bool Ledger::judge(int individual, const std::vector<const Evaluation*>& trainin
   return fitness.failed;
 }
 
+void Ledger::forget() {
+  fitness_.clear();
+  archive_ = {};
+  best_ = std::nan("");
+}
+
 std::vector<Result> Ledger::news() {
   std::vector<Result> results;
   for (int i : news_) results.push_back({i, fitness_.at(i)});

@@ -28,6 +28,8 @@ class Ledger {
   // failed. Judged again, it may leave the front, and what it dominated come back. Whether it has
   // failed.
   bool judge(int individual, const std::vector<const Evaluation*>& trainings);
+  // All are to be judged again, as they were the first time: the bounds are others.
+  void forget();
   // Those judged since this was called last.
   std::vector<Result> news();
 

@@ -312,6 +312,7 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
   for_each_setting([&](const Setting& row, const auto&) {
     if (row.may_change) free.insert(row.name);
   });
+  free.erase("bounds");
   for (auto& [key, value] : report["settings"].items())
     require(free.count(key) || theirs.value(key, json()) == value,
             "{}: not comparable, its `{}` is {} and that of {} {}", name, key,

@@ -17,26 +17,41 @@ const SearchSettings& checked(const SearchSettings& settings) {
   return settings;
 }
 
+// Error: something of the search was trained and not measured.
+void require_known(const Bounds& bounds, const RunFile& file) {
+  for (auto& e : file.evaluations())
+    for (auto& [objective, bound] : bounds)
+      require(!e.ok() || !e.recipe.is_whole() || e.metrics.count(objective.name()),
+              "--max {}={}: {} was begun without, and did not measure it", objective, bound,
+              file.path());
+}
+
 }  // namespace
 
 // The last generation ends otherwise than those before it.
-void go_on_under(const SearchSettings& settings, const SearchSettings& held, RunFile& file) {
-  if (settings_to_json(settings) == settings_to_json(held)) return;
+SearchSettings go_on_under(SearchSettings settings, const SearchSettings& held, RunFile& file) {
   const std::vector<Candidate> candidates = file.candidates();
   const int begun = candidates.empty() ? 0 : candidates.back().generation + 1;
   require(settings.generations >= begun, "--generations {}: {} has begun {} already",
           settings.generations, file.path(), begun);
-  const bool same = settings.generations == held.generations;
-  const int last = std::min(settings.generations, held.generations) - 1;
-  const size_t ended = file.generations().size();
-  file.record_settings(settings_to_json(settings), same ? ended : std::min(ended, size_t(last)));
+  if (settings.bounds != held.bounds && begun > 0) {
+    require_known(settings.bounds, file);
+    auto& earlier = settings.earlier_bounds;
+    if (earlier.empty() || earlier.back().generations < begun)
+      earlier.push_back({begun, held.bounds});
+  }
+  if (settings_to_json(settings) == settings_to_json(held)) return settings;
+  const size_t last = size_t(std::min(settings.generations, held.generations) - 1);
+  file.record_settings(settings_to_json(settings), std::min(file.generations().size(), last));
+  return settings;
 }
 
 Search::Search(const SearchSettings& settings, const Dataset& data)
-    : settings_(checked(settings)),
+    : given_(checked(settings)),
+      settings_(given_),
       data_(data),
       pool_(named_pool(settings.pool)),
-      breeding_(settings, pool_),
+      breeding_(settings_, pool_),
       generations_(settings.generations) {
   require(settings.validation_tokens >= 0, "search: the setting `validation_tokens` is missing");
   data.check(Split::train);
@@ -94,9 +109,9 @@ SearchResult Search::run(RunFile& file, Workers& workers,
 bool Search::search() {
   while (int(schedule_->generations()) < generations_)
     if (!breed_generation()) return false;
-  if (!settle(schedule_->size()) ||
-      !confirm_front(seeds_wanted(settings_, settings_.generations - 1)))
-    return false;
+  if (!settle(schedule_->size())) return false;
+  judge_under_bounds_of(generations_);
+  if (!confirm_front(seeds_wanted(settings_, settings_.generations - 1))) return false;
   tell();
   complete_ = true;
   close_generations();
@@ -108,14 +123,26 @@ bool Search::breed_generation() {
   const int64_t bred = cohort_sizes(settings_).front();
   const int64_t turn = settings_.by_generations() ? bred : 1;
   for (int64_t i = 0; i < bred; i += turn) {
-    const size_t lag = settings_.by_generations() ? 0 : size_t(settings_.lag);
     const size_t asked = schedule_->size();
+    const int generation = int(schedule_->generations());
+    const bool turns = given_.bounds_of(generation) != settings_.bounds;
+    const size_t lag = settings_.by_generations() || turns ? 0 : size_t(settings_.lag);
     if (!settle(asked - std::min(lag, asked))) return false;
+    if (turns) judge_under_bounds_of(generation);
     if (i == 0 && ends_early()) return true;
     if (!breed(int(turn))) return false;
   }
   schedule_->end_generation();
   return true;
+}
+
+// What was judged under others, anew.
+void Search::judge_under_bounds_of(int generation) {
+  settings_.bounds = given_.bounds_of(generation);
+  ledger_->forget();
+  for (size_t i = 0; i < told_; ++i)
+    if (!schedule_->stopped(int(i))) judge(int(i));
+  tell();
 }
 
 // What the file holds already was bred, and ends no search.
@@ -126,7 +153,7 @@ bool Search::ends_early() {
   if (reason.empty()) return false;
   result_.ended = reason;
   generations_ = int(schedule_->generations());
-  SearchSettings shorter = settings_;
+  SearchSettings shorter = given_;
   shorter.generations = generations_;
   recorder_->record_settings(settings_to_json(shorter), size_t(generations_ - 1));
   if (result_.generations == generations_) reopen_last_generation();

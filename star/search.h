@@ -45,8 +45,10 @@ struct SearchResult {
 
 // Lets a run go on under settings that differ from those it holds in the number of generations,
 // where it ends early, what a candidate may take, and where the data lies: it then ends as if it had
-// been begun with them. Error: it has begun more generations than they have.
-void go_on_under(const SearchSettings& settings, const SearchSettings& held, RunFile& file);
+// been begun with them. Other bounds are those of the generations that have not begun, and of what
+// the search has found in the end. The settings that the file then has. Error: it has begun more
+// generations than they have, or has not measured what they bound.
+SearchSettings go_on_under(SearchSettings settings, const SearchSettings& held, RunFile& file);
 
 class Search {
  public:
@@ -76,6 +78,7 @@ class Search {
   bool stopped() const { return interrupted_ && interrupted_(); }
   bool search();
   bool breed_generation();
+  void judge_under_bounds_of(int generation);
   bool ends_early();
   void reopen_last_generation();
   bool breed(int count);
@@ -89,7 +92,8 @@ class Search {
   void report();
   void finish();
 
-  const SearchSettings& settings_;
+  const SearchSettings given_;
+  SearchSettings settings_;  // with the bounds of the generation that is bred
   const Dataset& data_;
   Pool pool_;
   std::function<void(const SearchProgress&)> progress_;

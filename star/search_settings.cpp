@@ -24,6 +24,13 @@ nlohmann::json json_of(const Bounds& bounds) {
   return json;
 }
 
+nlohmann::json json_of(const std::vector<EarlierBounds>& all) {
+  nlohmann::json json = nlohmann::json::array();
+  for (auto& [generations, bounds] : all)
+    json.push_back({{"generations", generations}, {"bounds", json_of(bounds)}});
+  return json;
+}
+
 template <class T>
 void read_field(const nlohmann::json& json, const Setting&, T& field) {
   json.get_to(field);
@@ -31,6 +38,13 @@ void read_field(const nlohmann::json& json, const Setting&, T& field) {
 void read_field(const nlohmann::json& json, const Setting& row, Bounds& bounds) {
   for (auto& [name, value] : json.get<std::map<std::string, double>>())
     bounds[Objective(name, row.option)] = value;
+}
+void read_field(const nlohmann::json& json, const Setting& row, std::vector<EarlierBounds>& all) {
+  all.clear();
+  for (auto& earlier : json) {
+    all.push_back({earlier.at("generations").get<int>(), {}});
+    read_field(earlier.at("bounds"), row, all.back().bounds);
+  }
 }
 void read_field(const nlohmann::json& json, const Setting& row, std::vector<Objective>& list) {
   list.clear();
@@ -73,6 +87,8 @@ std::vector<std::string> values_of(const Bounds& bounds) {
   for (auto& [objective, value] : bounds) values.push_back(fmt::format("{}={}", objective, value));
   return values;
 }
+// It has no option: they were --max of the run until it went on.
+std::vector<std::string> values_of(const std::vector<EarlierBounds>&) { return {}; }
 template <class T>
 std::vector<std::string> values_of(const T& field) {
   return {fmt::format("{}", field)};  // of a number the shortest text that reads back as it
@@ -82,6 +98,11 @@ void check_word(const Setting& row, const std::string& word) {
   const auto& all = row.words;
   require(all.empty() || std::find(all.begin(), all.end(), word) != all.end(),
           "the setting `{}` is {}, must be one of {}", row.name, word, fmt::join(all, ", "));
+}
+
+void check_bounds(const Bounds& bounds) {
+  for (auto& [objective, value] : bounds)
+    require(value > 0 && std::isfinite(value), "{}={} is not a positive number", objective, value);
 }
 
 template <class T>
@@ -94,9 +115,7 @@ void check_field(const Setting& row, const T& field) {
   } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
     for (auto& word : field) check_word(row, word);
   } else if constexpr (std::is_same_v<T, Bounds>) {
-    for (auto& [objective, value] : field)
-      require(value > 0 && std::isfinite(value), "{}={} is not a positive number", objective,
-              value);
+    check_bounds(field);
   }
 }
 
@@ -108,6 +127,17 @@ void check_evolution(const SearchSettings& s) {
       s.start.size() < 2 || std::find(s.start.begin(), s.start.end(), kNoStart) == s.start.end(),
       "search: --start {} is for no other genome beside it", kNoStart);
   require(!s.evolve.empty(), "search: no level of the genome evolves");
+}
+
+void check_earlier_bounds(const SearchSettings& s) {
+  int before = 0;
+  for (auto& [generations, bounds] : s.earlier_bounds) {
+    require(generations > before && generations <= s.generations,
+            "search: bounds changed after {} generations, after {} and of {}", generations, before,
+            s.generations);
+    before = generations;
+    check_bounds(bounds);
+  }
 }
 
 void check_rungs(const SearchSettings& s) {
@@ -158,6 +188,13 @@ void check_settings(const SearchSettings& settings) {
   check_evolution(settings);
   check_objectives(settings);
   check_rungs(settings);
+  check_earlier_bounds(settings);
+}
+
+const Bounds& SearchSettings::bounds_of(int generation) const {
+  for (auto& earlier : earlier_bounds)
+    if (generation < earlier.generations) return earlier.bounds;
+  return bounds;
 }
 
 std::vector<std::string> lag_values(const SearchSettings& s) {
@@ -201,8 +238,10 @@ std::vector<FixedOption> fixed_options(const SearchSettings& settings) {
   return options;
 }
 
-std::string reproducing_command(const SearchSettings& s, const std::string& run,
-                                const std::string& program) {
+namespace {
+
+std::string search_command(const SearchSettings& s, const std::string& run,
+                           const std::string& program) {
   SearchSettings usual;
   usual.task = s.data_path.empty() ? "source" : "";
   usual.sizes.seq = 0;  // its default depends on the data
@@ -214,6 +253,28 @@ std::string reproducing_command(const SearchSettings& s, const std::string& run,
     for (auto& value : options[i].values)
       if (options[i].values != defaults[i].values)
         command += fmt::format(" {} {}", options[i].name, shell_word(value));
+  return command;
+}
+
+}  // namespace
+
+std::string reproducing_command(const SearchSettings& s, const std::string& run,
+                                const std::string& program) {
+  if (s.earlier_bounds.empty()) return search_command(s, run, program);
+  constexpr const char* kAgain = "again.run";
+  SearchSettings first = s;
+  first.generations = s.earlier_bounds[0].generations;
+  first.bounds = s.earlier_bounds[0].bounds;
+  std::string command = search_command(first, run, program) + fmt::format(" --out {}", kAgain);
+  for (size_t i = 1; i <= s.earlier_bounds.size(); ++i) {
+    const bool last = i == s.earlier_bounds.size();
+    const auto& [generations, bounds] =
+        last ? EarlierBounds{s.generations, s.bounds} : s.earlier_bounds[i];
+    command += fmt::format(" && {} search --resume {} --generations {}", shell_word(program),
+                           kAgain, generations);
+    if (bounds.empty()) command += fmt::format(" --max {}", kNoBounds);
+    for (auto& value : values_of(bounds)) command += fmt::format(" --max {}", value);
+  }
   return command;
 }
 

@@ -16,10 +16,18 @@
 
 namespace star::synthesis {
 
-inline constexpr const char* kNoStart = "none";  // an initial population of random genomes alone
+inline constexpr const char* kNoStart = "none";   // an initial population of random genomes alone
+inline constexpr const char* kNoBounds = "none";  // for --max, of a run that goes on
 // Validation tokens of a run file from before they were a setting: it can be read, not gone on
 // with.
 inline constexpr int64_t kUnknownSample = -1;
+
+// The bounds under which a run was bred until it went on under others.
+struct EarlierBounds {
+  int generations;  // that had begun by then
+  Bounds bounds;
+  bool operator==(const EarlierBounds&) const = default;
+};
 
 struct SearchSettings {
   // What is searched, and how. The defaults are sizes at which a search ends within ten minutes on
@@ -47,8 +55,9 @@ struct SearchSettings {
   // Genomes or names that come first: where it is empty, the named designs; or kNoStart alone.
   std::vector<std::string> start;
   std::vector<Objective> objectives = {"quality", "params"};
-  Bounds bounds;        // largest values
-  Bounds hv_reference;  // where the reference point is not the usual one
+  Bounds bounds;                              // largest values
+  std::vector<EarlierBounds> earlier_bounds;  // those that they follow, in order
+  Bounds hv_reference;                        // where the reference point is not the usual one
   // Ends before the last generation (star/stopping.h): values to be reached, and generations
   // without a gain in hypervolume; 0: any number.
   Bounds until;
@@ -72,6 +81,8 @@ struct SearchSettings {
   std::string cpu_target, blas_core;
 
   bool by_generations() const { return lag == kByGenerations; }
+  // Those under which a generation is bred.
+  const Bounds& bounds_of(int generation) const;
 };
 
 // The depths of the candidates as --depth takes them: "4", "4-8".
@@ -102,7 +113,7 @@ struct FixedOption {
 std::vector<FixedOption> fixed_options(const SearchSettings& settings);
 
 // A line for a POSIX shell that makes the same run again: "star search" with every option that is
-// not at its default. `run` is the path of a run file with these settings, for the pool where that
+// not at its default, and once more for each time that it went on under other bounds. `run` is the path of a run file with these settings, for the pool where that
 // was a file, from the root, as the data's is; `program` is how star is called.
 std::string reproducing_command(const SearchSettings& settings, const std::string& run,
                                 const std::string& program = "star");

@@ -155,7 +155,8 @@ void for_each_evolution_setting(const F& f) {
     STAR_FIELD(evolve));
   f(Setting{.name = "start", .option = "--start", .values = start_values}, STAR_FIELD(start));
   f(Setting{"objectives", "--objectives"}, STAR_FIELD(objectives));
-  f(Setting{"bounds", "--max"}, STAR_FIELD(bounds));
+  f(Setting{.name = "bounds", .option = "--max", .may_change = true}, STAR_FIELD(bounds));
+  f(Setting{.name = "earlier_bounds", .newer = true}, STAR_FIELD(earlier_bounds));
   f(Setting{"hv_reference", "--hv-ref"}, STAR_FIELD(hv_reference));
   f(Setting{.name = "until", .option = "--until", .newer = true, .may_change = true},
     STAR_FIELD(until));

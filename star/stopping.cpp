@@ -33,6 +33,10 @@ std::string reason_to_stop(const SearchSettings& s, std::span<const Generation> 
     if (const std::string found = reached(s, member.fitness); !found.empty())
       return fmt::format("{} was reached", found);
   const auto patience = size_t(s.patience);
+  // Volumes under other bounds say nothing.
+  if (!s.earlier_bounds.empty())
+    complete =
+        complete.subspan(std::min(complete.size(), size_t(s.earlier_bounds.back().generations)));
   if (patience == 0 || complete.size() <= patience) return "";
   const size_t before = complete.size() - patience;
   if (best_volume(complete.subspan(before)) > best_volume(complete.first(before))) return "";

@@ -67,8 +67,7 @@ struct SearchCommand {
     Run then = open_run(resume, true, data);
     fill_options();
     require_same(then.settings);
-    settings = changed(then.settings);
-    go_on_under(settings, then.settings, then.file);
+    settings = go_on_under(changed(then.settings), then.settings, then.file);
     check_device(settings.device);
     Search search(settings, *then.data);
     std::unique_ptr<Workers> crew = workers_for(search, settings, workers, common.cores());
@@ -108,7 +107,9 @@ struct SearchCommand {
     settings.seed = settings.training.seed = common.seed;
     settings.pool = model.pool;
     settings.objectives = parse_objectives(objectives);
-    for (auto& text : bounds) set_value(settings.bounds, text, "--max");
+    const bool no_bounds = bounds == std::vector<std::string>{kNoBounds};
+    for (auto& text : bounds)
+      if (!no_bounds) set_value(settings.bounds, text, "--max");
     for (auto& text : hv_reference) set_value(settings.hv_reference, text, "--hv-ref");
     for (auto& text : until) set_value(settings.until, text, "--until");
     settings.start = start_of(settings.start, settings.max_depth);
@@ -371,7 +372,8 @@ void declare_search(CLI::App& app) {
                               fmt::join(Objective::names(), ", ")))
       ->capture_default_str();
   sub->add_option("--max", c->bounds,
-                  "A bound on an objective: params=500000; may be repeated for others")
+                  "A bound on an objective: params=500000; may be repeated for others. Beside "
+                  "--resume those of the generations to come; none: they have no bounds")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_list(*sub, "--hv-ref", c->hv_reference,
@@ -390,7 +392,8 @@ void declare_search(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub->add_option(
          "--preset", c->preset,
-         "paper: population 16, 18 generations, depth 24, --start none, where they are not given")
+         "paper: population 16, 18 generations, depth 24, --start none, where they are not given; "
+         "not the paper's width (768), its sequences (4096), its data and trainings")
       ->check(CLI::IsMember({"paper"}));
   add_memory_limit(
       *sub, "MiB a candidate may take; 0: any",

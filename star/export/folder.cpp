@@ -1,5 +1,7 @@
 #include "star/export/folder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -30,20 +32,14 @@ bool is_exported_program(const std::string& text) {
 
 constexpr const char *kTokenizer = "tokenizer.json", *kTokenizerConfig = "tokenizer_config.json";
 
-// Where the model has none, that of another model goes, which was exported to this folder before.
-void write_tokenizer(const std::string& path, const std::optional<Tokenizer>& tokenizer,
-                     std::string (*text_of)(const Tokenizer&)) {
-  std::error_code ignored;
-  tokenizer ? write_text(path, text_of(*tokenizer)) : void(fs::remove(path, ignored));
-}
-
 void write_pytorch(const std::string& folder, const Backbone& model, const Checkpoint& about) {
   write_text(path_in(folder, kProgram), pytorch_program(model, about));
   write_text(path_in(folder, kConfig), transformers_config(model, about));
   write_text(path_in(folder, kModeling), export_file("modeling_star"));
   const std::optional<Tokenizer> tokenizer = exported_tokenizer(model, about);
-  write_tokenizer(path_in(folder, kTokenizer), tokenizer, tokenizer_text);
-  write_tokenizer(path_in(folder, kTokenizerConfig), tokenizer, tokenizer_config);
+  if (!tokenizer) return;
+  write_text(path_in(folder, kTokenizer), tokenizer_text(*tokenizer));
+  write_text(path_in(folder, kTokenizerConfig), tokenizer_config(*tokenizer));
 }
 
 constexpr const char *kPrefill = "prefill.onnx", *kStep = "step.onnx";
@@ -52,10 +48,11 @@ void write_onnx(const std::string& folder, const Backbone& model, const Checkpoi
   const onnx::WeightTable weights = onnx_weights(path_in(folder, kWeights));
   write_text(path_in(folder, kPrefill), onnx_model(model, about, weights, onnx::Reading::prefill));
   write_text(path_in(folder, kStep), onnx_model(model, about, weights, onnx::Reading::step));
-  write_tokenizer(path_in(folder, kTokenizer), exported_tokenizer(model, about), tokenizer_text);
+  if (const auto tokenizer = exported_tokenizer(model, about))
+    write_text(path_in(folder, kTokenizer), tokenizer_text(*tokenizer));
 }
 
-// A folder that goes again unless it is kept; only one that this has made.
+// A folder that goes again, with all in it, unless it is kept; only one that this has made.
 class NewFolder {
  public:
   explicit NewFolder(const std::string& path) : path_(path) {
@@ -73,6 +70,29 @@ class NewFolder {
   const std::string path_;
   bool made_ = false;
 };
+
+// As `write_file` does it: a link stays, what is replaced keeps its mode.
+void move_over(const std::string& from, const std::string& path) {
+  const std::string target = link_target(path);
+  std::error_code error;
+  const fs::file_status old = fs::status(target, error);
+  if (fs::exists(old)) fs::permissions(from, old.permissions(), error);
+  fs::rename(from, target, error);
+  if (error) fail_writing(path, error.value());
+}
+
+// The files of an export, where they are all there: over those of an earlier one, of which the
+// tokenizer may be one too many.
+void move_all(const ExportForm& form, const std::string& from, const std::string& folder) {
+  for (const char* name : form.files) {
+    std::error_code none;
+    if (fs::exists(path_in(from, name), none))
+      move_over(path_in(from, name), path_in(folder, name));
+    else
+      fs::remove(path_in(folder, name), none);
+  }
+  synchronise_folder(path_in(folder, form.files[0]));
+}
 
 }  // namespace
 
@@ -129,8 +149,17 @@ void require_own_or_new_folder(const ExportForm& form, const std::string& folder
 void write_export(const ExportForm& form, const std::string& folder, Exec& exec,
                   const Backbone& model, const Checkpoint& about) {
   NewFolder made(folder);
-  save_checkpoint(path_in(folder, form.files[0]), exec, model, about);
-  form.write(folder, model, about);
+  // Its name says whose it is, should the power fail.
+  const std::string parts = path_in(folder, fmt::format(".export-{}", ::getpid()).c_str());
+  NewFolder written(parts);
+  try {
+    save_checkpoint(path_in(parts, form.files[0]), exec, model, about);
+    form.write(parts, model, about);
+  } catch (const WriteError& e) {  // which names the file as it is not called yet
+    const std::string text = e.what();
+    throw WriteError(text.starts_with(parts) ? folder + text.substr(parts.size()) : text);
+  }
+  move_all(form, parts, folder);
   made.keep();
 }
 

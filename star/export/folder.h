@@ -34,8 +34,9 @@ std::vector<std::string> written_paths(const ExportForm& form, const std::string
 // which it shows that an export to this form wrote it: what it holds is then somebody else's.
 void require_own_or_new_folder(const ExportForm& form, const std::string& folder);
 
-// Makes the folder where it is not there. Each file appears whole or not at all; a folder that was
-// made goes again when something cannot be written. Errors are those of core/file.h.
+// Makes the folder where it is not there. The files are written to a folder in it and moved to their
+// places once all are whole: where something cannot be written, an earlier export stays as it was,
+// and a folder that was made goes again. Errors are those of core/file.h.
 void write_export(const ExportForm& form, const std::string& folder, Exec& exec,
                   const Backbone& model, const Checkpoint& about);
 

@@ -62,6 +62,9 @@ void change(const Setting& row, std::vector<std::string>&, nlohmann::json& value
 void change(const Setting&, std::vector<int64_t>&, nlohmann::json& value) { value = {30}; }
 void change(const Setting&, std::vector<Objective>&, nlohmann::json& value) { value = {"quality"}; }
 void change(const Setting&, Bounds&, nlohmann::json& value) { value = {{"params", 1.5}}; }
+void change(const Setting&, std::vector<EarlierBounds>&, nlohmann::json& value) {
+  value = {{{"generations", 2}, {"bounds", {{"params", 1.5}}}}};
+}
 template <class Row>
 void change(const Setting&, Named<Row>&, nlohmann::json& value) {
   value = Named<Row>::names().back();
@@ -87,8 +90,9 @@ std::vector<std::string> texts(const SearchSettings& settings) {
 }  // namespace
 
 TEST_CASE("every setting has its option, but those that follow from others or from the machine") {
-  const std::set<std::string> kWithout = {"vocab",      "training_seed", "wall_seconds",
-                                          "cpu_target", "blas_core",     "data_identity"};
+  const std::set<std::string> kWithout = {"vocab",         "training_seed", "wall_seconds",
+                                          "cpu_target",    "blas_core",     "data_identity",
+                                          "earlier_bounds"};
   const nlohmann::json json = parse_json(settings_to_json(SearchSettings()), "settings");
   for (auto& [name, value] : json.items()) {
     CAPTURE(name);
@@ -123,6 +127,14 @@ TEST_CASE("the command that makes a run again") {
   settings.task = "source";
   settings.start = {kNoStart};
   CHECK(reproducing_command(settings, "a.run") == "star search --start none --seq 128");
+  settings.generations = 9;
+  settings.bounds = {{"cache", 5e6}, {"params", 1e5}};
+  settings.earlier_bounds = {{3, {{"params", 2e5}}}, {6, {}}};
+  CHECK(reproducing_command(settings, "a.run", "./star") ==
+        "./star search --generations 3 --start none --max params=200000 --seq 128 --out again.run"
+        " && ./star search --resume again.run --generations 6 --max none"
+        " && ./star search --resume again.run --generations 9 --max cache=5000000 --max "
+        "params=100000");
   CHECK(shell_path("-x.run") == "./-x.run");
   CHECK(shell_path("--a b.run") == "'./--a b.run'");
   CHECK(shell_path("a/-x.run") == "a/-x.run");

@@ -51,6 +51,11 @@ TEST_CASE("stopping: generations without a gain in hypervolume") {
   CHECK_FALSE(stops({0.5, 0.6, 0.6}));
   CHECK(stops({0.5, 0.6, 0.6, 0.6}));
   CHECK(stops({0.6, 0.5, 0.6}));  // another seed took some away
+  s.earlier_bounds = {{1, {}}};
+  CHECK_FALSE(stops({0.6, 0.4, 0.5}));
+  CHECK_FALSE(stops({0.6, 0.4, 0.4}));
+  CHECK(stops({0.6, 0.4, 0.4, 0.4}));
+  s.earlier_bounds = {};
   CHECK(reason_to_stop(s, with_volumes({0, 0, 0}), {}) ==
         "2 generations without a gain in hypervolume");
 }
@@ -101,6 +106,15 @@ Run run_once(const SearchSettings& settings, const std::string& path) {
   return run(settings, workers, path);
 }
 
+SearchSettings gone_on(const std::string& path, const SearchSettings& held, int generations,
+                       const Bounds& bounds) {
+  RunFile file = RunFile::open(path);
+  SearchSettings onward = held;
+  onward.generations = generations;
+  onward.bounds = bounds;
+  return go_on_under(onward, held, file);
+}
+
 }  // namespace
 
 TEST_CASE("search: with more generations a run goes on as if it had been begun with them") {
@@ -136,6 +150,67 @@ TEST_CASE("search: with more generations a run goes on as if it had been begun w
     shorter.generations = 4;
     CHECK_THROWS_AS(go_on_under(shorter, settings, file), Error);
   }
+}
+
+TEST_CASE("search: under other bounds a run goes on with what it has, wherever it is stopped") {
+  TemporaryFolder folder;
+  int number = 0, moved = 0;
+  for (SearchSettings first : all_kinds()) {
+    INFO(described(first));
+    ++number;
+    if (first.lag == 3) first.lag = 8;  // more than a generation
+    const auto path = [&](const char* name) {
+      return folder.file(fmt::format("{}-{}.run", name, number));
+    };
+    first.generations = 2;
+    run_once(first, path("on"));
+    const RunContents before = RunFile::open(path("on")).contents();
+    double most = 0;  // the mean
+    for (auto& e : before.evaluations)
+      if (e.ok()) most += e.metrics.at("params") / double(before.evaluations.size());
+    const SearchSettings tight = gone_on(path("on"), first, 4, {{"params", most}});
+    CHECK(tight.earlier_bounds == std::vector<EarlierBounds>{{2, {}}});
+    run_once(tight, path("on"));
+    const RunContents on = RunFile::open(path("on")).contents();
+    // What was bred before stays; what is found in the end keeps the bounds.
+    CHECK(std::equal(before.candidates.begin(), before.candidates.end(), on.candidates.begin()));
+    const std::vector<FrontMember> front = last_front(tight, on);
+    CHECK_FALSE(front.empty());
+    for (auto& member : front) CHECK(member.objectives.at("params") <= most);
+    const SearchSettings loose = gone_on(path("on"), tight, 6, {{"params", 1.5 * most}});
+    CHECK(loose.earlier_bounds == std::vector<EarlierBounds>{{2, {}}, {4, {{"params", most}}}});
+    run_once(loose, path("on"));
+    open_run_file(path("on"));  // makes sense
+    // In one go, and in pieces.
+    const std::string whole = run_once(loose, path("whole")).contents;
+    CHECK(story(RunFile::open(path("on"))) == story(RunFile::open(path("whole"))));
+    CHECK(in_pieces(loose, path("pieces")) == whole);
+    SearchSettings never = loose;
+    never.earlier_bounds = {};
+    run_once(never, path("never"));
+    moved += RunFile::open(path("never")).candidates() != RunFile::open(path("whole")).candidates();
+  }
+  CHECK(moved > 6);
+}
+
+TEST_CASE("search: what was not measured cannot be bounded when a run goes on") {
+  TemporaryFolder folder;
+  SearchSettings settings = small_settings();
+  settings.generations = 2;
+  const std::string path = folder.file("a.run");
+  run_once(settings, path);
+  RunFile file = RunFile::open(path);
+  SearchSettings onward = settings;
+  onward.bounds = {{"latency:decode", 1}};
+  CHECK_THROWS_WITH_AS(go_on_under(onward, settings, file),
+                       doctest::Contains("was begun without, and did not measure it"), Error);
+  onward.bounds = {{"cache", 1e6}, {"quality", 2}};
+  // Changed once more before another generation has begun, they were never there.
+  const SearchSettings bound = go_on_under(onward, settings, file);
+  CHECK(bound.earlier_bounds == std::vector<EarlierBounds>{{2, {}}});
+  onward = bound;
+  onward.bounds = {{"cache", 1e5}};
+  CHECK(go_on_under(onward, bound, file).earlier_bounds == bound.earlier_bounds);
 }
 
 TEST_CASE("search: one that ends early is one of so many generations") {

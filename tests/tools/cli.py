@@ -3,6 +3,7 @@
     cli.py BINARY        prints a line a check; exits 1 if one fails
 """
 import array
+import base64
 import contextlib
 import csv
 import io
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree
 
 from program import AFTER, COMMANDS, ROOT, STAR, another, begun, children, doc, options_of, positionals_of, run_checks, \
     setting_of, settings_of, star
@@ -297,6 +299,45 @@ def check_bench(tmp):
     assert [row["what"] for row in timed["rows"]] == ["decode"], timed
 
 
+def check_matrix(tmp):
+    """T(x) of a trained model on a text: what a causal model reads, as numbers and as a figure with the tokens."""
+    out, npy, svg = tmp + "/seen.safetensors", tmp + "/T.npy", tmp + "/T.svg"
+    make_text(tmp + "/seen")
+    star("train", "11111-f1111", "--data", tmp + "/seen", "--steps", "3", "--quiet", "--out", out, *SMALL)
+    words = ["liv", "matrix", out, "--out", npy]
+    made = doc(*words, "--layer", "1", "--text", "an\n <owl> é", "--svg", svg)
+    shape, values = read_npy(npy)
+    L = len("an\n <owl> é".encode())
+    assert list(shape) == made["shape"] == [2, L, L] and made["layer"] == 1 and made["name"] == "SA-1", made
+    assert not any(values[i * L + j] for i in range(L) for j in range(i + 1, L))
+    assert all(abs(sum(values[r:r + L]) - 1) < 1e-5 for r in range(0, len(values), L))
+    # A token's row follows from those before it, and from nothing after.
+    star(*words[:-1], tmp + "/less.npy", "--layer", "1", "--text", "an\n <ow")
+    less = read_npy(tmp + "/less.npy")[1]
+    k = len("an\n <ow")
+    assert all(abs(less[(r * k + i) * k + j] - values[(r * L + i) * L + j]) < 1e-6
+               for r in range(2) for i in range(k) for j in range(k))
+    star(*words[:-1], tmp + "/same.npy", "--layer", "1", "--tokens", ",".join(map(str, "an\n <owl> é".encode())))
+    assert read_npy(tmp + "/same.npy") == (shape, values)
+    figure = xml.etree.ElementTree.parse(svg).getroot()
+    labels = [t.text for t in figure.iter("{http://www.w3.org/2000/svg}text")]
+    tokens = ["a", "n", "↵", "␣", "<", "o", "w", "l", ">", "␣", "\\xc3", "\\xa9"]
+    assert "".join(labels).count("".join(t + t for t in tokens)) == 2, labels  # of each token, for both axes of both heads
+    assert "head 2, darkest at" in " ".join(labels) and "exactly 0" in labels, labels
+    images = [i.get("href") for i in figure.iter("{http://www.w3.org/2000/svg}image")]
+    assert len(images) == 4 and all(base64.b64decode(i.split(",", 1)[1], validate=True).startswith(b"\x89PNG") for i in images)
+    doc(*words, "--layer", "2", "--text", "an owl", "--svg", svg, "--panels", "3")
+    said = [t.text for t in xml.etree.ElementTree.parse(svg).getroot().iter("{http://www.w3.org/2000/svg}text")]
+    for name in ("T₀", "λT₁", "T = T₀ − λT₁"):
+        assert sum(t.startswith(name + ", channel") for t in said) == 3, said
+    for wrong, word in ((["--layer", "3"], "LIVs 1 to 2"), ([], "LIVs 1 to 2"), (["--layer", "1", "--width", "8"], "--width"),
+                        (["--layer", "1", "--part", "0"], "no parts")):
+        assert word in star(*words, *wrong, "--text", "an owl", status=2), wrong
+    assert "--text" in star(*words, "--layer", "1", status=2)
+    assert "--layer" in star("liv", "matrix", "SA-1", "--layer", "1", "--out", npy, status=2)
+    assert "reads" in star("liv", "matrix", out, "--layer", "1", "--text", "a", "--out", out, status=2)
+
+
 def check_dump(tmp):
     """A training step as a file: each parameter with its gradient, the batch, and a loss that is no accident."""
     path = tmp + "/step.safetensors"
@@ -450,7 +491,7 @@ def check_again(tmp):
     assert stored[0] == stored[1], command
     same = {k for k, v in kept.items() if json.loads(stored[0][0][0][0])[k] == v}
     # All others were given a value of their own.
-    assert same <= {"vocab", "device", "cpu_target", "blas_core"}, same
+    assert same <= {"vocab", "device", "cpu_target", "blas_core", "earlier_bounds"}, same
     assert usual["command"].endswith("search --population 2 --generations 1 --depth 1 --seq 128 --steps 1"), usual
 
 
@@ -592,7 +633,20 @@ def check_going_on(tmp, expected):
     for wrong in ("1x", "", "h", "-3s", "0s", "nan", "1e3"):
         star("search", "--max-time", wrong, "--out", path, status=2)
         assert not os.path.exists(path), wrong
-    front = [m["genome"] for m in resumed["front"]]
+    most = sorted(m["objectives"]["params"] for m in resumed["front"])[0]
+    bound = json.loads(star("search", "--no-check", "--resume", run, "--generations", "4", "--max", f"params={most}", "--json",
+                            "--quiet"))
+    assert all(m["objectives"]["params"] <= most for m in bound["front"]) and bound["feasible"], bound
+    assert settings_of(run)["earlier_bounds"] == [{"generations": 3, "bounds": {}}], settings_of(run)
+    first, second = bound["command"].split(" && ")
+    assert "--max" not in first and "--generations 3" in first and second.endswith(f"--generations 4 --max params={most:g}"), bound
+    err = star("search", "--resume", run, "--generations", "5", "--max", "memory=1e9", status=2)
+    assert "--max memory" in err and "did not measure it" in err, err
+    err = star("search", "--resume", run, "--generations", "5", "--max", "params=-1", status=2)
+    assert "--max" in err and "-1" in err, err
+    unbound = json.loads(star("search", "--no-check", "--resume", run, "--generations", "5", "--max", "none", "--json", "--quiet"))
+    assert settings_of(run)["bounds"] == {} and len(settings_of(run)["earlier_bounds"]) == 2, settings_of(run)
+    front = [m["genome"] for m in unbound["front"]]
     other = json.loads(star(*SEARCH, "--generations", "1", "--population", str(len(front)), "--start", run, "--out",
                             tmp + "/other.run"))
     with sqlite3.connect(tmp + "/other.run") as file:
@@ -1053,6 +1107,7 @@ def main():
                   ("pools", lambda: check_pools(tmp)),
                   ("levels", lambda: check_levels(tmp)),
                   ("bench", lambda: check_bench(tmp)),
+                  ("matrix", lambda: check_matrix(tmp)),
                   ("dump", lambda: check_dump(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),

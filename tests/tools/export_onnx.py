@@ -15,7 +15,7 @@ import tempfile
 
 from onnx_file import FLOAT, INT64, place_of, read_model, shape_of
 from onnx_run import Array, Session
-from program import STAR, doc, named, run_checks, star
+from program import STAR, doc, files_in, named, run_checks, star
 
 FILES = ["model.safetensors", "prefill.onnx", "step.onnx"]
 # Of heads of two channels; training length and window are shorter than what is read.
@@ -255,26 +255,25 @@ def check_places(tmp):
         assert read(f"{tmp}/theirs {name}/{name}") == b"theirs"
     star("export", "91111", "--out", tmp + "/p")
     for form, folder in (("onnx", "/p"), ("pytorch", "/e")):
-        before = {name: read(f"{tmp}{folder}/{name}") for name in os.listdir(tmp + folder)}
+        before = files_in(tmp + folder)
         assert "is no export to " + form in star("export", "71111", "--to", form, "--out", tmp + folder, status=2)
-        assert before == {name: read(f"{tmp}{folder}/{name}") for name in os.listdir(tmp + folder)}
+        assert files_in(tmp + folder) == before
     assert "reads" in star("export", tmp + "/e/model.safetensors", "--to", "onnx", "--out", tmp + "/e", status=2)
     for out in (tmp + "/nowhere/e", tmp + "/e/step.onnx", "/dev/null"):
         assert out in star("export", "91111", "--to", "onnx", "--out", out, status=2)
 
 
 def check_full_disk(tmp):
-    """The work fails, at the weights or at a graph; of a folder that was new nothing stays, and files are whole."""
+    """The work fails, at the weights or at a graph; of a folder that was new nothing stays, and an earlier export is as it was."""
     small = ["--to", "onnx", "--width", "4", "--heads", "1", "--vocab", "2"]
     for bytes_, out, file in ((500, "/new", FILES[0]), (2000, "/new", FILES[1]), (2000, "/old", FILES[1])):
         if out == "/old":
             star("export", "91111", *small, "--out", tmp + out)
-        before = {name: read(f"{tmp}{out}/{name}") for name in FILES[1:]} if os.path.exists(tmp + out) else None
+        before = files_in(tmp + out)
         done = subprocess.run([STAR, "export", "71111", *small, "--out", tmp + out], capture_output=True, text=True,
                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, resource.RLIM_INFINITY)))
         assert done.returncode == 1 and f"{tmp}{out}/{file}" in done.stderr and len(done.stderr.splitlines()) == 1, done
-        after = {name: read(f"{tmp}{out}/{name}") for name in FILES[1:]} if os.path.exists(tmp + out) else None
-        assert after == before, done
+        assert files_in(tmp + out) == before, done
 
 
 def main():

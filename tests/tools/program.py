@@ -32,6 +32,11 @@ def contents(path):
         return f.read()
 
 
+def files_in(folder):
+    """The bytes of each; None where there is no folder."""
+    return {name: contents(f"{folder}/{name}") for name in os.listdir(folder)} if os.path.exists(folder) else None
+
+
 def write(path, text):
     with open(path, "w", encoding="utf-8") as f:
         f.write(text)
@@ -97,7 +102,7 @@ def positionals_of(command):
 
 def setting_of(option):
     """The setting of a run file that an option of search sets."""
-    return {"--timeout": "cpu_seconds", "--memory-limit": "memory_bytes"}.get(option, option[2:].replace("-", "_"))
+    return {"--timeout": "cpu_seconds", "--memory-limit": "memory_bytes", "--max": "bounds"}.get(option, option[2:].replace("-", "_"))
 
 
 def another(option, kind, kept):
@@ -110,7 +115,7 @@ def another(option, kind, kept):
     if choices:
         return [c for c in choices[1].split(",") if c != kept and [c] != kept][0]
     return {"--data": ".", "--task": "copy", "--pool": "extended", "--depth": "7", "--objectives": "quality,cache",
-            "--max": "params=7", "--hv-ref": "quality=9", "--until": "quality=0.5", "--text-field": "body", "--tokenizer": "t.json", "--start": "91111", "--rungs": "1"}[option]
+            "--hv-ref": "quality=9", "--until": "quality=0.5", "--text-field": "body", "--tokenizer": "t.json", "--start": "91111", "--rungs": "1"}[option]
 
 
 def changed_copy(source, path, *statements):

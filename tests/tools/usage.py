@@ -343,7 +343,7 @@ def check_suggestions(tmp):
 # What may change from one part of a search to the next.
 FREE = {"--workers": "2", "--retry": None, "--threads": "1", "--quiet": None, "--json": None, "--no-check": None,
         "--generations": "2", "--patience": "5", "--until": "quality=0.1", "--max-time": "1h30m", "--timeout": "500",
-        "--memory-limit": "2000"}
+        "--memory-limit": "2000", "--max": "params=1e9"}
 
 
 def check_resume(tmp):
