@@ -139,7 +139,7 @@ def check_genomes(tmp):
     assert len(star("genome", "neighbours", "11111").splitlines()) > 10
     for name in ("@transformer", "@hybrid", "@mamba", "@conv", "@lfm2", "@linear"):
         assert len(doc("genome", "show", name + ":6")["layers"]) == 6, name
-    assert len(doc("liv", "list")["classes"]) == 25
+    assert len(doc("liv", "list")["classes"]) == 29
     drawn = star("genome", "show", SHARED)
     assert "gives k v" in drawn and "k v of 1" in drawn and "┌" in drawn, drawn
 
@@ -156,7 +156,7 @@ class x memoryless: 91142
 
 
 def check_pools(tmp):
-    for name, classes in (("paper", 17), ("extended", 25)):
+    for name, classes in (("paper", 17), ("extended", 29)):
         path = f"{tmp}/{name}.pool"
         with open(path, "w") as f:
             f.write(star("liv", "list", "--pool", name, "--format", "pool"))
