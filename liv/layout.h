@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-#include "liv/parameters.h"
 #include "liv/pool.h"
+#include "liv/role.h"
 
 namespace star::liv {
 

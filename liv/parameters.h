@@ -61,9 +61,6 @@ inline constexpr size_t kPieces = 0
 #undef STAR_PIECE
     ;
 
-// Of a differential operator, T₀ and T₁; another has the first alone.
-inline constexpr int kParts = 2;
-
 // The root of a sigmoid that a decay may be: it stays near 1 over a wide range of logits.
 inline constexpr double kSigmoidRoot = 16;
 

@@ -55,6 +55,8 @@ constexpr bool reads(Role role) { return role == Role::query || role == Role::C;
 constexpr bool writes(Role role) { return role == Role::key || role == Role::B; }
 // No token says it, so that it is no feature.
 constexpr bool is_kernel(Role role) { return role == Role::kernel || role == Role::filter; }
+// The parts of a differential operator, T₀ and T₁; another has the first alone.
+inline constexpr int kParts = 2;
 // What T is made of: all but the value and the output gate z.
 constexpr bool makes_map(Role role) { return role != Role::value && role != Role::z; }
 

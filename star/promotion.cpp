@@ -2,33 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "star/trial.h"
 
 namespace star::synthesis {
 namespace {
 
-constexpr double kRounding = 1e-9;  // of 3 / 0.3
-
-int64_t share_above(double part, double share) {
-  return int64_t(std::min(std::ceil(part / share - kRounding), 0x1p40));
-}
+constexpr double kRounding = 1e-9;  // of 10 · 0.3
 
 }  // namespace
-
-std::vector<int64_t> cohort_sizes(const SearchSettings& settings) {
-  std::vector<int64_t> sizes = {settings.population};
-  for (size_t rung = 0; rung < settings.rungs.size(); ++rung)
-    sizes.push_back(share_above(double(sizes.back()), settings.keep));
-  std::reverse(sizes.begin(), sizes.end());
-  return sizes;
-}
-
-int64_t trainings_of_generation(const SearchSettings& settings) {
-  const std::vector<int64_t> sizes = cohort_sizes(settings);
-  return std::accumulate(sizes.begin(), sizes.end(), int64_t(0));
-}
 
 Fitness rung_fitness(const SearchSettings& settings, const Metrics& metrics, int64_t rung) {
   return early_fitness(settings, metrics, metrics.at(rung_metric(rung)));
@@ -67,7 +49,7 @@ Promotion::Promotion(const SearchSettings& settings)
     : by_generations_(settings.by_generations()),
       share_(settings.keep),
       rungs_(settings.rungs.size()),
-      sizes_(cohort_sizes(settings)),
+      sizes_(settings.cohort_sizes()),
       next_(rungs_),
       reached_(rungs_) {}
 

@@ -19,12 +19,6 @@
 
 namespace star::synthesis {
 
-// How many of a generation are trained to each rung, and last to the end: so many that `population`
-// come there when none fails. Without rungs that is all.
-std::vector<int64_t> cohort_sizes(const SearchSettings& settings);
-// All of them: trainings to a rung, from one to the next, and to the end.
-int64_t trainings_of_generation(const SearchSettings& settings);
-
 // What is judged before the end of a training: a loss in place of the quality, and of the metrics
 // those that are known without training.
 Fitness early_fitness(const SearchSettings& settings, const Metrics& metrics, double loss);

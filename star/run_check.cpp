@@ -108,7 +108,7 @@ class RunCheck {
   // A generation has no candidates only where the genomes of the pool and depth are used up.
   void candidates() {
     std::set<std::string> seen;
-    const int64_t bred = cohort_sizes(settings_).front();
+    const int64_t bred = settings_.cohort_sizes().front();
     int generation = 0, place = 0;
     for (auto& c : run_.candidates) {
       if (c.generation != generation) place = 0;

@@ -120,7 +120,7 @@ bool Search::search() {
 
 // Or ends the search, where it should end before its last generation.
 bool Search::breed_generation() {
-  const int64_t bred = cohort_sizes(settings_).front();
+  const int64_t bred = settings_.cohort_sizes().front();
   const int64_t turn = settings_.by_generations() ? bred : 1;
   for (int64_t i = 0; i < bred; i += turn) {
     const size_t asked = schedule_->size();
@@ -277,7 +277,7 @@ void Search::close_generations() {
 // Bred steadily a generation may have some more, which then are counted no longer: the count waits.
 void Search::report() {
   if (!progress_) return;
-  const int64_t trainings = trainings_of_generation(settings_);
+  const int64_t trainings = settings_.trainings_of_generation();
   const int64_t done = trainings * result_.generations + schedule_->done_since(result_.generations);
   const int64_t total = trainings * generations_;
   const double volume = result_.hypervolume.empty() ? 0 : result_.hypervolume.back();

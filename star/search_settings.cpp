@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <type_traits>
 #include <utility>
 
 #include "core/error.h"
 #include "core/json.h"
-#include "star/promotion.h"
 #include "star/settings_table.h"
 
 namespace star::synthesis {
@@ -156,7 +156,7 @@ void check_rungs(const SearchSettings& s) {
   require((s.rungs.empty() && s.screen == 0) || judged,
           "search: rungs and screening judge by the quality, which is no objective{}",
           s.algorithm->by_first_objective ? " that comes first" : "");
-  const int64_t most = int64_t(1) << 20, bred = cohort_sizes(s).front();
+  const int64_t most = int64_t(1) << 20, bred = s.cohort_sizes().front();
   require(bred >= 1 && bred <= most,
           "search: the setting `candidates of a generation` is {}, must be from 1 to {}", bred,
           most);
@@ -189,6 +189,22 @@ void check_settings(const SearchSettings& settings) {
   check_objectives(settings);
   check_rungs(settings);
   check_earlier_bounds(settings);
+}
+
+std::vector<int64_t> SearchSettings::cohort_sizes() const {
+  constexpr double kRounding = 1e-9;  // of 3 / 0.3
+  std::vector<int64_t> cohorts = {population};
+  for (size_t rung = 0; rung < rungs.size(); ++rung) {
+    const double above = std::ceil(double(cohorts.back()) / keep - kRounding);
+    cohorts.push_back(int64_t(std::min(above, 0x1p40)));
+  }
+  std::reverse(cohorts.begin(), cohorts.end());
+  return cohorts;
+}
+
+int64_t SearchSettings::trainings_of_generation() const {
+  const std::vector<int64_t> cohorts = cohort_sizes();
+  return std::accumulate(cohorts.begin(), cohorts.end(), int64_t(0));
 }
 
 const Bounds& SearchSettings::bounds_of(int generation) const {

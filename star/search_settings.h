@@ -83,6 +83,11 @@ struct SearchSettings {
   bool by_generations() const { return lag == kByGenerations; }
   // Those under which a generation is bred.
   const Bounds& bounds_of(int generation) const;
+  // How many of a generation are trained to each rung (star/promotion.h), and last to the end: so
+  // many that `population` come there when none fails. Without rungs that is all.
+  std::vector<int64_t> cohort_sizes() const;
+  // All of them: trainings to a rung, from one to the next, and to the end.
+  int64_t trainings_of_generation() const;
 };
 
 // The depths of the candidates as --depth takes them: "4", "4-8".

@@ -255,7 +255,7 @@ struct SearchCommand {
 
   SearchResult search_with(Search& search, RunFile& file, Workers& crew) const {
     Progress bar(common.quiet, settings.rungs.empty() ? "candidate" : "training",
-                 trainings_of_generation(settings) * settings.generations);
+                 settings.trainings_of_generation() * settings.generations);
     auto show = [&](const SearchProgress& p) {
       bar.update(p.done,
                  fmt::format("generation {}/{}  best {}  hypervolume {:.4f}{}",

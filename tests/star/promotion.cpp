@@ -58,13 +58,13 @@ std::vector<int> fates(const SearchSettings& settings,
 
 TEST_CASE("promotion: a generation is bred so large that the population comes to the end") {
   using Counts = std::vector<int64_t>;
-  CHECK(cohort_sizes(with_rungs({}, 1)) == Counts{4});
-  CHECK(cohort_sizes(with_rungs({}, 0.1)) == Counts{4});
-  CHECK(cohort_sizes(with_rungs({30}, 1, 16)) == Counts{16, 16});
-  CHECK(cohort_sizes(with_rungs({30}, 0.333, 16)) == Counts{49, 16});
-  CHECK(cohort_sizes(with_rungs({30}, 0.1, 3)) == Counts{30, 3});  // 3 / 0.1 is above 30
-  CHECK(cohort_sizes(with_rungs({15, 30}, 0.5, 5)) == Counts{20, 10, 5});
-  CHECK(cohort_sizes(with_rungs({15, 30}, 0.4, 5)) == Counts{33, 13, 5});
+  CHECK(with_rungs({}, 1).cohort_sizes() == Counts{4});
+  CHECK(with_rungs({}, 0.1).cohort_sizes() == Counts{4});
+  CHECK(with_rungs({30}, 1, 16).cohort_sizes() == Counts{16, 16});
+  CHECK(with_rungs({30}, 0.333, 16).cohort_sizes() == Counts{49, 16});
+  CHECK(with_rungs({30}, 0.1, 3).cohort_sizes() == Counts{30, 3});  // 3 / 0.1 is above 30
+  CHECK(with_rungs({15, 30}, 0.5, 5).cohort_sizes() == Counts{20, 10, 5});
+  CHECK(with_rungs({15, 30}, 0.4, 5).cohort_sizes() == Counts{33, 13, 5});
 }
 
 TEST_CASE("promotion: a rung judges by its loss and by what is known without training") {

@@ -13,7 +13,7 @@ TEST_CASE("search: rungs depend neither on the number of workers nor on their or
       SearchSettings settings = with_rungs(lag);
       settings.algorithm = algorithm;
       settings.objectives = {"quality", "params"};
-      const int64_t bred = cohort_sizes(settings).front() * settings.generations;
+      const int64_t bred = settings.cohort_sizes().front() * settings.generations;
       auto look = [&](const Run& now, const std::string& path) {
         CHECK(now.result.generations == 4);
         CHECK(now.result.evaluated + now.result.stopped == bred);
@@ -58,7 +58,7 @@ TEST_CASE("search: at a rung the best newcomers go on, judged with the populatio
   std::map<std::string, Evaluation> at10, at30, whole;
   for (auto& e : contents.evaluations)
     (e.recipe.is_whole() ? whole : e.recipe == Recipe::at_rung(10) ? at10 : at30)[e.genome] = e;
-  const std::vector<int64_t> sizes = cohort_sizes(settings);
+  const std::vector<int64_t> sizes = settings.cohort_sizes();
   for (auto& g : contents.generations) {
     std::vector<std::string> here;
     for (auto& c : contents.candidates)

@@ -16,7 +16,7 @@ TEST_CASE("search: a model screens, whatever the workers and wherever it was sto
         settings.screen = screen;
         auto look = [&](const Run& now, const std::string& path) {
           CHECK(now.result.evaluated + now.result.stopped ==
-                cohort_sizes(settings).front() * settings.generations);
+                settings.cohort_sizes().front() * settings.generations);
           open_run_file(path);
           CHECK(std::isnan(now.result.history[0].model_tau));
           CHECK(std::isnan(now.result.history[4].model_tau) == (screen == 0));
