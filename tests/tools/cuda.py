@@ -77,6 +77,7 @@ def check_search(tmp):
     path = tmp + "/s.run"
     args = ["--population", "3", "--generations", "2", "--depth", "2", "--steps", "3", "--width", "16", "--heads", "2",
             "--seq", "16", "--batch", "2", "--quiet", "--json", "--cache-context", "12", "--workers", "2",
+            "--validation-tokens", "256",
             "--objectives", "quality,params,latency:prefill,latency,memory"]
     found = json.loads(run(CUDA, "search", "--no-check", *args, "--device", "cuda", "--out", path).stdout)
     assert found["failed"] == 0 and found["front"], found
