@@ -181,9 +181,10 @@ Operand scores(Machine& m, const BoundNetwork& b, const std::vector<Factor>& fac
         break;
       case Kind::delta: {
         auto inside = [&](size_t n) {
-          Operand x = f.inside[n].operand;
-          x.letters = renamed(x.letters, f.node.along, Node::kTokens);
-          return x;
+          const Factor& x = f.inside[n];
+          Operand of = x.inside.empty() ? x.operand : m.mapped(x.inside[0].operand, Unary::exp);
+          of.letters = renamed(of.letters, f.node.along, Node::kTokens);
+          return of;
         };
         operands.push_back(m.delta_matrix(inside(0), inside(1), inside(2), f.operand.letters));
         break;

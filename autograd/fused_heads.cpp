@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "autograd/attention.h"
+#include "autograd/channel_state.h"
 #include "autograd/matrix_state.h"
 #include "autograd/orders.h"
 #include "autograd/views.h"
@@ -138,10 +139,13 @@ struct SoftmaxPattern {
 // or with the delta rule, whose state is that of the same network with what it corrects in place of
 // the value:
 //   0.25,bihn,[i..t..j]delta(k:bthn,w:bth,a:bth)m,w:bjh,k:bjhm,bjhv->bihv
+// A decay a key channel is given by its logarithm, in a network with one query a key:
+//   0.25,bihn,[i..t..j]exp(bthn),bjhn,bjhv->bihv
+//   0.25,bihn,[i..t..j]delta(k:bthn,w:bth,exp(bthn))m,w:bjh,k:bjhm,bjhv->bihv
 struct StatePattern {
   Heads heads;
   std::optional<Operand> decay, strength;
-  bool delta = false;
+  bool delta = false, by_channel = false;
 
   static std::optional<StatePattern> in(const BoundNetwork& b) {
     const Network& n = b.network;
@@ -153,8 +157,9 @@ struct StatePattern {
     if (!k.deltas.empty()) {
       if (k.band || !m.take_delta(*k.deltas[0], k.tensors, n)) return {};
     } else if (!k.decays.empty()) {
-      if (!k.decays[0]->inside.empty()) return {};
-      m.decay = k.decays[0]->operand;
+      const Factor& decay = *k.decays[0];
+      const bool given = decay.inside.empty();
+      if (!m.take_decay(given ? decay : decay.inside[0], decay.node.along)) return {};
     }
     std::vector<Operand> queries, writes;
     for (const Operand& x : k.tensors) (x.has(n.read) ? queries : writes).push_back(x);
@@ -175,12 +180,27 @@ struct StatePattern {
     if (!shares(writes[0])) std::swap(writes[0], writes[1]);
     auto heads = Heads::of(n, queries[0], writes[0], writes[1]);
     if (!heads) return {};
-    if (m.decay && m.decay->letters != heads->lead + Node::kTokens + heads->heads) return {};
+    if (m.by_channel && !heads->group.empty()) return {};
+    const std::string channels = m.by_channel ? heads->inner : "";
+    if (m.decay && m.decay->letters != heads->lead + Node::kTokens + heads->heads + channels)
+      return {};
     if (m.strength && m.strength->letters != heads->lead + n.write + heads->heads) return {};
     if (m.delta && !m.strength) return {};
     heads->factor = k.number;
     m.heads = *heads;
     return m;
+  }
+
+  // A decay as it is, or by its logarithm, which is then one a key channel. False for another
+  // function.
+  bool take_decay(const Factor& f, char along) {
+    by_channel = f.node.kind == Node::Kind::function;
+    if (by_channel && (f.node.function != Unary::exp || f.inside.size() != 1 ||
+                       f.inside[0].node.kind != Node::Kind::tensor))
+      return false;
+    decay = by_channel ? f.inside[0].operand : f.operand;
+    if (along) decay->letters = renamed(decay->letters, along, Node::kTokens);
+    return true;
   }
 
   // The decay of a delta; the key, whose column it meets, becomes one that meets the query. False
@@ -201,9 +221,7 @@ struct StatePattern {
       }
       strong |= x.value == w.value && x.letters == renamed(w.letters, f.node.along, n.write);
     }
-    decay = f.inside[2].operand;
-    decay->letters = renamed(decay->letters, f.node.along, Node::kTokens);
-    return delta = found && strong;
+    return delta = take_decay(f.inside[2], f.node.along) && found && strong;
   }
 
   // With the state before the tokens and the one behind them.
@@ -211,6 +229,14 @@ struct StatePattern {
   Var value(const Values& x, const Tensor& start, Tensor* last) const {
     const Var &q = x(heads.query), &k = x(heads.key), &v = x(heads.value);
     Sizes n(heads, q.shape(), k.shape(), v.shape());
+    if (by_channel) {
+      ChannelStateInputs in{reshape(q, n.key), reshape(k, n.key), reshape(v, n.value),
+                            reshape(x(*decay), n.key)};
+      if (strength) in.strength = reshape(x(*strength), n.by_token);
+      in.factor = heads.factor;
+      if (delta) in.v = channel_error(in.k, in.v, in.log_decay, in.strength, start);
+      return reshape(channel_state(in, start, last), n.result);
+    }
     MatrixStateInputs in{reshape(q, n.query), reshape(k, n.key), reshape(v, n.value)};
     if (decay) in.decay = reshape(x(*decay), n.by_token);
     if (strength) in.strength = reshape(x(*strength), n.by_token);
@@ -221,13 +247,16 @@ struct StatePattern {
 
   static std::vector<int64_t> match(const BoundNetwork& b, const Rates& rates) {
     auto m = in(b);
-    if (!m || m->delta || b.rows != b.columns || b.rows <= rates.state_chunk) return {};
-    return {rates.state_chunk};
+    if (!m || m->delta || b.rows != b.columns || b.rows <= m->chunk(rates)) return {};
+    return {m->chunk(rates)};
   }
   static std::vector<int64_t> match_delta(const BoundNetwork& b, const Rates& rates) {
     auto m = in(b);
     if (!m || !m->delta || b.rows != b.columns) return {};
-    return {rates.state_chunk};
+    return {m->chunk(rates)};
+  }
+  int64_t chunk(const Rates& rates) const {
+    return by_channel ? rates.channel_chunk : rates.state_chunk;
   }
 
   static Operand program(Machine& m, const BoundNetwork& b, int64_t chunk) {
@@ -242,13 +271,15 @@ struct StatePattern {
     });
     double tokens = double(n.by_token.numel()), e = double(n.e), f = double(n.f), G = double(n.G);
     double near = double(s.delta ? std::min(chunk, b.rows) : chunk);
+    // Keys that fade channel by channel take a product more for each pair.
+    double beside = s.by_channel ? tokens * (e + 1) : 2 * tokens, fading = s.by_channel ? e : 0;
     if (s.delta)  // scores of the keys, a substitution, and the state as it foretells and is
                   // written
-      m.note(x.value, x.key.volume() + x.value.volume() + 2 * tokens,
-             tokens * (2 * near * e + near * f + 4 * e * f), "{} corrected by the state of {}",
+      m.note(x.value, x.key.volume() + x.value.volume() + beside,
+             tokens * (near * (2 * e + fading + f) + 4 * e * f), "{} corrected by the state of {}",
              x.value.letters, x.key.letters);
-    m.note(y, x.query.volume() + x.key.volume() + x.value.volume() + 2 * tokens,
-           tokens * (2 * G * near * (e + f) + 2 * (G + 1) * e * f),
+    m.note(y, x.query.volume() + x.key.volume() + x.value.volume() + beside,
+           tokens * (near * (2 * G * (e + f) + fading) + 2 * (G + 1) * e * f),
            "state of {},{} in chunks, read by {}", x.key.letters, x.value.letters, x.query.letters);
     return y;
   }

@@ -243,18 +243,21 @@ Operand Machine::delta_matrix(const Operand& key, const Operand& strength, const
                               const std::string& letters) {
   std::string rest = strength.letters;
   rest.erase(rest.find(Node::kTokens), 1);
-  Operand w = ordered(strength, rest + Node::kTokens), a = ordered(decay, w.letters);
+  Operand w = ordered(strength, rest + Node::kTokens);
   std::string own;
   for (char c : key.letters)
     if (!strength.has(c)) own += c;
   Operand k = ordered(key, w.letters + own);
+  const bool by_channel = decay.has(own[0]);
+  Operand a = ordered(decay, by_channel ? k.letters : w.letters);
   int64_t L = k.size(Node::kTokens), N = k.shape.back(),
           R = k.shape.numel() / std::max<int64_t>(L * N, 1);
   Operand y{rest + read_ + write_ + own + letters.back(), w.shape};
   for (int64_t n : {L, N, N}) y.shape.push_back(n);
   y = computed(y, {k, w, a}, [=, shape = y.shape](const Run& run) {
+    const Shape decays = by_channel ? Shape{R, L, N} : Shape{R, L};
     return reshape(delta_transitions(reshape(run[k.value], {R, L, N}),
-                                     reshape(run[w.value], {R, L}), reshape(run[a.value], {R, L})),
+                                     reshape(run[w.value], {R, L}), reshape(run[a.value], decays)),
                    shape);
   });
   double product = double(R * L) * double(L) * double(N * N) * double(N);

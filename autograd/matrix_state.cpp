@@ -145,7 +145,8 @@ Var delta_transitions(const Var& k, const Var& w, const Var& a) {
   Tensor one = k.exec().from({1, 1, N, N}, unit, k.dtype());
   Var now = tape.constant(one.expand({R, 1, N, N}));
   Var kk = contract_pair(k, "rtn", k, "rtm", "rtnm");
-  Var M = reshape(a, {R, L, 1, 1}) * (tape.constant(one) - reshape(w, {R, L, 1, 1}) * kk);
+  const Shape columns{R, L, 1, a.value().rank() == 3 ? N : 1};
+  Var M = reshape(a, columns) * (tape.constant(one) - reshape(w, {R, L, 1, 1}) * kk);
   Var row = now, all;
   for (int64_t i = 0; i < L; ++i) {
     if (i > 0) {

@@ -24,8 +24,8 @@ Var delta_error(const Var& k, const Var& v, const Var& decay, const Var& strengt
                 const Tensor& start = {});
 
 // The transitions of that state between all pairs of tokens, by products one after the other, which
-// is slow: k [R, L, N], w and a [R, L]; [R, L, L, N, N],
-//   M_i M_{i−1} … M_{j+1} for j ≤ i, 0 for j > i, with M_t = a_t (1 − w_t k_t k_tᵀ).
+// is slow: k [R, L, N], w [R, L], a [R, L], or [R, L, N] by channel; [R, L, L, N, N],
+//   M_i M_{i−1} … M_{j+1} for j ≤ i, 0 for j > i, with M_t = (1 − w_t k_t k_tᵀ) a_t, or Diag(a_t).
 Var delta_transitions(const Var& k, const Var& w, const Var& a);
 
 }  // namespace star::autograd

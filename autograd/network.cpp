@@ -189,21 +189,33 @@ class Parser {
       refuse("a function of single entries or delta expected");
   }
 
+  // The tensor whose exponential a node is, or the node itself.
+  static const Node& exponent_of(const Node& n) {
+    const bool power = n.kind == Kind::function && n.function == Unary::exp && n.inside.size() == 1;
+    return power ? n.inside[0] : n;
+  }
+
   void delta(Node& n) {
     n.kind = Kind::delta;
     n.inside = nodes();
     if (!take(")")) refuse(") expected");
     bool tensors = n.inside.size() == 3;
-    for (const Node& x : n.inside) tensors &= x.kind == Kind::tensor && has(x.axes, n.along);
+    for (const Node& x : n.inside) {
+      const Node& of = tensors && &x == &n.inside[2] ? exponent_of(x) : x;
+      tensors &= of.kind == Kind::tensor && has(of.axes, n.along);
+    }
     if (!tensors) refuse("delta takes a key, a strength and a decay, tensors of its tokens");
+    const std::string &key = n.inside[0].axes, &strength = n.inside[1].axes;
+    const std::string& decay = exponent_of(n.inside[2]).axes;
     std::string own;  // the letters that the key alone has
-    for (char c : n.inside[0].axes) {
-      if (!has(n.inside[1].axes, c)) own += c;
+    for (char c : key) {
+      if (!has(strength, c)) own += c;
       if (c != n.along) n.axes += c;
     }
-    if (own.size() != 1 || n.inside[1].axes != n.inside[2].axes ||
-        n.inside[1].axes.size() + 1 != n.inside[0].axes.size())
-      refuse("the key of delta has one letter more than its strength and its decay");
+    if (own.size() != 1 || strength.size() + 1 != key.size())
+      refuse("the key of delta has one letter more than its strength");
+    if (decay != strength && decay != key)
+      refuse("the decay of delta has the letters of its strength or of its key");
     add_axis(n.axes);
   }
 

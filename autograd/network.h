@@ -18,8 +18,10 @@
 //                 visible j
 //   [i..t..j]exp(btc,nc)            decay by a function: Π_{t=j+1..i} exp(…)_t; 0 where i < j
 //   [i..t..j]delta(bthn,bth,bth)m   transitions by the delta rule of a key k, a strength w and a
-//                 decay a: M_i M_{i−1} … M_{j+1} with M_t = a_t (1 − w_t k_t k_tᵀ), a matrix of the
-//                 letter n that the key alone has, and the column m; 0 where i < j
+//                 decay a: M_i M_{i−1} … M_{j+1} with M_t = (1 − w_t k_t k_tᵀ) a_t, a matrix of the
+//                 letter n that the key alone has, and the column m; 0 where i < j. The decay has
+//                 the letters of the strength, or those of the key, of which it is then the diagonal
+//                 matrix Diag(a_t); exp(bthn) in its place gives it by its logarithm
 //
 // A network has one pair (i, j), whatever its letters: i reads, j writes. Where there are more j
 // than i, the i are the last of them.

@@ -8,14 +8,6 @@
 namespace star::cpu::STAR_TARGET {
 namespace {
 
-// row += factor · other, both of whole registers.
-template <class T>
-void add_row(T* row, int64_t n, T factor, const T* other) {
-  for (int64_t c = 0; c < n; c += kLanes<T>)
-    xsimd::fma(Vec<T>(factor), Vec<T>::load_unaligned(other + c), Vec<T>::load_unaligned(row + c))
-        .store_unaligned(row + c);
-}
-
 // to = factor · from, on whole registers.
 template <class T>
 void put_row(T* to, int64_t n, T factor, const T* from) {

@@ -173,12 +173,12 @@ struct HeadGradient {
     tile_product<T>(rows, args.f, args.e, c.k, dS, dv, false);
     for (int64_t j = 0; j < rows; ++j) {
       T *k_row = dk.data + j * dk.row, *v_row = dv.data + j * dv.row;
-      end[j] = dot(v_row, c.v.data + j * c.v.row, dv.row);
+      end[j] = dot_rows(v_row, c.v.data + j * c.v.row, dv.row);
       scale_row(k_row, dk.row, c.until_end(j));
       scale_row(v_row, dv.row, c.until_end(j));
     }
     for (int64_t n = 0; n < args.e; ++n) {
-      d_since[rows - 1] += dot(S.data + n * S.row, dS.data + n * dS.row, S.row);
+      d_since[rows - 1] += dot_rows(S.data + n * S.row, dS.data + n * dS.row, S.row);
       scale_row(dS.data + n * dS.row, dS.row, c.total());
     }
     transpose_tile<T>(args.e, args.f, S, across);
@@ -203,7 +203,7 @@ struct HeadGradient {
     tile_product<T>(rows, args.e, args.f, dy, across, dq, false);
     for (int64_t i = 0; i < rows; ++i) {
       T *dq_row = dq.data + i * dq.row, *q_row = c.q.data + i * c.q.row;
-      d_since[i] += dot(dq_row, q_row, dq.row);
+      d_since[i] += dot_rows(dq_row, q_row, dq.row);
       scale_row(dq_row, dq.row, c.since[i]);
       scale_row(q_row, c.q.row, c.since[i]);
     }
@@ -219,13 +219,6 @@ struct HeadGradient {
   }
 
  private:
-  static T dot(const T* a, const T* b, int64_t n) {
-    Vec<T> sum(T(0));
-    for (int64_t i = 0; i < n; i += kLanes<T>)
-      sum = xsimd::fma(Vec<T>::load_unaligned(a + i), Vec<T>::load_unaligned(b + i), sum);
-    return xsimd::hadd(sum);
-  }
-
   // dv is the gradient of w v so far.
   void strengths() {
     if (!args.strength) return;
@@ -234,7 +227,7 @@ struct HeadGradient {
     for (int64_t j = 0; j < c.rows; ++j) {
       T* row = dv.data + j * dv.row;
       args.d_strength[(c.b * args.length + c.begin + j) * args.heads + c.h] =
-          dot(row, c.v.data + j * c.v.row, dv.row);
+          dot_rows(row, c.v.data + j * c.v.row, dv.row);
       scale_row(row, dv.row, c.strength[j]);
     }
   }
@@ -251,7 +244,7 @@ struct HeadGradient {
               .store_unaligned(r + j);
         d_since[i] += c.decay[i + 1] * d_since[i + 1];
       }
-      T before = i > 0 ? dot(r, c.G.data + (i - 1) * c.G.row, padded<T>(i)) : T(0);
+      T before = i > 0 ? dot_rows(r, c.G.data + (i - 1) * c.G.row, padded<T>(i)) : T(0);
       args.d_decay[(c.b * args.length + c.begin + i) * args.heads + c.h] =
           before + d_since[i] * (i > 0 ? c.since[i - 1] : T(1));
     }

@@ -151,6 +151,30 @@ inline void scale_row(T* row, int64_t n, T factor) {
     (Vec<T>(factor) * Vec<T>::load_unaligned(row + c)).store_unaligned(row + c);
 }
 
+// row += factor · other, both of whole registers.
+template <class T>
+inline void add_row(T* row, int64_t n, T factor, const T* other) {
+  for (int64_t c = 0; c < n; c += kLanes<T>)
+    xsimd::fma(Vec<T>(factor), Vec<T>::load_unaligned(other + c), Vec<T>::load_unaligned(row + c))
+        .store_unaligned(row + c);
+}
+
+// row ← row ∘ by, both of whole registers.
+template <class T>
+inline void multiply_row(T* row, int64_t n, const T* by) {
+  for (int64_t c = 0; c < n; c += kLanes<T>)
+    (Vec<T>::load_unaligned(row + c) * Vec<T>::load_unaligned(by + c)).store_unaligned(row + c);
+}
+
+// a·b of rows of whole registers.
+template <class T>
+inline T dot_rows(const T* a, const T* b, int64_t n) {
+  Vec<T> sum(T(0));
+  for (int64_t i = 0; i < n; i += kLanes<T>)
+    sum = xsimd::fma(Vec<T>::load_unaligned(a + i), Vec<T>::load_unaligned(b + i), sum);
+  return xsimd::hadd(sum);
+}
+
 // The transpose of a square of registers: log₂ W times, each register of the first half is zipped
 // with its partner of the second.
 template <class T>

@@ -147,14 +147,17 @@ Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) co
   return output(tape, hidden(tape, tokens, state));
 }
 
-DenseCore Backbone::materialize(Tape& tape, const Tensor& tokens, int block) const {
+DenseCore Backbone::materialize(Tape& tape, const Tensor& tokens, int block,
+                                std::optional<int> part) const {
   require(tokens.rank() == 2 && tokens.size(0) == 1, "T(x): tokens of shape {}, not [1, L]",
           tokens.shape());
   require(block >= 0 && block < int(blocks_.size()), "T(x): there is no block {} among {}", block,
           blocks_.size());
   DenseCore core;
   run(tape, tokens, nullptr, [&](int l, const Weights& weights, const FeatureSet& features) {
-    if (l == block) core = operators_[size_t(l)].materialize(weights, features);
+    if (l != block) return;
+    const Operator& op = operators_[size_t(l)];
+    core = part ? op.materialize_part(weights, features, *part) : op.materialize(weights, features);
   });
   return core;
 }

@@ -59,8 +59,9 @@ class Backbone {
   Var hidden(Tape& tape, const Tensor& tokens, DecodingState* state = nullptr) const;
   Var output(Tape& tape, const Var& hidden) const;
   // T(x) of a block, as Operator::materialize has it, on what the block reads where the model is
-  // given tokens [1, L].
-  DenseCore materialize(Tape& tape, const Tensor& tokens, int block) const;
+  // given tokens [1, L]; or a part of it, as Operator::materialize_part.
+  DenseCore materialize(Tape& tape, const Tensor& tokens, int block,
+                        std::optional<int> part = {}) const;
 
   // Shared parameters once, in the order of the blocks; each is a view of one vector.
   const std::vector<Parameter>& parameters() const { return parameters_; }

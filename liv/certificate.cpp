@@ -16,7 +16,7 @@ constexpr const char* kOrder = "semi-separable order";
 // The width of the band that holds all entries, the diagonal included; 0 without one.
 int64_t band_width(const Layout& l) {
   if (l.liv.op.sparsity() == Sparsity::banded) return l.sizes.window;
-  return l.group(Role::kernel) ? kTaps : 0;
+  return l.kernel_taps();
 }
 
 // The states through which all of the past acts on the future; 0 where no number is claimed.

@@ -15,7 +15,14 @@ enum class Channels { diagonal = 1, dense, grouped };
 // Of a feature group: the map from the channels of x, what looks along the tokens, how many
 // channels come out (the width times …; `states` of width 1), and the function behind it.
 enum class Projection { diagonal = 1, dense, a_head, low_rank };
-enum class Along { nothing = 1, convolution = 3, implicit_filter };
+enum class Along {
+  nothing = 1,
+  convolution_of_3 = 3,
+  implicit_filter,
+  convolution_of_4,
+  convolution_of_7,
+  convolution_of_15
+};
 enum class Expansion { one = 1, two, four, eight_thirds, sixteen, half };
 enum class Activation {
   none = 1,
@@ -26,7 +33,10 @@ enum class Activation {
   sigmoid_with_bias,
   elu_plus_one,
   unit_length,
-  sigmoid
+  sigmoid,
+  twice_sigmoid,
+  sigmoid_root_with_bias,
+  unit_rms
 };
 
 }  // namespace star::liv

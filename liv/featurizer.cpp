@@ -13,10 +13,9 @@
 namespace star::liv {
 namespace {
 
-bool has_bias(const FeatureGroup& g) {
-  return g.activation() == Activation::softplus_with_bias ||
-         g.activation() == Activation::sigmoid_with_bias;
-}
+constexpr double kRmsFloor = 1e-6;  // beside the mean square that a head is divided by
+
+bool has_bias(const FeatureGroup& g) { return has_bias(g.activation()); }
 bool low_rank(const FeatureGroup& g) { return g.projection() == Projection::low_rank; }
 
 // Keys and values of a low-rank operator: the cache that grows with the context.
@@ -45,20 +44,20 @@ Var project(const FeatureGroup& g, const Weights& w, const Var& x, const Var* bi
   return bias ? linear_onto(*bias, in, weight) : linear(in, weight);
 }
 
-// A convolution of 3 taps over x [B, L, C] and what came before it.
+// A convolution over x [B, L, C] and what came before it.
 Var short_conv(const FeatureGroup& g, const Weights& w, const Var& x, State* state) {
-  Var taps = kernel_of_taps(w[{g.role, Piece::conv}]);
-  if (!state) return conv(x, taps);
+  Var kernel = kernel_of_taps(w[{g.role, Piece::conv}]);
+  if (!state) return conv(x, kernel);
   const int inputs = number(Kept::conv_inputs, g);
-  Tensor all = state->extend(x.exec(), inputs, x.value(), kTaps - 1, kTaps - 1);
-  Var y = conv(x.tape().constant(all), taps);
-  return narrow(y, 1, kTaps - 1, x.size(1));
+  const int64_t before = g.taps() - 1;
+  Tensor all = state->extend(x.exec(), inputs, x.value(), before, before);
+  return narrow(conv(x.tape().constant(all), kernel), 1, before, x.size(1));
 }
 
 // Projection, convolution and bias: what the nonlinearity of a group takes.
 Var biased(const FeatureGroup& g, const Weights& w, const Var& x, State* state) {
   const Var* bias = has_bias(g) ? &w[{g.role, low_rank(g) ? Piece::b_bias : Piece::bias}] : nullptr;
-  if (g.along() != Along::convolution) return project(g, w, x, bias);
+  if (!g.taps()) return project(g, w, x, bias);
   Var u = short_conv(g, w, project(g, w, x, nullptr), state);
   return bias ? u + *bias : u;
 }
@@ -68,17 +67,22 @@ Var channel_softmax(const Var& x) {
   return reshape(softmax(reshape(x, {rows, 1, channels}), {channels - 1, 0}, 1), x.shape());
 }
 
-Var unit_length(const Var& x, int64_t heads) {
-  Var by_head = reshape(x, {x.size(0), x.size(1), heads, x.size(2) / heads});
-  Var length = sqrt(scale(sum(square(by_head), {3}, true), 1, 1e-12));
-  return reshape(by_head / length, x.shape());
+// Each head of e channels divided by the root of share · |head|² + floor.
+Var divided_heads(const Var& x, int64_t e, double share, double floor) {
+  Var by_head = reshape(x, {x.size(0), x.size(1), x.size(2) / e, e});
+  return by_head / sqrt(scale(sum(square(by_head), {3}, true), share, floor));
 }
 
-Var activate(const Layout& layout, const FeatureGroup& g, const Var& x) {
+Var activate(const Layout& layout, const FeatureGroup& g, const Weights& w, const Var& x) {
+  const int64_t e = layout.head_width();
   if (auto f = pointwise(g)) return unary(*f, x);
   if (g.activation() == Activation::softmax) return channel_softmax(x);
+  if (g.activation() == Activation::twice_sigmoid) return scale(sigmoid(x), 2);
   if (g.activation() == Activation::unit_length)
-    return unit_length(x, x.size(2) / layout.head_width());
+    return reshape(divided_heads(x, e, 1, 1e-12), x.shape());
+  if (g.activation() == Activation::unit_rms)
+    return reshape(divided_heads(x, e, 1 / double(e), kRmsFloor) * w[{g.role, Piece::norm}],
+                   x.shape());
   return x;
 }
 
@@ -91,7 +95,7 @@ Var feature(const Layout& layout, const FeatureGroup& g, const Weights& weights,
             int64_t position, State* state) {
   Var u = biased(g, weights, x, state);
   bool before = g.role == Role::a || (g.role == Role::z && pointwise(g));
-  Var f = before ? u : activate(layout, g, u);
+  Var f = before ? u : activate(layout, g, weights, u);
   if (rotary(layout.liv.op) && (reads(g.role) || writes(g.role))) f = rotate(layout, f, position);
   if (!state || !cached(layout, g)) return f;
   const int rows = number(Kept::rows, g);
@@ -116,6 +120,9 @@ std::optional<Unary> pointwise(const FeatureGroup& group) {
     case Activation::none:
     case Activation::softmax:
     case Activation::unit_length:
+    case Activation::twice_sigmoid:
+    case Activation::sigmoid_root_with_bias:
+    case Activation::unit_rms:
       return {};
   }
   fail("featurizer: activation {} of {} is unknown", int(group.activation()), text_of(group.role));
@@ -130,7 +137,7 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
   if (g.role == Role::kernel) {
     // Like a linear map of its taps. Starting near the current token alone, a convolution learns to
     // look back only after a thousand steps more.
-    add(Piece::taps, {out, kTaps}, false, init::linear(kTaps));
+    add(Piece::taps, {out, g.taps()}, false, init::linear(g.taps()));
     return specs;
   }
   if (g.role == Role::filter) return filter_parameters(out, layout.sizes.seq);
@@ -146,9 +153,13 @@ std::vector<ParameterSpec> feature_parameters(const Layout& layout, const Featur
     Initializer start = init::constant(0);
     if (g.role == Role::dt) start = init::softplus_log_uniform(1e-3, 0.1);
     if (g.role == Role::a) start = init::sigmoid_uniform(0.9, 0.999);
+    if (g.activation() == Activation::sigmoid_root_with_bias)
+      start = init::sigmoid_root_log_uniform(1e-3, 0.1);
     add(low_rank(g) ? Piece::b_bias : Piece::bias, {out}, false, start);
   }
-  if (g.along() == Along::convolution) add(Piece::conv, {out, kTaps}, false, init::current_tap());
+  if (g.taps()) add(Piece::conv, {out, g.taps()}, false, init::current_tap(g.taps()));
+  if (g.activation() == Activation::unit_rms)
+    add(Piece::norm, {layout.head_width()}, false, init::constant(1));
   return specs;
 }
 
@@ -181,7 +192,7 @@ void featurize(const Layout& layout, const Weights& weights, const Var& x, Featu
 int64_t feature_cache(const Layout& layout, const FeatureGroup& g, int64_t context) {
   if (is_kernel(g.role)) return 0;
   int64_t floats = 0, out = layout.width_of(g);
-  if (g.along() == Along::convolution) floats += (kTaps - 1) * out;
+  if (g.taps()) floats += (g.taps() - 1) * out;
   if (cached(layout, g)) {
     const int64_t rows = std::min(context, cached_rows(layout));
     floats = counted_sum("cache", floats, counted_product("cache", rows, out));
@@ -194,7 +205,7 @@ double feature_work(const Layout& layout, const FeatureGroup& g) {
   if (is_kernel(g.role)) return 0;
   double work = low_rank(g) ? double(rank_of(layout)) * (d + out)
                             : (g.projection() == Projection::diagonal ? d : d * out);
-  return work + (g.along() == Along::convolution ? double(kTaps) * out : 0);
+  return work + double(g.taps()) * out;
 }
 
 }  // namespace star::liv

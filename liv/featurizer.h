@@ -1,5 +1,5 @@
 // Featurization: how the features of an operator are computed from its input (star/README.md, level
-// 1). A group is a projection of the channels, perhaps a causal convolution of 3 taps, a bias and a
+// 1). A group is a projection of the channels, perhaps a short causal convolution, a bias and a
 // nonlinearity; positions rotate what reads and what writes where scores are compared by angle.
 #pragma once
 

@@ -22,9 +22,6 @@ struct Sizes {
 // Throws `Error` unless every size is positive and H divides d.
 void check_sizes(const Sizes& sizes);
 
-// The taps of every explicit convolution.
-inline constexpr int64_t kTaps = 3;
-
 struct Layout {
   // Throws `Error` where the class does not fit the sizes: rotary positions need heads of even
   // width, grouped channels need H to divide the width of v.
@@ -36,6 +33,11 @@ struct Layout {
   Role reader() const { return liv::reader(liv.groups)->role; }
   Role writer() const { return liv::writer(liv.groups)->role; }
   bool grouped() const { return liv.op.channels() == Channels::grouped; }
+  // The taps of an explicit kernel; 0 where the class has none.
+  int64_t kernel_taps() const {
+    const FeatureGroup* kernel = group(Role::kernel);
+    return kernel ? taps_of(kernel->along()) : 0;
+  }
   // The channels that a feature group puts out.
   int64_t width_of(const FeatureGroup& g) const;
   // A differential operator, T = T₀ − λT₁, has two parts. What makes T exists in each of them;

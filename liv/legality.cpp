@@ -39,10 +39,12 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
      "token mixing 1 (diagonal) needs a gate"},
     {[](const Case& c) {
        return (c.mixing == Mixing::low_rank || c.mixing == Mixing::toeplitz ||
-               (c.mixing == Mixing::semi_separable && c.has(Role::dt) && !c.has(Role::a))) &&
+               (c.mixing == Mixing::semi_separable && c.has(Role::dt) != c.has(Role::a) &&
+                (c.has(Role::dt) || c.grouped))) &&
               !c.around;
      },
-     "token mixing 2, 3, and 4 with dt, need features that read (q or C) and write (k or B)"},
+     "token mixing 2, 3, and 4 with dt or grouped channels, need features that read (q or C) and "
+     "write (k or B)"},
     {[](const Case& c) {
        return c.mixing == Mixing::toeplitz && c.has(Role::kernel) == c.has(Role::filter);
      },
@@ -68,11 +70,6 @@ constexpr OperatorRefusal kOperatorRefusals[] = {
        return c.mixing == Mixing::semi_separable && c.op.channels() == Channels::dense;
      },
      "token mixing 4 (semi-separable) has diagonal or grouped channels: dense is left to o"},
-    {[](const Case& c) {
-       return c.mixing == Mixing::semi_separable && c.has(Role::a) &&
-              c.op.channels() != Channels::diagonal;
-     },
-     "a transition a is one a channel: channel mixing 1"},
     {[](const Case& c) {
        return c.op.sparsity() == Sparsity::banded && c.mixing != Mixing::low_rank;
      },
@@ -128,6 +125,15 @@ bool per_head(const Case& c, const FeatureGroup& g) {
   return c.grouped && (g.role == Role::dt || g.role == Role::beta);
 }
 
+bool is_sigmoid(const FeatureGroup& g) {
+  return g.activation() == Activation::sigmoid_with_bias || g.activation() == Activation::sigmoid;
+}
+
+// Roles whose nonlinearity a refusal of their own says.
+bool has_transition_rule(Role role) {
+  return role == Role::dt || role == Role::a || role == Role::beta;
+}
+
 bool counts_states(const Case& c, const FeatureGroup& g) {
   return c.states && (reads(g.role) || writes(g.role));
 }
@@ -143,10 +149,9 @@ constexpr GroupRefusal kGroupRefusals[] = {
        return (g.role == Role::gate && c.mixing != Mixing::diagonal) ||
               (!projected(g) && c.mixing != Mixing::toeplitz) ||
               ((g.role == Role::dt || g.role == Role::a) && c.mixing != Mixing::semi_separable) ||
-              (g.role == Role::beta &&
-               !(c.mixing == Mixing::semi_separable && c.grouped && c.has(Role::dt))) ||
+              (g.role == Role::beta && !(c.mixing == Mixing::semi_separable && c.grouped)) ||
               (around && (c.mixing == Mixing::diagonal ||
-                          (c.mixing == Mixing::semi_separable && c.has(Role::a))));
+                          (c.mixing == Mixing::semi_separable && c.has(Role::a) && !c.grouped)));
      },
      "this operator has no use for the role"},
     // Channel mixing.
@@ -166,11 +171,11 @@ constexpr GroupRefusal kGroupRefusals[] = {
      "diagonal channels (1) keep the width: no expansion, no repeat, no states"},
     // Token mixing.
     {[](const Case&, const FeatureGroup& g) {
-       if (g.role == Role::kernel) return g.along() != Along::convolution;
        if (g.role == Role::filter) return g.along() != Along::implicit_filter;
-       return g.along() != Along::nothing && g.along() != Along::convolution;
+       return !g.taps() && (g.role == Role::kernel || g.along() != Along::nothing);
      },
-     "token mixing is 3 for kernel, 4 for filter, 1 or 3 for the others"},
+     "token mixing is 4 for filter, a convolution (3, 5, 6, 7) for kernel, that or 1 for the "
+     "others"},
     // Width.
     {[](const Case& c, const FeatureGroup& g) {
        return !counts_states(c, g) && c.has(Role::value) && g.expansion() != c.value().expansion();
@@ -200,16 +205,27 @@ constexpr GroupRefusal kGroupRefusals[] = {
        return g.role == Role::dt && g.activation() != Activation::softplus_with_bias;
      },
      "a step dt is a softplus with bias, 5"},
-    {[](const Case&, const FeatureGroup& g) {
-       return (g.role == Role::a || g.role == Role::beta) &&
-              g.activation() != Activation::sigmoid_with_bias &&
-              g.activation() != Activation::sigmoid;
-     },
-     "a and beta lie between 0 and 1: a sigmoid, 6 or 9"},
     {[](const Case& c, const FeatureGroup& g) {
-       return g.activation() == Activation::unit_length && !(c.grouped && !per_head(c, g));
+       return g.role == Role::a && !is_sigmoid(g) &&
+              !(c.grouped && g.activation() == Activation::sigmoid_root_with_bias);
      },
-     "unit length a head (8) needs grouped channels"},
+     "a decay a lies between 0 and 1: a sigmoid, 6 or 9, or of grouped channels its root, b"},
+    {[](const Case&, const FeatureGroup& g) {
+       return g.role == Role::beta && !is_sigmoid(g) && g.activation() != Activation::twice_sigmoid;
+     },
+     "a write strength beta lies between 0 and 2: a sigmoid, 6 or 9, or twice one, a"},
+    {[](const Case&, const FeatureGroup& g) {
+       return projected(g) && !has_transition_rule(g.role) &&
+              (g.activation() == Activation::twice_sigmoid ||
+               g.activation() == Activation::sigmoid_root_with_bias);
+     },
+     "twice a sigmoid (a) is for beta, and the root of one (b) for a"},
+    {[](const Case& c, const FeatureGroup& g) {
+       return (g.activation() == Activation::unit_length ||
+               g.activation() == Activation::unit_rms) &&
+              !c.grouped && projected(g) && !has_transition_rule(g.role);
+     },
+     "unit length and unit RMS a head (8, c) need grouped channels"},
 };
 
 // The digits of `digits` that are out of range.

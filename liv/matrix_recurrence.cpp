@@ -1,6 +1,8 @@
-// Matrix-valued states, e × e a head: a scalar decay (Dao and Gu, "Transformers are SSMs", 2024;
-// Yang et al., "Gated linear attention", 2024), or a decay and a reflection (Yang et al., "Gated
-// delta networks", 2024).
+// Matrix-valued states, e × e a head: a scalar decay (Mamba-2, also called simple gated linear
+// attention; Dao and Gu, "Transformers are SSMs", 2024), or a decay and a reflection (Yang et al.,
+// "Gated delta networks", 2024). β is in (0, 1), or in (0, 2) where its featurizer says so: then the
+// transition has eigenvalues down to −a_t (Grazzi et al., "Unlocking state-tracking in linear RNNs
+// through negative eigenvalues", 2024).
 //   S_t = a_t S_{t−1} + k_t ⊗ u_t,  y_t = q_tᵀ S_t / √e,  a_t = exp(−dt_t exp(A_log))
 //   with dt:    u_t = dt_t v_t
 //   with beta:  u_t = β_t (v_t − a_t k_tᵀ S_{t−1}),  that is a transition a_t (I − β_t k_t k_tᵀ)

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "liv/layout.h"
+#include "core/error.h"
 
 namespace star::liv {
 namespace {
@@ -47,9 +47,9 @@ Initializer normal(double deviation) {
 
 Initializer linear(int64_t fan_in) { return normal(1 / std::sqrt(3.0 * double(fan_in))); }
 
-Initializer current_tap() {
-  return [](Rng&, std::span<double> w) {
-    for (size_t i = 0; i < w.size(); ++i) w[i] = int64_t(i) % kTaps == kTaps - 1;
+Initializer current_tap(int64_t taps) {
+  return [taps](Rng&, std::span<double> w) {
+    for (size_t i = 0; i < w.size(); ++i) w[i] = int64_t(i) % taps == taps - 1;
   };
 }
 
@@ -58,6 +58,16 @@ Initializer softplus_log_uniform(double lo, double hi) {
     for (double& x : w) {
       double s = std::exp(rng.uniform(std::log(lo), std::log(hi)));
       x = s + std::log(-std::expm1(-s));
+    }
+  };
+}
+
+Initializer sigmoid_root_log_uniform(double lo, double hi) {
+  return [=](Rng& rng, std::span<double> w) {
+    for (double& x : w) {
+      // softplus(−b) = −16 log(1 − s)
+      double p = -kSigmoidRoot * std::log1p(-std::exp(rng.uniform(std::log(lo), std::log(hi))));
+      x = -(p + std::log(-std::expm1(-p)));
     }
   };
 }

@@ -19,16 +19,18 @@ using Initializer = std::function<void(Rng&, std::span<double>)>;
 namespace init {
 Initializer constant(double value);
 Initializer normal(double deviation);
-Initializer linear(int64_t fan_in);  // N(0, 1/(3·fan_in))
-Initializer current_tap();           // [channels, taps]: a convolution that passes its input
+Initializer linear(int64_t fan_in);     // N(0, 1/(3·fan_in))
+Initializer current_tap(int64_t taps);  // [channels, taps]: a convolution that passes its input
 // b such that softplus(b), respectively σ(b), is log-uniform, respectively uniform, in [lo, hi].
 Initializer softplus_log_uniform(double lo, double hi);
 Initializer sigmoid_uniform(double lo, double hi);
+// b such that 1 − σ(b)^(1/16) is log-uniform in [lo, hi].
+Initializer sigmoid_root_log_uniform(double lo, double hi);
 }  // namespace init
 
 // X(word, its text behind that of the role). Of a feature group: W and b of x Wᵀ + b, or of low
-// rank, x W_aᵀ W_bᵀ + b; the short convolution; an explicit kernel; the network of an implicit
-// filter. Of the structure, which belongs to no group: the decay rates, the shortcut past T, λ of
+// rank, x W_aᵀ W_bᵀ + b; the short convolution; the weight of a norm; an explicit kernel; the network
+// of an implicit filter. Of the structure, which belongs to no group: the decay rates, the shortcut past T, λ of
 // T₀ − λT₁, the output projection.
 #define STAR_PIECES(X)     \
   X(weight, ".weight")     \
@@ -37,6 +39,7 @@ Initializer sigmoid_uniform(double lo, double hi);
   X(b_weight, "_b.weight") \
   X(b_bias, "_b.bias")     \
   X(conv, ".conv")         \
+  X(norm, ".norm")         \
   X(taps, "")              \
   X(w1, ".w1")             \
   X(b1, ".b1")             \
@@ -60,6 +63,9 @@ inline constexpr size_t kPieces = 0
 
 // Of a differential operator, T₀ and T₁; another has the first alone.
 inline constexpr int kParts = 2;
+
+// The root of a sigmoid that a decay may be: it stays near 1 over a wide range of logits.
+inline constexpr double kSigmoidRoot = 16;
 
 // Which parameter of an operator, or of one part of it.
 struct ParameterKey {

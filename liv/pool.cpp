@@ -38,6 +38,14 @@ std::vector<Featurizer> default_featurizers() {
         {z, "21114"},
         {dt, "31115"},
         {beta, "31119"}}},
+      {'d', {{query, "21111"}, {key, "21111"}, {value, "21111"}, {z, "21114"}, {a, "4111b"}}},
+      {'e',
+       {{query, "21111"},
+        {key, "21118"},
+        {value, "21111"},
+        {z, "21114"},
+        {a, "4111b"},
+        {beta, "31119"}}},
   };
   std::vector<Featurizer> featurizers;
   for (const Row& row : rows) {
@@ -59,7 +67,7 @@ Pool make_pool(std::string_view ids) {
       {'4', 'd', "SA-4", "42123"},    {'5', 'e', "Rec-1", "54111"},   {'6', 'f', "Rec-2", "64111"},
       {'7', 'g', "GConv-1", "73111"}, {'8', 'h', "GConv-2", "83111"}, {'9', 0, "GMemless", "91142"},
       {'i', 'm', "LA-1", "a2153"},    {'j', 'n', "SWA-1", "12223"},   {'k', 'o', "Rec-3", "b4113"},
-      {'l', 'p', "Rec-4", "c4113"},
+      {'l', 'p', "Rec-4", "c4113"},   {'q', 's', "Rec-5", "d4113"},   {'r', 't', "Rec-6", "e4113"},
   };
   Pool pool;
   pool.featurizers = default_featurizers();
@@ -117,7 +125,7 @@ const Featurizer* Pool::find_featurizer(char id) const {
 
 Pool paper_pool() { return make_pool("123456789abcdefgh"); }
 
-Pool extended_pool() { return make_pool("123456789abcdefghijklmnop"); }
+Pool extended_pool() { return make_pool("123456789abcdefghijklmnopqrst"); }
 
 void derive(Pool& pool) {
   for (LivClass& c : pool.classes) {
@@ -143,10 +151,15 @@ const FeatureGroup* writer(const std::vector<FeatureGroup>& groups) {
   return first_group(groups, [](const FeatureGroup& g) { return writes(g.role); });
 }
 
+Role shared_with(const std::vector<FeatureGroup>& groups, Role role) {
+  if (role != Role::beta) return role;
+  return find_group(groups, Role::a) ? Role::a : Role::dt;
+}
+
 std::vector<Role> shareable_weights(const std::vector<FeatureGroup>& groups) {
   std::vector<Role> roles;
   for (const FeatureGroup& g : groups) {
-    if (shared_with(g.role) == g.role) roles.push_back(g.role);
+    if (shared_with(groups, g.role) == g.role) roles.push_back(g.role);
   }
   return roles;
 }
@@ -179,6 +192,31 @@ bool scaled(const OperatorGenome& op) {
 
 bool counts_states(const OperatorGenome& op) {
   return op.mixing() == Mixing::semi_separable && op.channels() == Channels::diagonal;
+}
+
+int FeatureGroup::taps() const { return taps_of(along()); }
+
+int taps_of(Along along) {
+  switch (along) {
+    case Along::nothing:
+    case Along::implicit_filter:
+      return 0;
+    case Along::convolution_of_3:
+      return 3;
+    case Along::convolution_of_4:
+      return 4;
+    case Along::convolution_of_7:
+      return 7;
+    case Along::convolution_of_15:
+      return 15;
+  }
+  return 0;  // a digit that means nothing
+}
+
+bool has_bias(Activation activation) {
+  return activation == Activation::softplus_with_bias ||
+         activation == Activation::sigmoid_with_bias ||
+         activation == Activation::sigmoid_root_with_bias;
 }
 
 int expand(Expansion expansion, int width) {

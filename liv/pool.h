@@ -26,13 +26,14 @@ std::string digits_text(const Digits& digits);  // "12123"
 // Each digit runs over 1 … its limit. The first digit of an operator is the id of a featurizer, so
 // that its limit is the pool's.
 inline constexpr Digits kOperatorLimits = {35, 4, 2, int(std::size(kEntries)), 3};
-inline constexpr Digits kGroupLimits = {4, 4, 6, 3, 9};
+inline constexpr Digits kGroupLimits = {4, 7, 6, 3, 12};
 
 struct FeatureGroup {
   Role role;
   Digits digits;
   Projection projection() const { return Projection(digits[0]); }
   Along along() const { return Along(digits[1]); }
+  int taps() const;  // of a convolution; 0 without one
   Expansion expansion() const { return Expansion(digits[2]); }
   int repeat() const { return digits[3]; }
   Activation activation() const { return Activation(digits[4]); }
@@ -76,7 +77,7 @@ struct Pool {
 };
 
 Pool paper_pool();     // the 17 classes 1–9, a–h
-Pool extended_pool();  // all of them, 1–9, a–p
+Pool extended_pool();  // all of them, 1–9, a–t
 
 // Recomputes what follows from operators and featurizers: the groups of every class and what it can
 // share; differential classes take the operator of their base. Call it after changing either.
@@ -87,6 +88,8 @@ const FeatureGroup* find_group(const std::vector<FeatureGroup>& groups, Role rol
 const FeatureGroup* reader(const std::vector<FeatureGroup>& groups);
 const FeatureGroup* writer(const std::vector<FeatureGroup>& groups);
 
+// The role whose sharing a role follows: the transition for beta, itself for the others.
+Role shared_with(const std::vector<FeatureGroup>& groups, Role role);
 // What can be shared, in the order of the bits of a strategy.
 std::vector<Role> shareable_weights(const std::vector<FeatureGroup>& groups);
 std::vector<Role> shareable_features(const OperatorGenome& op,
@@ -97,6 +100,8 @@ bool scaled(const OperatorGenome& op);  // scores are multiplied by 1/√e
 // The read and write features count states a channel, not channels.
 bool counts_states(const OperatorGenome& op);
 
+int taps_of(Along along);  // of a convolution; 0 for another
+bool has_bias(Activation activation);
 int expand(Expansion expansion, int width);  // the width that it makes; states of width 1
 int repeats(int repeat);                     // 1, 2 or 4, from the digit
 

@@ -2,11 +2,13 @@
 // 2018) and the selective state space (Gu and Dao, "Mamba", 2023).
 //   T_ij = C_i (Π_{k=j+1..i} A_k) B_j,  j ≤ i
 // With a: one state a channel, C = 1, A = a, B = 1 − a.  With dt: N states, A = exp(dt A),
-// A = −exp(A_log), B_j scaled by dt_j. Matrix-valued states: liv/matrix_recurrence.cpp.
+// A = −exp(A_log), B_j scaled by dt_j. Matrix-valued states: liv/matrix_recurrence.cpp, and with a
+// decay a key channel liv/channel_recurrence.cpp.
 #include <cmath>
 
 #include "autograd/elementwise.h"
 #include "autograd/views.h"
+#include "liv/channel_recurrence.h"
 #include "liv/matrix_recurrence.h"
 #include "liv/mixing.h"
 
@@ -91,8 +93,9 @@ class SelectiveStateSpace : public TokenMixing {
 }  // namespace
 
 std::unique_ptr<TokenMixing> make_recurrence(const Layout& layout) {
-  if (layout.group(Role::a)) return std::make_unique<GatedRecurrence>(layout);
-  if (layout.grouped()) return make_matrix_recurrence(layout);
+  const bool a = layout.group(Role::a) != nullptr;
+  if (layout.grouped()) return a ? make_channel_recurrence(layout) : make_matrix_recurrence(layout);
+  if (a) return std::make_unique<GatedRecurrence>(layout);
   return std::make_unique<SelectiveStateSpace>(layout);
 }
 

@@ -57,7 +57,5 @@ constexpr bool writes(Role role) { return role == Role::key || role == Role::B; 
 constexpr bool is_kernel(Role role) { return role == Role::kernel || role == Role::filter; }
 // What T is made of: all but the value and the output gate z.
 constexpr bool makes_map(Role role) { return role != Role::value && role != Role::z; }
-// The role whose sharing `role` follows: dt for beta, itself for the others.
-constexpr Role shared_with(Role role) { return role == Role::beta ? Role::dt : role; }
 
 }  // namespace star::liv

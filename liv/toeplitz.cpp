@@ -75,7 +75,7 @@ bool has_filter(const Layout& layout) { return layout.group(Role::filter) != nul
 
 std::string network_of(const Layout& layout) {
   return fmt::format("bic,[i-j{}]c,bjc,bjc->bic",
-                     has_filter(layout) ? "" : fmt::format("<{}", kTaps));
+                     has_filter(layout) ? "" : fmt::format("<{}", layout.kernel_taps()));
 }
 
 class Toeplitz : public TokenMixing {
@@ -95,7 +95,7 @@ class Toeplitz : public TokenMixing {
   }
   std::vector<Shape> shapes(int64_t B, int64_t L) const override {
     Shape rows{B, L, layout_.inner()};
-    return {rows, {implicit() ? L : kTaps, layout_.inner()}, rows, rows};
+    return {rows, {implicit() ? L : taps(), layout_.inner()}, rows, rows};
   }
 
   DenseCore materialize(const Features& f, const Weights& w) const override {
@@ -116,34 +116,35 @@ class Toeplitz : public TokenMixing {
   }
 
   int64_t cache(int64_t context) const override {
-    return counted_product("cache", layout_.inner(), implicit() ? context : kTaps - 1);
+    return counted_product("cache", layout_.inner(), implicit() ? context : taps() - 1);
   }
 
   double work(int64_t length) const override {
-    return double(layout_.inner()) * (implicit() ? double(length + 1) / 2 + 3 : double(kTaps) + 2);
+    return double(layout_.inner()) * (implicit() ? double(length + 1) / 2 + 3 : double(taps()) + 2);
   }
 
  private:
   bool implicit() const { return has_filter(layout_); }
+  int64_t taps() const { return layout_.kernel_taps(); }
 
-  // K(t) from `first` on, [taps, inner], with D on the current token.
-  Var kernel(const Weights& w, int64_t first, int64_t taps) const {
+  // K(t) from `first` on, [count, inner], with D on the current token.
+  Var kernel(const Weights& w, int64_t first, int64_t count) const {
     if (!implicit()) return kernel_of_taps(w[{Role::kernel, Piece::taps}]);
-    Var k = filter_kernel(w, first, taps, layout_.sizes.seq);
+    Var k = filter_kernel(w, first, count, layout_.sizes.seq);
     if (first > 0) return k;
     Var now = narrow(k, 0, 0, 1) + w[Piece::D];
-    return taps > 1 ? concat(now, narrow(k, 0, 1, taps - 1), 0) : now;
+    return count > 1 ? concat(now, narrow(k, 0, 1, count - 1), 0) : now;
   }
 
   // The kernel for all tokens that the state has seen and those of `read`: it follows from the
   // weights, and what a token adds is made once.
   Var kept_kernel(const Weights& w, const Var& read, State& state) const {
-    if (!implicit()) return kernel(w, 0, kTaps);
-    const int64_t taps = state.position + read.size(1);
-    Tensor rows = state.memo(read.exec(), taps, [&](int64_t first, int64_t count) {
+    if (!implicit()) return kernel(w, 0, taps());
+    const int64_t seen = state.position + read.size(1);
+    Tensor rows = state.memo(read.exec(), seen, [&](int64_t first, int64_t count) {
       return kernel(w, first, count).value().reshape({1, count, layout_.inner()});
     });
-    return read.tape().constant(rows.reshape({taps, layout_.inner()}));
+    return read.tape().constant(rows.reshape({seen, layout_.inner()}));
   }
 };
 

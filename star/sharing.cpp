@@ -7,9 +7,9 @@
 namespace star::synthesis {
 namespace {
 
-// Whether the strategy names the group, by the role whose sharing it follows.
-bool shares(const FeatureGroup& group, int strategy, const std::vector<Role>& shareable) {
-  auto it = std::find(shareable.begin(), shareable.end(), shared_with(group.role));
+// Whether the strategy names the role, by the one whose sharing it follows.
+bool shares(const LivClass& liv, Role role, int strategy, const std::vector<Role>& shareable) {
+  auto it = std::find(shareable.begin(), shareable.end(), shared_with(liv.groups, role));
   if (it == shareable.end()) return false;
   return strategy_mask(strategy, shareable.size()) >> (it - shareable.begin()) & 1;
 }
@@ -21,7 +21,7 @@ void for_each_shared(const Genome& genome, const Pool& pool, const SharingKind& 
     const Segment& donor = genome.segments[size_t(members[0])];
     const LivClass& c = *pool.find(donor.liv);
     for (size_t g = 0; g < c.groups.size(); ++g) {
-      if (shares(c.groups[g], donor.*kind.strategy, c.*kind.shareable)) share(members, g);
+      if (shares(c, c.groups[g].role, donor.*kind.strategy, c.*kind.shareable)) share(members, g);
     }
   }
 }

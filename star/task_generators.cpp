@@ -237,6 +237,22 @@ class Mqar : public TaskGenerator {
   }
 };
 
+// parity: uniform bits; the target at every place is the parity of all bits up to it. A state whose
+// transitions have eigenvalues in (0, 1) alone cannot keep it at any length (Grazzi et al.,
+// "Unlocking state-tracking in linear RNNs through negative eigenvalues", 2024).
+class Parity : public TaskGenerator {
+ public:
+  using TaskGenerator::TaskGenerator;
+
+  void fill(bool, Rng& rng, std::span<int32_t> tokens, std::span<int32_t> targets) const override {
+    int32_t parity = 0;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      tokens[i] = int32_t(rng.below(2));
+      targets[i] = parity ^= tokens[i];
+    }
+  }
+};
+
 std::unique_ptr<TaskGenerator> make_memorize(const TaskOptions& options, uint64_t seed) {
   return std::make_unique<Memorize>(options, seed);
 }
@@ -273,6 +289,11 @@ const std::vector<TaskRow>& TaskRow::rows() {
        [](TaskOptions& o) { o.vocab = 8192, o.length = 64; },
        check_mqar,
        made<Mqar>},
+      {"parity",
+       {kLength},
+       [](TaskOptions& o) { o.vocab = 2, o.length = 64; },
+       nullptr,
+       made<Parity>},
       {.name = "mix",
        .options = {kVocab, kLength, kNoise, kShare, kContent, kPairs, kPower},
        .set_usual =

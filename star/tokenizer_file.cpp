@@ -75,9 +75,11 @@ class FileReader {
     need(model.is_object(), "it has no model");
     const Json& type = field(model, "type");  // which old files leave out
     need(type.is_null() || type == "BPE", "its model is {}, not BPE", type.dump());
-    for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"})
-      need(field(model, affix).is_null() || field(model, affix) == "",
+    for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
+      const std::string* text = field(model, affix).get_ptr<const std::string*>();
+      need(text ? text->empty() : field(model, affix).is_null(),
            "its model has a {}, which is not byte-level", affix);
+    }
     need(field(model, "dropout").is_null() || field(model, "dropout") == 0,
          "its model has dropout");
     need(!flag(model, "byte_fallback"), "its model has byte_fallback, which is not byte-level");

@@ -43,6 +43,7 @@ class Benches {
   void convolutions(bool fourier, int64_t taps);
   void gated_convolution(int64_t taps);
   void states();
+  void channels();
   void selective();
 
   const Kernels<T>& kernels() { return exec_.kernels<T>(); }

@@ -196,6 +196,80 @@ void Benches<T>::states() {
 }
 
 template <class T>
+void Benches<T>::channels() {
+  int64_t e = d / H;
+  double inside = 6 * double(kChannelChunk) * double(e), across = 4 * double(e * e);
+  double work = double(B * L * H) * (inside + across);
+  Shape shape{B, L, d};
+  Tensor q = in(shape), k = in(shape), v = in(shape), g = in(shape, -0.2, 0), w = in({B, L, H});
+  Tensor y = out(shape), x = out(shape);
+  add("channel_state", work, y, [=, this] {
+    kernels().channel_state(exec_, {.batch = B,
+                                    .length = L,
+                                    .heads = H,
+                                    .e = e,
+                                    .f = e,
+                                    .scale = T(0.2),
+                                    .q = at(q),
+                                    .k = at(k),
+                                    .v = at(v),
+                                    .log_decay = at(g),
+                                    .strength = at(w),
+                                    .y = at(y)});
+  });
+  add("channel_error", work, x, [=, this] {
+    kernels().channel_error(exec_, {.batch = B,
+                                    .length = L,
+                                    .heads = H,
+                                    .e = e,
+                                    .f = e,
+                                    .k = at(k),
+                                    .v = at(v),
+                                    .log_decay = at(g),
+                                    .strength = at(w),
+                                    .x = at(x)});
+  });
+  Tensor dy = in(shape), dq = out(shape), dk = out(shape), dv = out(shape), dg = out(shape);
+  Tensor dw = out({B, L, H});
+  add("channel_state_grad", 2.5 * work, dk, [=, this] {
+    kernels().channel_state_grad(exec_, {.batch = B,
+                                         .length = L,
+                                         .heads = H,
+                                         .e = e,
+                                         .f = e,
+                                         .scale = T(0.2),
+                                         .q = at(q),
+                                         .k = at(k),
+                                         .v = at(v),
+                                         .log_decay = at(g),
+                                         .strength = at(w),
+                                         .dy = at(dy),
+                                         .dq = at(dq),
+                                         .dk = at(dk),
+                                         .dv = at(dv),
+                                         .d_log_decay = at(dg),
+                                         .d_strength = at(dw)});
+  });
+  Tensor gk = out(shape), gv = out(shape), gg = out(shape), gw = out({B, L, H});
+  add("channel_error_grad", 2.5 * work, gk, [=, this] {
+    kernels().channel_error_grad(exec_, {.batch = B,
+                                         .length = L,
+                                         .heads = H,
+                                         .e = e,
+                                         .f = e,
+                                         .k = at(k),
+                                         .log_decay = at(g),
+                                         .strength = at(w),
+                                         .x = at(v),
+                                         .dx = at(dy),
+                                         .dk = at(gk),
+                                         .dv = at(gv),
+                                         .d_log_decay = at(gg),
+                                         .d_strength = at(gw)});
+  });
+}
+
+template <class T>
 void Benches<T>::selective() {
   double work = double(n) * double(N);
   int64_t kept = blocks_of(L, kScanChunk);
@@ -287,6 +361,7 @@ void Benches<T>::along_tokens() {
                                       .dv = at(dv)});
   });
   states();
+  channels();
   int64_t c = 32, chunks = B * L / c;
   Tensor decays = in({chunks, c, H}, 0.8, 1), G = out({chunks, H, c, c});
   add("decay", double(G.numel()) / 2, G, [=, this] {

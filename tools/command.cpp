@@ -97,7 +97,7 @@ std::unique_ptr<Exec> Common::make_exec() const {
 }
 
 void declare_pool(CLI::App& app, std::string& pool, std::string* path) {
-  app.add_option("--pool", pool, "LIV classes: paper (17), extended (25), a pool file or a run's")
+  app.add_option("--pool", pool, "LIV classes: paper (17), extended (29), a pool file or a run's")
       ->transform([path](const std::string& given) {
         if (path) *path = given;
         return pool_given(given);

@@ -49,7 +49,7 @@ struct LivExplain {
                batch == 1 ? "a sequence" : fmt::format("{} sequences", batch), length, s.width,
                s.heads, liv.differential ? "; T = T0 - λ T1, each contracted so" : "");
     fmt::print("network  {}\n\n  {:22} {:>11} {:>11} {:>11} {:>11}\n", op.mixing().network().text(),
-               "order", "FLOPs", "bytes moved", "bytes kept", "est. time");
+               "order", "FLOPs", "bytes moved", "bytes kept", "est. FLOPs");
     for (size_t n = 0; n < plan.orders.size(); ++n) {
       const ContractionOrder& order = plan.orders[n];
       fmt::print("{} {:22} {:>11} {:>11} {:>11} {:>11}\n", n == plan.chosen ? "*" : " ", order.name,
@@ -71,8 +71,8 @@ struct LivExplain {
       if (&order != &best && (!next || order.cost.time(rates) < next->cost.time(rates)))
         next = &order;
     return fmt::format(
-        "{} is taken: by the estimate (FLOPs + {:g} a byte + {} an operation) {} takes {:.3g} "
-        "times as long.",
+        "{} is taken: by the estimate, in FLOPs (those + {:g} a byte + {} an operation), {} takes "
+        "{:.3g} times as long.",
         best.name, rates.byte, in_thousands(rates.operation), next->name,
         next->cost.time(rates) / best.cost.time(rates));
   }

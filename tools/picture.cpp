@@ -3,7 +3,6 @@
 #include <png.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "core/error.h"
@@ -13,9 +12,7 @@
 namespace star::cli {
 namespace {
 
-using Colour = std::array<uint8_t, 3>;
-
-constexpr Colour kPaper = {255, 255, 255}, kLine = {0, 0, 0}, kAbsent = {226, 226, 222};
+constexpr Colour kPaper = {255, 255, 255}, kLine = {0, 0, 0};
 
 // Linear between stops, from 0 to 1.
 constexpr std::array<Colour, 4> kPositive = {
@@ -34,41 +31,14 @@ Colour colour_of(double x) {
   return c;
 }
 
-class Picture {
- public:
-  Picture(int64_t width, int64_t height) : width_(width), height_(height) {
-    require(width < 1 << 15 && height < 1 << 15,
-            "picture: {} × {} pixels are too many; show fewer panels", width, height);
-    pixels_.resize(size_t(3 * width * height), kPaper[0]);
-  }
+}  // namespace
 
-  void fill(int64_t x, int64_t y, int64_t width, int64_t height, const Colour& c) {
-    for (int64_t v = y; v < y + height; ++v)
-      for (int64_t u = x; u < x + width; ++u)
-        std::copy(c.begin(), c.end(), pixels_.begin() + 3 * (v * width_ + u));
-  }
+Colour colour_of_entry(double x, double scale) {
+  if (x == 0) return kAbsent;
+  double strength = 1 + std::log10(std::abs(x) / scale) / kDecades;
+  return colour_of(std::copysign(std::clamp(strength, 0.0, 1.0), x));
+}
 
-  void write(const std::string& path) const {
-    png_image image = {};
-    image.version = PNG_IMAGE_VERSION;
-    image.width = png_uint_32(width_);
-    image.height = png_uint_32(height_);
-    image.format = PNG_FORMAT_RGB;
-    png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(image);
-    std::string file(bytes, 0);
-    bool done =
-        png_image_write_to_memory(&image, file.data(), &bytes, 0, pixels_.data(), 0, nullptr) != 0;
-    require(done, "{}: {}", path, image.message);
-    write_file(path, std::array{std::string_view(file).substr(0, bytes)});
-  }
-
- private:
-  int64_t width_, height_;
-  std::vector<uint8_t> pixels_;
-};
-
-// The magnitude that is drawn darkest: only a hundredth of the entries off the diagonal exceed it,
-// so that neither a few large ones nor a skip on the diagonal bleach the others.
 double scale_of(const DenseCore& m, int64_t r) {
   std::vector<double> off, on;
   for (int64_t i = 0; i < m.length; ++i)
@@ -81,35 +51,63 @@ double scale_of(const DenseCore& m, int64_t r) {
   return *at;
 }
 
-// Logarithmic, so that exponential decay is an even gradient.
-Colour colour_of_entry(double x, double scale) {
-  constexpr double kDecades = 3;
-  if (x == 0) return kAbsent;
-  double strength = 1 + std::log10(std::abs(x) / scale) / kDecades;
-  return colour_of(std::copysign(std::clamp(strength, 0.0, 1.0), x));
+Picture::Picture(int64_t width, int64_t height) : width_(width), height_(height) {
+  require(width < 1 << 15 && height < 1 << 15,
+          "picture: {} × {} pixels are too many; show fewer panels", width, height);
+  pixels_.resize(size_t(3 * width * height), kPaper[0]);
 }
 
-}  // namespace
+void Picture::fill(int64_t x, int64_t y, int64_t width, int64_t height, const Colour& c) {
+  for (int64_t v = y; v < y + height; ++v)
+    for (int64_t u = x; u < x + width; ++u)
+      std::copy(c.begin(), c.end(), pixels_.begin() + 3 * (v * width_ + u));
+}
+
+std::string Picture::png() const {
+  png_image image = {};
+  image.version = PNG_IMAGE_VERSION;
+  image.width = png_uint_32(width_);
+  image.height = png_uint_32(height_);
+  image.format = PNG_FORMAT_RGB;
+  png_alloc_size_t bytes = PNG_IMAGE_PNG_SIZE_MAX(image);
+  std::string file(bytes, 0);
+  bool done =
+      png_image_write_to_memory(&image, file.data(), &bytes, 0, pixels_.data(), 0, nullptr) != 0;
+  require(done, "picture: {}", image.message);
+  file.resize(bytes);
+  return file;
+}
+
+void draw_matrix(Picture& picture, int64_t x, int64_t y, int64_t cell, const DenseCore& m,
+                 int64_t row, double scale) {
+  for (int64_t i = 0; i < m.length; ++i)
+    for (int64_t j = 0; j < m.length; ++j)
+      picture.fill(x + j * cell, y + i * cell, cell, cell, colour_of_entry(m.at(row, i, j), scale));
+}
+
+std::vector<int64_t> chosen_rows(int64_t rows, int64_t count) {
+  count = std::min(count, rows);
+  std::vector<int64_t> chosen;
+  for (int64_t p = 0; p < count; ++p)
+    chosen.push_back(count > 1 ? p * (rows - 1) / (count - 1) : 0);
+  return chosen;
+}
 
 void draw_matrices(const std::string& path, const DenseCore& m, int64_t panels) {
   constexpr int64_t kPanel = 256, kGap = 10;
-  int64_t count = std::min(panels, m.rows), L = m.length;
-  int64_t per_line = int64_t(std::ceil(std::sqrt(double(count))));
-  int64_t lines = blocks_of(count, per_line);
-  int64_t cell = std::max<int64_t>(1, kPanel / L), side = cell * L + 2, step = side + kGap;
+  const std::vector<int64_t> rows = chosen_rows(m.rows, panels);
+  const int64_t count = int64_t(rows.size()),
+                per_line = int64_t(std::ceil(std::sqrt(double(count)))),
+                lines = blocks_of(count, per_line);
+  const int64_t cell = std::max<int64_t>(1, kPanel / m.length), side = cell * m.length + 2,
+                step = side + kGap;
   Picture picture(per_line * step + kGap, lines * step + kGap);
   for (int64_t p = 0; p < count; ++p) {
-    int64_t r = count > 1 ? p * (m.rows - 1) / (count - 1) : 0;
-    int64_t left = kGap + p % per_line * step, top = kGap + p / per_line * step;
+    const int64_t left = kGap + p % per_line * step, top = kGap + p / per_line * step;
     picture.fill(left, top, side, side, kLine);
-    double scale = scale_of(m, r);
-    for (int64_t i = 0; i < L; ++i)
-      for (int64_t j = 0; j < L; ++j) {
-        Colour c = colour_of_entry(m.at(r, i, j), scale);
-        picture.fill(left + 1 + j * cell, top + 1 + i * cell, cell, cell, c);
-      }
+    draw_matrix(picture, left + 1, top + 1, cell, m, rows[size_t(p)], scale_of(m, rows[size_t(p)]));
   }
-  picture.write(path);
+  write_file(path, std::array{std::string_view(picture.png())});
 }
 
 }  // namespace star::cli

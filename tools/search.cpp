@@ -392,7 +392,8 @@ void declare_search(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   sub->add_option(
          "--preset", c->preset,
-         "paper: population 16, 18 generations, depth 24, --start none, where they are not given")
+         "paper: population 16, 18 generations, depth 24, --start none, where they are not given; "
+         "not the paper's width (768), its sequences (4096), its data and trainings")
       ->check(CLI::IsMember({"paper"}));
   add_memory_limit(
       *sub, "MiB a candidate may take; 0: any",

@@ -11,9 +11,8 @@ ExportedFeature exported_feature(const Layout& layout, const FeatureGroup& g) {
   f.name = text_of(g.role);
   f.projection = g.projection();
   f.activation = g.activation();
-  f.convolved = g.along() == Along::convolution;
-  f.biased = f.activation == Activation::softplus_with_bias ||
-             f.activation == Activation::sigmoid_with_bias;
+  f.taps = g.taps();
+  f.biased = has_bias(f.activation);
   f.channels = layout.width_of(g);
   f.reads = reads(g.role);
   f.writes = writes(g.role);

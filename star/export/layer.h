@@ -14,7 +14,7 @@ struct ExportedFeature {
   std::string name;  // the text of the role, and what its parameters are called
   Projection projection = Projection::dense;
   Activation activation = Activation::none;
-  bool convolved = false;  // by 3 taps, behind the projection
+  int64_t taps = 0;  // of an explicit kernel, or of the convolution behind the projection; 0: none
   bool biased = false;
   int64_t channels = 0;
   bool reads = false, writes = false;
@@ -24,6 +24,7 @@ struct ExportedFeature {
   bool given = false;     // to later layers
 
   bool is_kernel() const { return liv::is_kernel(role); }
+  bool convolved() const { return taps > 0; }
   bool computed() const { return donor < 0; }
   bool owned() const { return donor < 0 && lender < 0; }
 };

@@ -107,29 +107,36 @@ class ClassWriter {
 
   void registration(const ExportedFeature& f) {
     const std::string channels = channels_of(f), bias = f.biased ? "True" : "False";
-    if (f.role == Role::kernel) return tensor("kernel", channels + ", 3");
+    const std::string taps =
+        f.convolved() && f.taps != 3 ? fmt::format(", taps={}", f.taps) : "";  // as pieces have it
+    if (f.role == Role::kernel) return tensor("kernel", fmt::format("{}, {}", channels, f.taps));
     if (f.role == Role::filter)
       return out.line(kBody, "self.filter = ImplicitFilter({}, SEQ)", channels);
     if (f.projection == Projection::low_rank) {
       out.line(kBody, "self.{}_a = nn.Linear(WIDTH, {}, bias=False)", f.name, layer_.rank);
       out.line(kBody, "self.{}_b = nn.Linear({}, {}, bias={})", f.name, layer_.rank, channels,
                bias);
-      if (f.convolved) out.line(kBody, "self.{} = Convolution({})", f.name, channels);
+      if (f.convolved())
+        out.line(kBody, "self.{} = Convolution({}{})", f.name, channels, taps);
+      else if (f.activation == Activation::unit_rms)
+        out.line(kBody, "self.{} = nn.Module()", f.name);
     } else if (f.projection == Projection::diagonal) {
-      out.line(kBody, "self.{} = {}({}, bias={})", f.name, f.convolved ? "ConvolvedScale" : "Scale",
-               channels, bias);
+      out.line(kBody, "self.{} = {}({}, bias={}{})", f.name,
+               f.convolved() ? "ConvolvedScale" : "Scale", channels, bias, taps);
     } else {
-      out.line(kBody, "self.{} = {}(WIDTH, {}, bias={})", f.name,
-               f.convolved ? "ConvolvedLinear" : "nn.Linear", channels, bias);
+      out.line(kBody, "self.{} = {}(WIDTH, {}, bias={}{})", f.name,
+               f.convolved() ? "ConvolvedLinear" : "nn.Linear", channels, bias, taps);
     }
+    if (f.activation == Activation::unit_rms)
+      tensor(f.name + ".norm", std::to_string(layer_.head_width));
   }
 
   // Projection, convolution and bias of x.
   std::string projected(const ExportedFeature& f) const {
     const std::string self = owner(f), state = ", state, " + key(f.name + ".conv");
     if (f.projection != Projection::low_rank)
-      return fmt::format("{}.{}(x{})", self, f.name, f.convolved ? state : "");
-    if (!f.convolved) return fmt::format("{0}.{1}_b({0}.{1}_a(x))", self, f.name);
+      return fmt::format("{}.{}(x{})", self, f.name, f.convolved() ? state : "");
+    if (!f.convolved()) return fmt::format("{0}.{1}_b({0}.{1}_a(x))", self, f.name);
     // The bias comes after the convolution, not with the projection that owns it.
     return fmt::format("{0}.{1}({0}.{1}_a(x) @ {0}.{1}_b.weight.mT{2}){3}", self, f.name, state,
                        f.biased ? fmt::format(" + {}.{}_b.bias", self, f.name) : "");
@@ -141,7 +148,9 @@ class ClassWriter {
     if (f.role == Role::a) return u;
     switch (f.activation) {
       case Activation::none:
-      case Activation::unit_length:  // by head
+      case Activation::sigmoid_root_with_bias:  // of a alone
+      case Activation::unit_length:             // by head
+      case Activation::unit_rms:
         return u;
       case Activation::softmax:
         return u.ends_with(')') ? u + ".softmax(-1)" : fmt::format("({}).softmax(-1)", u);
@@ -154,27 +163,38 @@ class ClassWriter {
       case Activation::sigmoid_with_bias:
       case Activation::sigmoid:
         return fmt::format("torch.sigmoid({})", u);
+      case Activation::twice_sigmoid:
+        return fmt::format("2 * torch.sigmoid({})", u);
       case Activation::elu_plus_one:
         return fmt::format("elu_plus_one({})", u);
     }
     fail("export: activation {} of {} is unknown", int(f.activation), f.name);
   }
 
+  // Heads that are divided by what is measured of each; others as they are.
+  std::string normalised(const ExportedFeature& f, const std::string& heads) const {
+    if (f.activation == Activation::unit_length) return fmt::format("unit_length({})", heads);
+    if (f.activation == Activation::unit_rms)
+      return fmt::format("unit_rms({}, {}.{}.norm)", heads, owner(f), f.name);
+    return heads;
+  }
+
   void feature(const ExportedFeature& f) {
     const std::string& g = f.name;
     const std::string u = activated(f), e = std::to_string(layer_.head_width);
-    const bool unit = f.activation == Activation::unit_length;
     if (f.projection == Projection::a_head)
-      return out.line(kBody, "{} = {}.transpose(1, 2)  # [B, H, L]", g, u);
+      return out.line(kBody, "{} = {}.transpose(1, 2)  # [B, H, L]", g,
+                      f.activation == Activation::twice_sigmoid ? fmt::format("({})", u) : u);
     if (!by_head(f)) {
-      if (unit)
-        out.line(kBody, "{} = merge_heads(unit_length(split_heads({}, {})))", g, u, e);
+      if (f.activation == Activation::unit_length || f.activation == Activation::unit_rms)
+        out.line(kBody, "{} = merge_heads({})", g,
+                 normalised(f, fmt::format("split_heads({}, {})", u, e)));
       else
         out.line(kBody, "{} = {}", g, u);
       return;
     }
     out.line(kBody, "{} = split_heads({}, {})", g, u, e);
-    if (unit) out.line(kBody, "{0} = unit_length({0})", g);
+    if (normalised(f, g) != g) out.line(kBody, "{} = {}", g, normalised(f, g));
     if (layer_.rotary && (f.reads || f.writes))
       out.line(kBody, "{0} = rotate({0}, position(state))", g);
     if (layer_.rotary && !f.reads)
@@ -232,8 +252,9 @@ class ClassWriter {
   }
 
   void recurrence() {
-    if (layer_.feature(Role::a))
-      return out.line(kBody, "y = gated_recurrence(a, v, state, {})", key("h"));
+    const ExportedFeature* a = layer_.feature(Role::a);
+    if (a && layer_.grouped) return channel_recurrence(*a);
+    if (a) return out.line(kBody, "y = gated_recurrence(a, v, state, {})", key("h"));
     const std::string C = layer_.reader()->name, B = layer_.writer()->name;
     if (!layer_.grouped)
       return out.line(kBody, "y = selective_scan(dt, self.A_log, {}, {}, v, state, {})", B, C,
@@ -244,6 +265,17 @@ class ClassWriter {
     else
       out.line(kBody, "y = matrix_state({}, {}, dt[..., None] * v, log_decay, state, {})", C, B,
                key("S"));
+  }
+
+  void channel_recurrence(const ExportedFeature& a) {
+    const std::string qkv = fmt::format("{}, {}, v", layer_.reader()->name, layer_.writer()->name);
+    const bool root = a.activation == Activation::sigmoid_root_with_bias;
+    out.line(kBody, "log_decay = split_heads(F.logsigmoid(a){}, {})",
+             root ? fmt::format(" / {:.0f}", liv::kSigmoidRoot) : "", layer_.head_width);
+    if (layer_.feature(Role::beta))
+      out.line(kBody, "y = channel_delta({}, beta, log_decay, state, {})", qkv, key("S"));
+    else
+      out.line(kBody, "y = channel_state({}, log_decay, state, {})", qkv, key("S"));
   }
 
   const ExportedLayer& layer_;

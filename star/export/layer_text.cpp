@@ -22,7 +22,7 @@ std::string past_text(const ExportedLayer& layer) {
 Description attention(const ExportedLayer& layer) {
   const std::string q = layer.reader()->name, k = layer.writer()->name;
   const std::string score = fmt::format("{}_i·{}_j / √{}", q, k, layer.head_width);
-  const bool convolved = layer.writer()->convolved && layer.reader()->convolved;
+  const bool convolved = layer.writer()->convolved() && layer.reader()->convolved();
   const std::string kind = std::string(layer.banded ? "Window" : "") +
                            (layer.kv_heads < layer.heads ? "GroupedQuery" : "") +
                            (convolved ? "Convolved" : "");
@@ -48,7 +48,22 @@ Description attention(const ExportedLayer& layer) {
   fail("export: nonlinearity {} of entries is unknown", int(layer.entries));
 }
 
+Description channel_recurrence(const ExportedLayer& layer) {
+  const std::string C = layer.reader()->name, B = layer.writer()->name;
+  const bool root = layer.feature(Role::a)->activation == Activation::sigmoid_root_with_bias;
+  const std::string read =
+      fmt::format("T(x) v = {}_tᵀ S_t / √{},  D_t = Diag(σ(a_t){})", C, layer.head_width,
+                  root ? fmt::format("^(1/{:.0f})", liv::kSigmoidRoot) : "");
+  if (layer.feature(Role::beta))
+    return {"ChannelDeltaRule", "matrix state with a decay a key channel and the delta rule",
+            fmt::format("S_t = (I − beta_t {0}_t {0}_tᵀ) D_t S_{{t−1}} + beta_t {0}_t ⊗ v_t,  {1}",
+                        B, read)};
+  return {"ChannelState", "matrix state with a decay a key channel",
+          fmt::format("S_t = D_t S_{{t−1}} + {}_t ⊗ v_t,  {}", B, read)};
+}
+
 Description recurrence(const ExportedLayer& layer) {
+  if (layer.feature(Role::a) && layer.grouped) return channel_recurrence(layer);
   if (layer.feature(Role::a))
     return {"GatedRecurrence", "gated linear recurrence, one state a channel",
             "h_t = σ(a_t) h_{t−1} + σ(−a_t) v_t,  T(x) v = h"};
@@ -83,9 +98,9 @@ Description description(const ExportedLayer& layer) {
       return attention(layer);
     case Mixing::toeplitz: {
       const std::string C = layer.reader()->name, B = layer.writer()->name;
-      if (layer.feature(Role::kernel))
+      if (const ExportedFeature* kernel = layer.feature(Role::kernel))
         return {"ShortConvolution", "gated short convolution",
-                fmt::format("T_ij = {}_i K_{{i−j}} {}_j, i − 3 < j ≤ i", C, B)};
+                fmt::format("T_ij = {}_i K_{{i−j}} {}_j, i − {} < j ≤ i", C, B, kernel->taps)};
       return {"LongConvolution", "gated long convolution",
               fmt::format("T_ij = {}_i (K_{{i−j}} + D δ_ij) {}_j, j ≤ i", C, B)};
     }

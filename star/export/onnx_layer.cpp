@@ -75,10 +75,12 @@ class LayerNodes {
   Value computed(const ExportedFeature& f, const Value& x) {
     Value u = activated(f, biased(f, convolved(f, projected(f, x))));
     const int64_t e = layer_.head_width, n = f.channels / e;
-    const bool unit = f.activation == Activation::unit_length;
-    if (!has_heads(f) && !unit) return u;
+    const bool length = f.activation == Activation::unit_length;
+    const bool rms = f.activation == Activation::unit_rms;
+    if (!has_heads(f) && !length && !rms) return u;
     u = split_heads(g_, u, n, e);
-    if (unit) u = unit_length(g_, u);
+    if (length) u = unit_length(g_, u);
+    if (rms) u = rms_norm(g_, u, g_.weight(parameter(f, ".norm")), 1e-6);
     if (!has_heads(f)) return merge_heads(g_, u, f.channels);
     if (layer_.mixing != Mixing::low_rank) return u;
     u = g_.transpose(u, {0, 2, 1, 3});
@@ -103,9 +105,9 @@ class LayerNodes {
   }
 
   Value convolved(const ExportedFeature& f, const Value& u) {
-    if (!f.convolved) return u;
+    if (!f.convolved()) return u;
     const Value taps = g_.weight(parameter(f, ".conv"));
-    return pieces(f.in_parts).short_convolution(f.name + ".conv", u, taps, f.channels);
+    return pieces(f.in_parts).short_convolution(f.name + ".conv", u, taps, f.taps, f.channels);
   }
 
   Value biased(const ExportedFeature& f, const Value& u) {
@@ -119,7 +121,9 @@ class LayerNodes {
     if (f.role == Role::a) return u;
     switch (f.activation) {
       case Activation::none:
-      case Activation::unit_length:  // by head
+      case Activation::sigmoid_root_with_bias:  // of a alone
+      case Activation::unit_length:             // by head
+      case Activation::unit_rms:
         return u;
       case Activation::softmax:
         return g_.op("Softmax", {u}, {{"axis", int64_t(-1)}});
@@ -132,6 +136,8 @@ class LayerNodes {
       case Activation::sigmoid_with_bias:
       case Activation::sigmoid:
         return g_.op("Sigmoid", {u});
+      case Activation::twice_sigmoid:
+        return g_.mul(g_.number(2), g_.op("Sigmoid", {u}));
       case Activation::elu_plus_one:
         return elu_plus_one(g_, u);
     }
@@ -206,7 +212,8 @@ class LayerNodes {
     const Value u = g_.mul(written(), feature(Role::value));
     if (const ExportedFeature* kernel = layer_.feature(Role::kernel)) {
       const Value taps = g_.weight(parameter(*kernel, ""));
-      return g_.mul(read(), pieces(true).short_convolution("inputs", u, taps, layer_.inner));
+      return g_.mul(read(),
+                    pieces(true).short_convolution("inputs", u, taps, kernel->taps, layer_.inner));
     }
     const ExportedFeature& f = *layer_.feature(Role::filter);
     const Filter filter = {.w1 = g_.transposed_weight(parameter(f, ".w1")),
@@ -220,15 +227,28 @@ class LayerNodes {
 
   Value recurrence() {
     const Value v = feature(Role::value);
+    if (layer_.grouped) return matrix_state(v);
     if (layer_.feature(Role::a))
       return pieces(true).gated_recurrence(feature(Role::a), v, layer_.inner);
-    const Value dt = feature(Role::dt), A_log = of_map("A_log");
-    if (!layer_.grouped)
-      return pieces(true).selective_scan(dt, A_log, written(), read(), v, layer_.inner,
-                                         layer_.states);
+    return pieces(true).selective_scan(feature(Role::dt), of_map("A_log"), written(), read(), v,
+                                       layer_.inner, layer_.states);
+  }
+
+  Value matrix_state(const Value& v) {
+    const int64_t H = layer_.heads, e = layer_.head_width;
     const Value beta = layer_.feature(Role::beta) ? feature(Role::beta) : "";
-    return pieces(true).matrix_state(read(), written(), v, dt, A_log, beta, layer_.heads,
-                                     layer_.head_width);
+    if (const ExportedFeature* a = layer_.feature(Role::a)) {
+      // log σ(a) = −softplus(−a)
+      const Value log = g_.neg(g_.softplus(g_.neg(place(*a))));
+      const bool root = a->activation == Activation::sigmoid_root_with_bias;
+      const Value share = root ? g_.mul(log, g_.number(1 / liv::kSigmoidRoot)) : log;
+      return pieces(true).matrix_state(read(), written(), v, split_heads(g_, g_.exp(share), H, e),
+                                       beta, H, e);
+    }
+    const Value dt = feature(Role::dt);
+    const Value decay = g_.exp(g_.mul(dt, g_.neg(g_.exp(of_map("A_log")))));
+    const Value u = beta.empty() ? g_.mul(g_.unsqueeze(dt, 3), v) : v;
+    return pieces(true).matrix_state(read(), written(), u, g_.unsqueeze(decay, 3), beta, H, e);
   }
 
   Builder& g_;

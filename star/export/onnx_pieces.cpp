@@ -5,11 +5,9 @@
 #include <numbers>
 
 #include "liv/entries.h"
-#include "liv/layout.h"
+#include "liv/role.h"
 
 namespace star::synthesis::onnx {
-
-using liv::kTaps;
 
 Value split_heads(Builder& g, const Value& u, int64_t n, int64_t e) {
   return g.reshape(u, {0, 0, n, e});
@@ -19,10 +17,10 @@ Value merge_heads(Builder& g, const Value& u, int64_t channels) {
   return g.reshape(u, {0, 0, channels});
 }
 
-Value rms_norm(Builder& g, const Value& u, const Value& weight) {
+Value rms_norm(Builder& g, const Value& u, const Value& weight, double floor) {
   const Value square = g.mul(u, u);
   const Value mean = g.op("ReduceMean", {square, g.integers({-1})}, {{"keepdims", int64_t(1)}});
-  return g.mul(g.div(u, g.op("Sqrt", {g.add(mean, g.number(1e-5))})), weight);
+  return g.mul(g.div(u, g.op("Sqrt", {g.add(mean, g.number(floor))})), weight);
 }
 
 Value unit_length(Builder& g, const Value& u) {
@@ -100,10 +98,10 @@ Value LayerPieces::convolved(const Value& u, const Value& kernels, int64_t C) co
 }
 
 Value LayerPieces::short_convolution(const std::string& name, const Value& u, const Value& taps,
-                                     int64_t C) const {
-  const std::vector<Dim> shape = {"batch", kTaps - 1, C};
+                                     int64_t n, int64_t C) const {
+  const std::vector<Dim> shape = {"batch", n - 1, C};
   const Value inputs = g_.concat(1, {pass_.before(state_ + name, shape), u});
-  pass_.keep(state_ + name, g_.last(inputs, 1, kTaps - 1), shape);
+  pass_.keep(state_ + name, g_.last(inputs, 1, n - 1), shape);
   return convolved(inputs, g_.unsqueeze(taps, 1), C);
 }
 
@@ -171,18 +169,17 @@ Value LayerPieces::selective_scan(const Value& dt, const Value& A_log, const Val
   return g_.squeeze(y, 3);
 }
 
-Value LayerPieces::matrix_state(const Value& q, const Value& k, const Value& v, const Value& dt,
-                                const Value& A_log, const Value& beta, int64_t H, int64_t e) const {
+Value LayerPieces::matrix_state(const Value& q, const Value& k, const Value& v, const Value& decay,
+                                const Value& beta, int64_t H, int64_t e) const {
   const auto row = [&](const Value& u) { return g_.unsqueeze(u, 3); };
   const auto scalar = [&](const Value& u) { return g_.unsqueeze(g_.unsqueeze(u, 3), 4); };
   const bool delta = !beta.empty();
-  const Value a = g_.exp(g_.mul(dt, g_.neg(g_.exp(A_log))));
-  Values sequences = {scalar(a), row(g_.mul(q, g_.number(1 / std::sqrt(double(e))))),
+  Values sequences = {g_.unsqueeze(decay, 4), row(g_.mul(q, g_.number(1 / std::sqrt(double(e))))),
                       g_.unsqueeze(k, 4)};
   if (delta)
     sequences.insert(sequences.end(), {row(v), row(k), scalar(beta)});
   else
-    sequences.push_back(row(g_.mul(g_.unsqueeze(dt, 3), v)));
+    sequences.push_back(row(v));
   const Value y = pass_.recur(state_ + "S", {"batch", H, e, e}, {"batch", H, 1, e}, sequences,
                               [&](const Value& S, const Values& t) -> AfterToken {
                                 const Value kept = g_.mul(t[0], S);

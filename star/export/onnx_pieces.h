@@ -12,8 +12,8 @@ namespace star::synthesis::onnx {
 Value split_heads(Builder& g, const Value& u, int64_t n, int64_t e);
 Value merge_heads(Builder& g, const Value& u, int64_t channels);
 
-// u [.., d] divided by the root of its mean square, times the weight [d].
-Value rms_norm(Builder& g, const Value& u, const Value& weight);
+// u [.., d] divided by the root of its mean square, with `floor` beside that, times the weight [d].
+Value rms_norm(Builder& g, const Value& u, const Value& weight, double floor = 1e-5);
 // u [.., e] divided by its length.
 Value unit_length(Builder& g, const Value& u);
 // u + 1 above 0, exp(u) below.
@@ -46,8 +46,8 @@ class LayerPieces {
   Value linear_attention(const Value& q, const Value& k, const Value& v, int64_t H,
                          int64_t e) const;
 
-  // z_t = Σ_s taps[:, s] u_{t−2+s} of u [B, L, C].
-  Value short_convolution(const std::string& name, const Value& u, const Value& taps,
+  // z_t = Σ_s taps[:, n−1−s] u_{t−s} of u [B, L, C], taps [C, n].
+  Value short_convolution(const std::string& name, const Value& u, const Value& taps, int64_t n,
                           int64_t C) const;
   // Σ_{j≤i} K_{i−j} u_j of u [B, L, C].
   Value long_convolution(const Value& u, const Filter& filter, int64_t C) const;
@@ -58,11 +58,11 @@ class LayerPieces {
   // dt, v [B, L, channels], B, C [B, L, N].
   Value selective_scan(const Value& dt, const Value& A_log, const Value& B, const Value& C,
                        const Value& v, int64_t channels, int64_t N) const;
-  // y_t = q_tᵀ S_t / √e with S_t = a_t S_{t−1} + k_t ⊗ u_t, a_t = exp(−dt_t exp(A_log)), a head; of
-  // q, k, v [B, L, H, e], dt, beta [B, L, H]. u_t is dt_t v_t, or with beta, by the delta rule,
-  // beta_t (v_t − a_t k_tᵀ S_{t−1}).
-  Value matrix_state(const Value& q, const Value& k, const Value& v, const Value& dt,
-                     const Value& A_log, const Value& beta, int64_t H, int64_t e) const;
+  // y_t = q_tᵀ S_t / √e with S_t = Diag(a_t) S_{t−1} + k_t ⊗ u_t a head; of q, k, v [B, L, H, e],
+  // decay a [B, L, H, e], or [B, L, H, 1] for one a head, beta [B, L, H]. u_t is v_t, or with beta, by
+  // the delta rule, beta_t (v_t − k_tᵀ Diag(a_t) S_{t−1}).
+  Value matrix_state(const Value& q, const Value& k, const Value& v, const Value& decay,
+                     const Value& beta, int64_t H, int64_t e) const;
 
  private:
   Value masked(const Value& scores, int64_t window, double hidden) const;

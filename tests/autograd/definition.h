@@ -201,15 +201,15 @@ class Definition {
     std::vector<double> x(size_t(size), 0.0);
     x[size_t(at.at(n.axes.back()))] = 1;
     for (int64_t t = j + 1; t <= i; ++t) {
-      double w = within(n, n.inside[1], at, t), a = within(n, n.inside[2], at, t), along = 0;
+      double w = within(n, n.inside[1], at, t), along = 0;
       std::vector<double> k;
       for (int64_t r = 0; r < size; ++r) {
         at[row] = r;
         k.push_back(within(n, n.inside[0], at, t));
+        x[size_t(r)] *= within(n, n.inside[2], at, t);
         along += k.back() * x[size_t(r)];
       }
-      for (int64_t r = 0; r < size; ++r)
-        x[size_t(r)] = a * (x[size_t(r)] - w * along * k[size_t(r)]);
+      for (int64_t r = 0; r < size; ++r) x[size_t(r)] -= w * along * k[size_t(r)];
     }
     return x[size_t(own)];
   }

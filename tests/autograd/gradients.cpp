@@ -5,6 +5,7 @@
 #include <map>
 
 #include "autograd/attention.h"
+#include "autograd/channel_state.h"
 #include "autograd/contraction.h"
 #include "autograd/elementwise.h"
 #include "autograd/gradient_check.h"
@@ -179,6 +180,21 @@ const std::multimap<Primitive, Case>& cases() {
        {{{2, 53, 2, 3}, {2, 53, 2, 2}, {2, 53, 2}, {2, 53, 2}},
         [](Tape&, const V& x) {
           return delta_error(scale(x[0], 0.5), x[1], sigmoid(scale(x[2], 1, 2)), sigmoid(x[3]));
+        }}},
+      {P::channel_state,
+       {{{2, 37, 2, 3}, {2, 37, 2, 3}, {2, 37, 2, 2}, {2, 37, 2, 3}},
+        [](Tape&, const V& x) {
+          return channel_state({x[0], x[1], x[2], -softplus(x[3])});
+        }}},
+      {P::channel_state,
+       {{{1, 35, 2, 2}, {1, 35, 2, 2}, {1, 35, 2, 3}, {1, 35, 2, 2}, {1, 35, 2}},
+        [](Tape&, const V& x) {
+          return channel_state({x[0], x[1], x[2], -softplus(x[3]), x[4], 0.7});
+        }}},
+      {P::channel_error,
+       {{{2, 37, 2, 3}, {2, 37, 2, 2}, {2, 37, 2, 3}, {2, 37, 2}},
+        [](Tape&, const V& x) {
+          return channel_error(scale(x[0], 0.5), x[1], -softplus(x[2]), sigmoid(x[3]));
         }}},
       {P::embedding,
        {{{4, 3}},

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "autograd/attention.h"
+#include "autograd/channel_state.h"
 #include "autograd/elementwise.h"
 #include "autograd/linear.h"
 #include "autograd/matrix_state.h"
@@ -106,6 +107,25 @@ TEST_CASE_FIXTURE(Refusals, "refusals: attention and matrix states") {
   refuses("delta_error: [2, 5, 3] for k", [&] { delta_error(k, v, of({2, 5, 3}), a); });
   refuses("delta_error: [2, 5, 3] for k", [&] { delta_error(k, v, a, of({2, 5, 3})); });
   refuses("delta_error: state [2, 2, 3, 4]", [&] { delta_error(k, v, a, a, state({2, 2, 3, 4})); });
+}
+
+TEST_CASE_FIXTURE(Refusals, "refusals: matrix states with a decay a key channel") {
+  Var k = of({2, 5, 2, 4}), v = of({2, 5, 2, 3}), w = of({2, 5, 2});
+  CHECK_NOTHROW(channel_state({k, k, v, k, w}));
+  refuses("channel_state: q", [&] { channel_state({v, k, v, k}); });
+  refuses("channel_state: k", [&] { channel_state({k, k, of({2, 4, 2, 3}), k}); });
+  refuses("channel_state: k", [&] { channel_state({k, k, v, w}); });
+  refuses("channel_state: strength [2, 4, 2]", [&] { channel_state({k, k, v, k, of({2, 4, 2})}); });
+  refuses("channel_state: state [2, 2, 3, 4]", [&] {
+    channel_state({k, k, v, k}, state({2, 2, 3, 4}));
+  });
+  CHECK_NOTHROW(channel_error(k, v, k, w));
+  refuses("channel_error: k", [&] { channel_error(k, v, v, w); });
+  refuses("channel_error: no strength", [&] { channel_error(k, v, k, {}); });
+  refuses("channel_error: strength [2, 5, 3]", [&] { channel_error(k, v, k, of({2, 5, 3})); });
+  refuses("channel_error: state [2, 2, 3, 4]", [&] {
+    channel_error(k, v, k, w, state({2, 2, 3, 4}));
+  });
 }
 
 TEST_CASE_FIXTURE(Refusals, "refusals: what cannot be differentiated") {

@@ -135,6 +135,22 @@ const Example kExamples[] = {
      [](int64_t L) {
        return Shapes{{1, L, 2, 3}, {1, L, 2, 3}, {1, L, 2}, {1, L, 2}, {1, L, 2, 2}};
      }},
+    {"0.5,bihn,[i..t..j]exp(bthn),bjhn,bjhv->bihv",
+     [](int64_t L) {
+       return Shapes{{2, L, 2, 3}, {2, L, 2, 3}, {2, L, 2, 3}, {2, L, 2, 2}};
+     }},
+    {"0.5,bihn,[i..t..j]exp(bthn),bjh,bjhn,bjhv->bihv",
+     [](int64_t L) {
+       return Shapes{{1, L, 2, 3}, {1, L, 2, 3}, {1, L, 2}, {1, L, 2, 3}, {1, L, 2, 2}};
+     }},
+    {"0.5,bihn,[i..t..j]delta(k:bthn,w:bth,exp(bthn))m,w:bjh,k:bjhm,bjhv->bihv",
+     [](int64_t L) {
+       return Shapes{{1, L, 2, 3}, {1, L, 2, 3}, {1, L, 2}, {1, L, 2, 3}, {1, L, 2, 2}};
+     }},
+    {"in,[i..t..j]delta(tn,t,tn)m,jm,jv->iv",  // decays by channel as they are
+     [](int64_t L) {
+       return Shapes{{L, 2}, {L, 2}, {L}, {L, 2}, {L, 2}, {L, 3}};
+     }},
     {"in,[i..t..j]delta(tn,t,t)m,jm,jv->iv",  // the key that writes is another
      [](int64_t L) {
        return Shapes{{L, 2}, {L, 2}, {L}, {L}, {L, 2}, {L, 3}};

@@ -28,6 +28,11 @@ CASES = {
     # The other differential classes.
     "d_sa2": "b1111", "d_sa3": "c1111", "d_sa4": "d1111", "d_rec1": "e1111", "d_rec2": "f1111", "d_gconv1": "g1111",
     "d_gconv2": "h1111", "d_la1": "m1111", "d_swa1": "n1111", "d_rec3": "o1111", "d_rec4": "p1111",
+    # Decays by key channel.
+    "rec5": "q1111", "rec6": "r1111", "d_rec5": "s1111", "d_rec6": "t1111",
+    # Steps of the delta rule up to 2; convolutions of 4, 7 and 15 taps; heads of unit RMS; all features of Rec-6 shared.
+    "twice": "l1111-r1111|%c:21111,21118,21111,21114,31115,3111a|%e:21111,25118,21111,21114,4111b,3111a",
+    "taps": "11111-71111|%1:2511c,2611c,27111|%7:25111,21111,26111,17111", "shared6": "r1212-91111-r1212",
 }
 
 # The gradient of λ is one sum. With these weights it does not nearly cancel, as it does with the first that come.

@@ -20,8 +20,9 @@ torch.set_default_dtype(torch.float64)
 # ---------------------------------------------------------------- star/README.md
 
 OPERATORS = {"1": "12123", "2": "22123", "3": "32123", "4": "42123", "5": "54111", "6": "64111", "7": "73111",
-             "8": "83111", "9": "91142", "i": "a2153", "j": "12223", "k": "b4113", "l": "c4113"}
-BASE_OF_DIFFERENTIAL = dict(zip("abcdefghmnop", "12345678ijkl"))
+             "8": "83111", "9": "91142", "i": "a2153", "j": "12223", "k": "b4113", "l": "c4113", "q": "d4113",
+             "r": "e4113"}
+BASE_OF_DIFFERENTIAL = dict(zip("abcdefghmnopst", "12345678ijklqr"))
 FEATURIZERS = {
     "1": {"q": "21111", "k": "21111", "v": "21111"},
     "2": {"q": "23111", "k": "23111", "v": "23111"},
@@ -35,8 +36,11 @@ FEATURIZERS = {
     "a": {"q": "21117", "k": "21117", "v": "21111"},
     "b": {"q": "21111", "k": "21111", "v": "21111", "z": "21114", "dt": "31115"},
     "c": {"q": "21111", "k": "21118", "v": "21111", "z": "21114", "dt": "31115", "beta": "31119"},
+    "d": {"q": "21111", "k": "21111", "v": "21111", "z": "21114", "a": "4111b"},
+    "e": {"q": "21111", "k": "21118", "v": "21111", "z": "21114", "a": "4111b", "beta": "31119"},
 }
 READ, WRITE, KERNEL = {"q", "C"}, {"k", "B"}, {"kernel", "filter"}
+TAPS = {"3": 3, "5": 4, "6": 7, "7": 15}
 USES = {"1": {"gate", "v", "z"}, "2": READ | WRITE | {"v", "z"}, "3": READ | WRITE | KERNEL | {"v", "z"},
         "4": READ | WRITE | {"v", "z", "dt", "a", "beta"}}
 
@@ -104,8 +108,9 @@ class Spec:
         self.write = next((g for g in self.groups if g in WRITE), None)
         need = {"1": "gate" in names, "2": self.read and self.write,
                 "3": self.read and self.write and names & KERNEL,
-                "4": ("dt" in names and self.read and self.write) if "a" not in names else
-                     (not names - {"a", "v", "z"} and self.channels == "1")}
+                "4": not {"a", "dt"} <= names and names & {"a", "dt"} and (
+                     self.read and self.write if "dt" in names or self.channels == "3" else
+                     not names - {"a", "v", "z"})}
         require(need[self.mixing], f"{at}: a required group is missing")
         require(self.sparsity == "1" or (self.sparsity == "2" and self.mixing == "2"), f"{at}: sparsity")
         legal = {"1": "134", "2": "12345", "3": "1", "4": "1"}[self.mixing]
@@ -137,17 +142,19 @@ class Spec:
         """Name → shape of what the feature group owns."""
         d, out, (channels, mixing, _, _, act) = self.d, self.width[g], self.groups[g]
         if g == "kernel":
-            return {"kernel": (out, 3)}
+            return {"kernel": (out, TAPS[mixing])}
         if g == "filter":
             return {"filter.w1": (32, 17), "filter.b1": (32,), "filter.w2": (out, 32), "filter.decay": (out,)}
-        require(channels in "1234" and mixing in "13" and act in "123456789", f"featurizer {g} {self.groups[g]}")
+        require(channels in "1234" and mixing in "13567" and act in "123456789abc", f"featurizer {g} {self.groups[g]}")
         r = (d + 15) // 16
         p = {"1": {f"{g}.weight": (d,)}, "2": {f"{g}.weight": (out, d)}, "3": {f"{g}.weight": (out, d)},
              "4": {f"{g}_a.weight": (r, d), f"{g}_b.weight": (out, r)}}[channels]
-        if act in "56":
+        if act in "56b":
             p[f"{g}_b.bias" if channels == "4" else f"{g}.bias"] = (out,)
-        if mixing == "3":
-            p[f"{g}.conv"] = (out, 3)
+        if mixing in TAPS:
+            p[f"{g}.conv"] = (out, TAPS[mixing])
+        if act == "c":
+            p[f"{g}.norm"] = (self.e,)
         return p
 
     def part_parameters(self):
@@ -175,10 +182,10 @@ class Spec:
             return ["gate"]
         if self.mixing == "3":
             return [self.write, self.read]
+        if self.per_head:
+            return [self.write, "v"] + [g for g in ("dt", "a") if g in self.groups]
         if "a" in self.groups:
             return ["a"]
-        if self.per_head:
-            return [self.write, "v"] + (["dt"] if self.mixing == "4" else [])
         return [self.write, self.read, "dt"]
 
 
@@ -187,7 +194,7 @@ def chosen(strategy, names):
     require(strategy <= 2 ** len(names), f"strategy {strategy} out of 1…{2 ** len(names)}")
     mask = {1: 0, 2: 2 ** len(names) - 1}.get(strategy, strategy - 2)
     part = {g for bit, g in enumerate(names) if mask >> bit & 1}
-    return part | ({"beta"} if "dt" in part else set())
+    return part | ({"beta"} if part & {"dt", "a"} else set())
 
 
 class Architecture:
@@ -289,8 +296,8 @@ def causal_convolution(u, K):
     return torch.stack(rows)
 
 
-def three_taps(w):
-    """[width, 3], whose last column meets the current token, as K[0], K[1], K[2]."""
+def taps_of(w):
+    """[width, taps], whose last column meets the current token, as K[0], K[1], …"""
     return w.flip(1).T
 
 
@@ -315,7 +322,7 @@ def featurize(spec, g, x, P):
     """One feature group of x as finally used; P(name) is a parameter of this operator."""
     channels, mixing, _, _, act = spec.groups[g]
     if g == "kernel":
-        return three_taps(P("kernel"))
+        return taps_of(P("kernel"))
     if g == "filter":
         return implicit_kernel(len(x), spec.seq, P)
     if channels == "1":
@@ -324,14 +331,20 @@ def featurize(spec, g, x, P):
         u = x @ P(f"{g}_a.weight").T @ P(f"{g}_b.weight").T
     else:
         u = x @ P(f"{g}.weight").T
-    if mixing == "3":
-        u = causal_convolution(u, three_taps(P(f"{g}.conv")))
-    if act in "56":
+    if mixing in TAPS:
+        u = causal_convolution(u, taps_of(P(f"{g}.conv")))
+    if act in "56b":
         u = u + P(f"{g}_b.bias" if channels == "4" else f"{g}.bias")
-    u = activate(u, act, spec)
+    u = rms_heads(u, P(f"{g}.norm"), spec) if act == "c" else activate(u, act, spec)
     if spec.rotary and (g in READ or g in WRITE):
         u = rotate(u.view(len(x), -1, spec.e)).reshape(u.shape)
     return u
+
+
+def rms_heads(u, weight, spec):
+    """Each head divided by the root of its mean square, times the weight."""
+    heads = u.view(len(u), -1, spec.e)
+    return (heads / torch.sqrt((heads * heads).mean(-1, keepdim=True) + 1e-6) * weight).reshape(u.shape)
 
 
 def activate(u, act, spec):
@@ -340,6 +353,7 @@ def activate(u, act, spec):
         return (heads / torch.sqrt((heads * heads).sum(-1, keepdim=True) + 1e-12)).reshape(u.shape)
     return {"1": lambda: u, "2": lambda: u.softmax(-1), "3": lambda: u.relu(), "4": lambda: silu(u),
             "5": lambda: softplus(u), "6": lambda: torch.sigmoid(u), "9": lambda: torch.sigmoid(u),
+            "a": lambda: 2 * torch.sigmoid(u), "b": lambda: torch.sigmoid(u) ** (1 / 16),
             "7": lambda: torch.where(u > 0, u + 1, torch.exp(u.clamp(max=0)))}[act]()
 
 
@@ -419,6 +433,23 @@ def mix_matrix_state(spec, f, P):
     return torch.stack(y)
 
 
+def mix_channel_state(spec, f, P):
+    """Rec-5, and with a beta Rec-6: S [H, e, e], each row of which fades by itself."""
+    q, k, v, a = (split_heads(spec, f[g]) for g in (spec.read, spec.write, "v", "a"))
+    S, y = torch.zeros(spec.H, spec.e, spec.e), []
+    for t in range(len(v)):
+        heads = []
+        for h in range(spec.H):
+            M, beta = torch.diag(a[t, h]) @ S[h], 1.0
+            if "beta" in f:
+                beta = f["beta"][t, h]
+                M = (torch.eye(spec.e) - beta * torch.outer(k[t, h], k[t, h])) @ M
+            heads.append(M + beta * torch.outer(k[t, h], v[t, h]))
+        S = torch.stack(heads)
+        y.append(torch.cat([q[t, h] @ S[h] / math.sqrt(spec.e) for h in range(spec.H)]))
+    return torch.stack(y)
+
+
 def mix_diagonal(spec, f, P):
     act = {"1": lambda u: u, "3": torch.relu, "4": silu}[spec.nonlinearity]
     return act(f["gate"]) * f["v"]
@@ -426,8 +457,9 @@ def mix_diagonal(spec, f, P):
 
 def mix(spec, f, P):
     if spec.mixing == "4":
-        recurrence = mix_gated if "a" in f else mix_matrix_state if spec.per_head else mix_selective
-        return recurrence(spec, f, P)
+        if spec.per_head:
+            return (mix_channel_state if "a" in f else mix_matrix_state)(spec, f, P)
+        return (mix_gated if "a" in f else mix_selective)(spec, f, P)
     return {"1": mix_diagonal, "2": mix_low_rank, "3": mix_toeplitz}[spec.mixing](spec, f, P)
 
 
@@ -544,10 +576,10 @@ def random_parameter(name, shape, config, g):
     leaf = leaf[2:] if leaf[:2] in ("0.", "1.") else leaf
     if leaf == "embed.weight":
         return n * 0.5
-    if leaf.endswith("norm.weight") or leaf == "D":
+    if leaf.endswith("norm.weight") or leaf.endswith(".norm") or leaf == "D":
         return 1 + 0.2 * n
     if leaf.endswith(".conv") or leaf == "kernel":
-        return 0.3 * n + torch.tensor([0.0, 0.0, 1.0])
+        return 0.3 * n + torch.tensor([0.0] * (shape[-1] - 1) + [1.0])
     if leaf == "A_log":
         return torch.log(torch.arange(1, shape[1] + 1.0)) + 0.1 * n if len(shape) == 2 else torch.log(1 + 3 * u)
     if leaf == "a.bias":
@@ -591,7 +623,9 @@ def second_opinion(spec, f, P):
         if "filter" in f:
             T += torch.diag_embed((f[spec.read] * P("D") * f[spec.write]).T)
         return torch.einsum("cij,jc->ic", T, v)
-    return (dense_matrix_state if spec.per_head else dense_diagonal)(spec, f, P)
+    if spec.per_head:
+        return (dense_channel_state if "a" in f else dense_matrix_state)(spec, f, P)
+    return dense_diagonal(spec, f, P)
 
 
 def token_by_token_attention(spec, f):
@@ -641,6 +675,26 @@ def dense_matrix_state(spec, f, P):
     return torch.einsum("hij,jhv->ihv", T, v).reshape(L, -1)
 
 
+def dense_channel_state(spec, f, P):
+    """T_ij = q_iᵀ (Π_{t=i..j+1} (I − β_t k_t k_tᵀ) Diag(a_t)) β_j k_j / √e by head; without β the decays alone, as
+    exponentials of summed logarithms."""
+    q, k, v, a = (split_heads(spec, f[g]) for g in (spec.read, spec.write, "v", "a"))
+    L, I = len(v), torch.eye(spec.e)
+    T = torch.zeros(spec.H, L, L)
+    for h in range(spec.H):
+        for i in range(L):
+            product = I
+            for j in range(i, -1, -1):
+                if "beta" in f:
+                    beta = f["beta"][j, h]
+                    T[h, i, j] = q[i, h] @ product @ k[j, h] * beta / math.sqrt(spec.e)
+                    product = product @ (I - beta * torch.outer(k[j, h], k[j, h])) @ torch.diag(a[j, h])
+                else:
+                    decay = torch.exp(torch.log(a[j + 1:i + 1, h]).sum(0))
+                    T[h, i, j] = (q[i, h] * decay) @ k[j, h] / math.sqrt(spec.e)
+    return torch.einsum("hij,jhv->ihv", T, v).reshape(L, -1)
+
+
 def expected_count(cls, d, H):
     """Parameters of one operator, from the shapes that liv/README.md states."""
     if cls in BASE_OF_DIFFERENTIAL:
@@ -648,7 +702,8 @@ def expected_count(cls, d, H):
         value = {"3": max(1, H // 4) * d * d // H, "4": max(1, H // 2) * d * d // H, "6": 2 * d * d}.get(base, d * d)
         once = value + (2 if base == "6" else 1) * d * d  # v and o
         once += 3 * d if base in "258" else 0             # the convolution of v
-        once += {"5": d * d + d, "6": 2 * d * d, "k": d * d + H, "l": d * d + H}.get(base, 0)  # z and D
+        once += {"5": d * d + d, "6": 2 * d * d, "k": d * d + H, "l": d * d + H,
+                 "q": d * d, "r": d * d}.get(base, 0)  # z and D
         scales = {"5": d, "6": 2 * d, "7": d, "8": d}.get(base, H)
         return 2 * expected_count(base, d, H) - once + scales
     e, r, m = d // H, math.ceil(d / 16), 8 * math.ceil(d / 3)
@@ -656,7 +711,8 @@ def expected_count(cls, d, H):
     return {"1": 4 * d * d, "2": 4 * d * d + 9 * d, "3": grouped(max(1, H // 4)), "4": grouped(max(1, H // 2)),
             "5": 3 * d * d + 3 * d + (2 * d * r + d) + 2 * 16 * d + 16 * d + d, "6": 8 * d * d + 2 * d,
             "7": 4 * d * d + 3 * d, "8": 4 * d * d + 9 * d + (32 * 17 + 32 + 32 * d + d) + d, "9": 3 * d * m,
-            "i": 4 * d * d, "j": 4 * d * d, "k": 5 * d * d + H * d + 3 * H, "l": 5 * d * d + 2 * H * d + 3 * H}[cls]
+            "i": 4 * d * d, "j": 4 * d * d, "k": 5 * d * d + H * d + 3 * H, "l": 5 * d * d + 2 * H * d + 3 * H,
+            "q": 5 * d * d + 2 * d * r + d, "r": 5 * d * d + 2 * d * r + d + H * d}[cls]
 
 
 def relative_error(a, b):
@@ -669,7 +725,8 @@ class SelfTest:
     genomes = ("22212-91111-22212-91111", "51118-51111-51118", "l1512-911112-l1512", "e1313-e1313-m1112-m1112",
                "21111-91111|2:22223|%2:21111,23121,23121", "11111|1:12133", "11111|1:12113",
                "k1111|%b:23111,21121,21121,21114,31115", "61111|%6:41116,21111,21114",
-               "51111|%5:21214,21114,21115,21311,21311")
+               "51111|%5:21214,21114,21115,21311,21311", "11111|%1:2511c,2611c,27111", "71111|%7:25111,21111,21111,17111",
+               "l1111|%c:21111,21118,21111,21114,31115,3111a", "r1212-r1212", "q1111|%d:2111c,2111c,21111,21114,11116")
 
     def __init__(self):
         self.passed = self.failed = 0
@@ -727,7 +784,7 @@ class SelfTest:
                 angle = t * 10000 ** (-2 * r / e)
                 pair = complex(u[t, 0, r], u[t, 0, r + e // 2]) * complex(math.cos(angle), math.sin(angle))
                 turned[t, 0, r], turned[t, 0, r + e // 2] = pair.real, pair.imag
-        self.check(relative_error(causal_convolution(u[:, 0], three_taps(w)), z) < 1e-12, "convolution of three taps")
+        self.check(relative_error(causal_convolution(u[:, 0], taps_of(w)), z) < 1e-12, "convolution of three taps")
         self.check(relative_error(rotate(u), turned) < 1e-12, "rotary positions")
         p = {"filter.w1": torch.randn(32, 17), "filter.b1": torch.randn(32), "filter.w2": torch.randn(e, 32),
              "filter.decay": torch.randn(e)}

@@ -492,6 +492,10 @@ TEST_CASE("backbone: T(x) of a block is that of its operator on what the block r
     CHECK(core.rows == expected.rows);
     CHECK(core.length == L);
     CHECK(relative_error(core.entries, expected.entries) < 1e-12);
+    for (int part = 0; part < (c.differential ? 2 : 0); ++part) {
+      const DenseCore half = random.op.materialize_part(random.weights(values), features, part);
+      CHECK(relative_error(model.materialize(tape, tokens, 1, part).entries, half.entries) < 1e-12);
+    }
     CHECK_THROWS_AS(model.materialize(tape, tokens, 2), Error);
   }
 }

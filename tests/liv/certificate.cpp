@@ -97,6 +97,9 @@ const Broken kBroken[] = {
     {"61111", "semi-separable order", [](Trial& t) { t.core().at(0, 9, 7) *= 1.01; }},
     {"k1111", "semi-separable order", shake},
     {"l1111", "semi-separable order", shake},
+    {"q1111", "semi-separable order", shake},
+    {"r1111", "semi-separable order", shake},
+    {"71111|%7:21111,21111,21111,15111", "band", [](Trial& t) { t.core().at(3, 20, 16) = 1e-13; }},
     {"i1111", "semi-separable order", shake},
     {"71111", "Toeplitz", [](Trial& t) { t.core().at(2, 5, 4) *= 1.001; }},
     {"81111", "Toeplitz", shake},
@@ -124,7 +127,7 @@ TEST_CASE("certificate: every class makes its claims, and no other") {
   for (const Row& row : {Row{"1234abcd", {"causality", "score rank", "residual"}},
                          {"jn", {"causality", "score rank", "band", "residual"}},
                          {"im", {"causality", "score rank", "semi-separable order", "residual"}},
-                         {"56eflkop", {"causality", "semi-separable order", "residual"}},
+                         {"56eflkopqrst", {"causality", "semi-separable order", "residual"}},
                          {"7g", {"causality", "Toeplitz", "band", "residual"}},
                          {"8h", {"causality", "Toeplitz", "residual"}},
                          {"9", {"causality", "diagonal", "residual"}}})
@@ -186,6 +189,8 @@ TEST_CASE("certificate: ranks and bands are not only kept but reached") {
                                {"61111", 1},
                                {"k1111", 4},
                                {"l1111", 4},
+                               {"q1111", 4},
+                               {"r1111", 4},
                                {"i1111", 4},
                                {"11111|1:12113", 4}}) {
     INFO(std::string(genome));

@@ -49,14 +49,17 @@ struct Refused {
 const Refused kRefused[] = {
     {"every operator needs a value v", {{"91142 gate:21411"}, {"64111 a:21119"}}},
     {"token mixing 1 (diagonal) needs a gate", {{"91142 v:21411"}}},
-    {"token mixing 2, 3, and 4 with dt, need features that read (q or C) and write (k or B)",
+    {"token mixing 2, 3, and 4 with dt or grouped channels, need features that read (q or C) and "
+     "write (k or B)",
      {{"12123 k:21111 v:21111"},
       {"12123 q:21111 v:21111"},
       {"12153 q:21117 v:21111"},
       {"73111 B:21111 v:21111 kernel:13111"},
       {"73111 C:21111 v:21111 kernel:13111"},
       {"54111 v:21111 dt:41115 B:21111"},
-      {"54111 v:21111 dt:41115 C:21111"}}},
+      {"54111 v:21111 dt:41115 C:21111"},
+      {"64113 a:21119 v:21111"},
+      {"d4113 q:21111 v:21111 a:4111b"}}},
     {"token mixing 3 (Toeplitz) needs a kernel or a filter, not both",
      {{"13111 q:21111 k:21111 v:21111"},
       {"73111 B:21111 C:21111 v:21111 kernel:13111 filter:14111"}}},
@@ -75,7 +78,6 @@ const Refused kRefused[] = {
       {"73113 B:21111 C:21111 v:21111 kernel:13111"}}},
     {"token mixing 4 (semi-separable) has diagonal or grouped channels: dense is left to o",
      {{"54112 v:21111 dt:21115 B:21111 C:21111"}}},
-    {"a transition a is one a channel: channel mixing 1", {{"64113 a:21119 v:21111"}}},
     {"only token mixing 2 (low-rank) is banded: a diagonal already is, a kernel has its own "
      "length, "
      "a recurrence cannot forget at a distance",
@@ -102,7 +104,8 @@ const Refused kRefused[] = {
     {"keys and values repeat together",
      {{"12123 q:21111 k:21121 v:21131"}, {"12123 q:21111 k:21111 v:21121"}}},
     {"a write strength beta needs keys of unit length (8), or its transition may grow",
-     {{"c4113 q:21111 k:21111 v:21111 dt:31115 beta:31119"}}},
+     {{"c4113 q:21111 k:21111 v:21111 dt:31115 beta:31119"},
+      {"e4113 q:21111 k:2111c v:21111 a:4111b beta:31119"}}},
 
     {"a role that appears twice", {{"12123 q:21111 k:21111 v:21111 v:21111", "v v"}}},
     {"this operator has no use for the role",
@@ -133,11 +136,14 @@ const Refused kRefused[] = {
      {{"12123 q:11211 k:21211 v:21211", "q"},
       {"12123 q:21111 k:11121 v:21121", "k"},
       {"54111 v:21111 dt:41115 B:11111 C:11111", "B C"}}},
-    {"token mixing is 3 for kernel, 4 for filter, 1 or 3 for the others",
+    {"token mixing is 4 for filter, a convolution (3, 5, 6, 7) for kernel, that or 1 for the "
+     "others",
      {{"12123 q:22111 k:21111 v:21111", "q"},
       {"12123 q:21111 k:24111 v:21111", "k"},
       {"73111 B:21111 C:21111 v:21111 kernel:14111", "kernel"},
-      {"83111 B:21111 C:21111 v:21111 filter:13111", "filter"}}},
+      {"73111 B:21111 C:21111 v:21111 kernel:11111", "kernel"},
+      {"83111 B:21111 C:21111 v:21111 filter:13111", "filter"},
+      {"83111 B:21111 C:21111 v:21111 filter:17111", "filter"}}},
     {"groups take the expansion of v",
      {{"12123 q:21111 k:21211 v:21211", "q"},
       {"73111 B:21211 C:21211 v:21211 kernel:13111", "kernel"},
@@ -158,12 +164,20 @@ const Refused kRefused[] = {
     {"a step dt is a softplus with bias, 5",
      {{"54111 v:21111 dt:41114 B:21511 C:21511", "dt"},
       {"54111 v:21111 dt:41116 B:21511 C:21511", "dt"}}},
-    {"a and beta lie between 0 and 1: a sigmoid, 6 or 9",
+    {"a decay a lies between 0 and 1: a sigmoid, 6 or 9, or of grouped channels its root, b",
      {{"64111 a:21111 v:21111", "a"},
       {"64111 a:21115 v:21111", "a"},
-      {"c4113 q:21111 k:21118 v:21111 dt:31115 beta:31115", "beta"}}},
-    {"unit length a head (8) needs grouped channels",
+      {"64111 a:2111b v:21111", "a"},
+      {"d4113 q:21111 k:21111 v:21111 a:4111a", "a"},
+      {"d4113 q:21111 k:21111 v:21111 a:21118", "a"}}},
+    {"a write strength beta lies between 0 and 2: a sigmoid, 6 or 9, or twice one, a",
+     {{"c4113 q:21111 k:21118 v:21111 dt:31115 beta:31115", "beta"},
+      {"e4113 q:21111 k:21118 v:21111 a:4111b beta:3111b", "beta"}}},
+    {"twice a sigmoid (a) is for beta, and the root of one (b) for a",
+     {{"12123 q:2111a k:21111 v:21111", "q"}, {"91142 gate:2141b v:21411", "gate"}}},
+    {"unit length and unit RMS a head (8, c) need grouped channels",
      {{"91142 gate:21418 v:21411", "gate"},
+      {"91142 gate:21411 v:2141c", "v"},
       {"73111 B:21118 C:21111 v:21111 kernel:13111", "B"},
       {"54111 v:21118 dt:41115 B:21511 C:21511", "v"}}},
 };
@@ -208,6 +222,14 @@ TEST_CASE("legality: what no class of the pool shows is legal too") {
         "64111 a:21119 v:21111", "64111 a:21116 v:21111",
         "c4113 q:21111 k:21118 v:21111 dt:31115 beta:31116",
         "c4113 q:21111 k:21118 v:21111 dt:31115 beta:31119",
+        "c4113 q:21111 k:21118 v:21111 dt:31115 beta:3111a",
+        // Decays by key channel, their feature of any projection, and as a plain sigmoid.
+        "d4113 q:21111 k:21111 v:21111 a:4111b", "d4113 C:2111c B:2111c v:21111 a:21116",
+        "d4113 q:21111 k:21111 v:21111 a:11119", "e4113 q:21111 k:21118 v:21111 a:4111b beta:31119",
+        "e4113 q:21111 k:25118 v:21111 a:4711b beta:3111a",
+        // Convolutions of 4, 7 and 15 taps, and heads of unit RMS.
+        "12123 q:25111 k:26111 v:27111", "12123 q:2111c k:2111c v:21111",
+        "73111 B:21111 C:21111 v:21111 kernel:15111", "73111 B:27111 C:21111 v:21111 kernel:17111",
         // Both kinds of kernels, and gates of every width with every nonlinearity.
         "73111 B:21111 C:21111 v:21111 kernel:13111", "83111 B:21111 C:21111 v:21111 filter:14111",
         "91112 gate:41611 v:21611", "91132 gate:41611 v:21611", "91142 gate:41611 v:21611"}) {
@@ -239,7 +261,7 @@ TEST_CASE("legality: each function of the entries has its operators, and is told
 
 TEST_CASE("legality: digits out of range are reasons, whatever they are, and the only ones") {
   CHECK(kOperatorLimits == Digits{35, 4, 2, int(std::size(kEntries)), 3});
-  CHECK(kGroupLimits == Digits{4, 4, 6, 3, 9});
+  CHECK(kGroupLimits == Digits{4, 7, 6, 3, 12});
   Rng rng(1, "test.legality");
   const Pool pool = extended_pool();
   for (int i = 0; i < 2000; ++i) {

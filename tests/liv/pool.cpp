@@ -40,14 +40,16 @@ constexpr Row kTable[] = {
     {'j', "SWA-1", "12223", "q k v", "k v"},
     {'k', "Rec-3", "b4113", "q k v z dt", "k v dt"},
     {'l', "Rec-4", "c4113", "q k v z dt", "k v dt"},
+    {'q', "Rec-5", "d4113", "q k v z a", "k v a"},
+    {'r', "Rec-6", "e4113", "q k v z a", "k v a"},
 };
 
 }  // namespace
 
 TEST_CASE("pool: the classes, their operators and what they share are those of the tables") {
   const Pool pool = extended_pool();
-  CHECK(pool.classes.size() == 25);
-  const std::string differential = "abcdefghmnop";
+  CHECK(pool.classes.size() == 29);
+  const std::string differential = "abcdefghmnopst";
   size_t next = 0;
   for (const Row& row : kTable) {
     const LivClass* c = pool.find(row.id);
@@ -69,7 +71,7 @@ TEST_CASE("pool: the classes, their operators and what they share are those of t
     CHECK(d->groups == c->groups);
     CHECK(d->shareable_features == c->shareable_features);
   }
-  CHECK(pool.find('q') == nullptr);
+  CHECK(pool.find('u') == nullptr);
 }
 
 TEST_CASE("pool: the paper's is the first 17 classes of the extended one") {
@@ -128,7 +130,29 @@ TEST_CASE("pool: rotary positions and scale") {
     if (scaled(c.op)) with_scale += c.id;
   }
   CHECK(with_rotary == "1234abcdjn");
-  CHECK(with_scale == "1234abcdjklnop");
+  CHECK(with_scale == "1234abcdjklnopqrst");
+}
+
+TEST_CASE("pool: beta goes with the transition that its class has, every other role with itself") {
+  for (const LivClass& c : extended_pool().classes)
+    for (const FeatureGroup& g : c.groups) {
+      const Role with = shared_with(c.groups, g.role);
+      INFO(c.name << " " << text_of(g.role));
+      if (g.role == Role::beta)
+        CHECK(with == (std::string("lp").find(c.id) != std::string::npos ? Role::dt : Role::a));
+      else
+        CHECK(with == g.role);
+    }
+}
+
+TEST_CASE("pool: taps of convolutions, and what has a bias") {
+  std::string taps, biased;
+  for (int digit = 1; digit <= kGroupLimits[1]; ++digit)
+    taps += fmt::format("{} ", taps_of(Along(digit)));
+  for (int digit = 1; digit <= kGroupLimits[4]; ++digit)
+    if (has_bias(Activation(digit))) biased += base36_digit(digit);
+  CHECK(taps == "0 0 3 0 4 7 15 ");
+  CHECK(biased == "56b");
 }
 
 }  // namespace star::liv

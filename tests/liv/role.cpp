@@ -19,21 +19,19 @@ TEST_CASE("role: each has a text of its own, from which it is read") {
   for (const char* text : {"", "w", "Q", "qk", "b", "query"}) CHECK(!role_of(text));
 }
 
-TEST_CASE("role: what reads, writes, is a kernel, is there once, and follows another") {
-  std::string reading, writing, kernels, once, followers;
+TEST_CASE("role: what reads, writes, is a kernel, and is there once") {
+  std::string reading, writing, kernels, once;
   for (Role role : kRoles) {
     const std::string text = text_of(role) + std::string(" ");
     if (reads(role)) reading += text;
     if (writes(role)) writing += text;
     if (is_kernel(role)) kernels += text;
     if (!makes_map(role)) once += text;
-    if (shared_with(role) != role) followers += text + text_of(shared_with(role));
   }
   CHECK(reading == "q C ");
   CHECK(writing == "k B ");
   CHECK(kernels == "kernel filter ");
   CHECK(once == "v z ");
-  CHECK(followers == "beta dt");
 }
 
 TEST_CASE("parameters: no two of an operator have one name, and each is found by its key") {

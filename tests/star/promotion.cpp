@@ -94,7 +94,7 @@ TEST_CASE("promotion: newcomers are ranked together with the population") {
 }
 
 TEST_CASE("promotion: the last one goes on if it is among the best share so far") {
-  auto goes_on = [](std::vector<double> values, double share) {
+  auto goes_on = [](const std::vector<double>& values, double share) {
     std::vector<Fitness> reached;
     for (double v : values) reached.push_back({{v}});
     return last_is_among_best(reached, share);

@@ -19,9 +19,10 @@ bool same_group(const Segment& a, const Segment& b, bool weights) {
 
 // Whether a strategy names a role among the shareable ones, as star/README.md words it.
 bool named(Role role, int strategy, const std::vector<Role>& shareable) {
-  if (role == Role::beta) role = Role::dt;
+  // β goes with dt or a, of which a class has one.
+  const auto transition = [](Role r) { return r == Role::dt || r == Role::a; };
   for (size_t bit = 0; bit < shareable.size(); ++bit) {
-    if (shareable[bit] != role) continue;
+    if (shareable[bit] != role && !(role == Role::beta && transition(shareable[bit]))) continue;
     return strategy == 2 || (strategy > 2 && ((strategy - 2) >> bit) % 2 == 1);
   }
   return false;

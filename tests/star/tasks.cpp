@@ -184,6 +184,15 @@ void check_memorize(const Sequence& s, int vocab) {
   }
 }
 
+void check_parity(const Sequence& s) {
+  int ones = 0;
+  for (size_t i = 0; i < s.size(); ++i) {
+    CHECK((s.at(i) == 0 || s.at(i) == 1));
+    ones += s.at(i);
+    CHECK(s.targets[i] == ones % 2);
+  }
+}
+
 // What a task is: its defaults written out, texts that are drawn from, and what holds of each
 // sequence.
 struct Definition {
@@ -221,6 +230,10 @@ const std::map<std::string, Definition>& definitions() {
        {"mqar:V=8192,L=64,D=4,a=0.01,noise=0",
         {"mqar", "mqar:V=10,L=16,D=4", "mqar:V=40,L=33,D=5,noise"},
         [](auto& s, Options o, bool) { check_mqar(s, o.vocab, o.pairs, o.filler); }}},
+      {"parity",
+       {"parity:L=64",
+        {"parity", "parity:L=1", "parity:L=37"},
+        [](auto& s, Options, bool) { check_parity(s); }}},
       {"mix",
        {"mix:V=64,L=64,noise=16,share=0.2,n=8,D=4,a=0.01",
         {"mix", "mix:V=50,L=40,noise=4,n=3,D=2"},
@@ -418,6 +431,8 @@ TEST_CASE("tasks: wrong and impossible options are errors that name them") {
       {"memorize:L=5", "even"},
       {"fuzzy-recall:V=6", "motif of m=3"},
       {"fuzzy-recall:L=11", "L=11"},
+      {"parity:V=4", "unknown option 'V'"},
+      {"parity:L=0", "L=0"},
       {"mix:V=16", "noisy-recall: noise=16 of V=16"},
       {"mix:L=15", "even"},
       {"mix:D=40", "mqar"},

@@ -3,6 +3,7 @@
     cli.py BINARY        prints a line a check; exits 1 if one fails
 """
 import array
+import base64
 import contextlib
 import csv
 import io
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xml.etree.ElementTree
 
 from program import AFTER, COMMANDS, ROOT, STAR, another, begun, children, doc, options_of, positionals_of, run_checks, \
     setting_of, settings_of, star
@@ -137,7 +139,7 @@ def check_genomes(tmp):
     assert len(star("genome", "neighbours", "11111").splitlines()) > 10
     for name in ("@transformer", "@hybrid", "@mamba", "@conv", "@lfm2", "@linear"):
         assert len(doc("genome", "show", name + ":6")["layers"]) == 6, name
-    assert len(doc("liv", "list")["classes"]) == 25
+    assert len(doc("liv", "list")["classes"]) == 29
     drawn = star("genome", "show", SHARED)
     assert "gives k v" in drawn and "k v of 1" in drawn and "┌" in drawn, drawn
 
@@ -154,7 +156,7 @@ class x memoryless: 91142
 
 
 def check_pools(tmp):
-    for name, classes in (("paper", 17), ("extended", 25)):
+    for name, classes in (("paper", 17), ("extended", 29)):
         path = f"{tmp}/{name}.pool"
         with open(path, "w") as f:
             f.write(star("liv", "list", "--pool", name, "--format", "pool"))
@@ -295,6 +297,45 @@ def check_bench(tmp):
     assert timed["gemm_gflops"] > 0 and timed["memory_gb_s"] > 0, timed
     timed = doc("bench", "61111-91111", "--only", "decode", "--seconds", "0", *SMALL)
     assert [row["what"] for row in timed["rows"]] == ["decode"], timed
+
+
+def check_matrix(tmp):
+    """T(x) of a trained model on a text: what a causal model reads, as numbers and as a figure with the tokens."""
+    out, npy, svg = tmp + "/seen.safetensors", tmp + "/T.npy", tmp + "/T.svg"
+    make_text(tmp + "/seen")
+    star("train", "11111-f1111", "--data", tmp + "/seen", "--steps", "3", "--quiet", "--out", out, *SMALL)
+    words = ["liv", "matrix", out, "--out", npy]
+    made = doc(*words, "--layer", "1", "--text", "an\n <owl> é", "--svg", svg)
+    shape, values = read_npy(npy)
+    L = len("an\n <owl> é".encode())
+    assert list(shape) == made["shape"] == [2, L, L] and made["layer"] == 1 and made["name"] == "SA-1", made
+    assert not any(values[i * L + j] for i in range(L) for j in range(i + 1, L))
+    assert all(abs(sum(values[r:r + L]) - 1) < 1e-5 for r in range(0, len(values), L))
+    # A token's row follows from those before it, and from nothing after.
+    star(*words[:-1], tmp + "/less.npy", "--layer", "1", "--text", "an\n <ow")
+    less = read_npy(tmp + "/less.npy")[1]
+    k = len("an\n <ow")
+    assert all(abs(less[(r * k + i) * k + j] - values[(r * L + i) * L + j]) < 1e-6
+               for r in range(2) for i in range(k) for j in range(k))
+    star(*words[:-1], tmp + "/same.npy", "--layer", "1", "--tokens", ",".join(map(str, "an\n <owl> é".encode())))
+    assert read_npy(tmp + "/same.npy") == (shape, values)
+    figure = xml.etree.ElementTree.parse(svg).getroot()
+    labels = [t.text for t in figure.iter("{http://www.w3.org/2000/svg}text")]
+    tokens = ["a", "n", "↵", "␣", "<", "o", "w", "l", ">", "␣", "\\xc3", "\\xa9"]
+    assert "".join(labels).count("".join(t + t for t in tokens)) == 2, labels  # of each token, for both axes of both heads
+    assert "head 2, darkest at" in " ".join(labels) and "exactly 0" in labels, labels
+    images = [i.get("href") for i in figure.iter("{http://www.w3.org/2000/svg}image")]
+    assert len(images) == 4 and all(base64.b64decode(i.split(",", 1)[1], validate=True).startswith(b"\x89PNG") for i in images)
+    doc(*words, "--layer", "2", "--text", "an owl", "--svg", svg, "--panels", "3")
+    said = [t.text for t in xml.etree.ElementTree.parse(svg).getroot().iter("{http://www.w3.org/2000/svg}text")]
+    for name in ("T₀", "λT₁", "T = T₀ − λT₁"):
+        assert sum(t.startswith(name + ", channel") for t in said) == 3, said
+    for wrong, word in ((["--layer", "3"], "LIVs 1 to 2"), ([], "LIVs 1 to 2"), (["--layer", "1", "--width", "8"], "--width"),
+                        (["--layer", "1", "--part", "0"], "no parts")):
+        assert word in star(*words, *wrong, "--text", "an owl", status=2), wrong
+    assert "--text" in star(*words, "--layer", "1", status=2)
+    assert "--layer" in star("liv", "matrix", "SA-1", "--layer", "1", "--out", npy, status=2)
+    assert "reads" in star("liv", "matrix", out, "--layer", "1", "--text", "a", "--out", out, status=2)
 
 
 def check_dump(tmp):
@@ -906,7 +947,7 @@ def check_reports(tmp):
 
 def check_rows(tmp, folder):
     """Every training as a row: what the run file holds, by SQL."""
-    paths = [f"{folder}/{name}.run" for name in ("one", "two")]
+    paths = [f"{folder}/one.run", shutil.copy(f"{folder}/two.run", f'{tmp}/a "second", later.run')]
     rows = list(csv.DictReader(io.StringIO(star("runs", *paths, "--csv"))))
     points = list(csv.DictReader(io.StringIO(star("runs", *paths, "--csv", "--curves"))))
     lines = [json.loads(line) for line in star("runs", *paths, "--jsonl").splitlines()]
@@ -1066,6 +1107,7 @@ def main():
                   ("pools", lambda: check_pools(tmp)),
                   ("levels", lambda: check_levels(tmp)),
                   ("bench", lambda: check_bench(tmp)),
+                  ("matrix", lambda: check_matrix(tmp)),
                   ("dump", lambda: check_dump(tmp)),
                   ("training", lambda: check_training(tmp)),
                   ("search", lambda: results.update(expected=check_search(tmp))),

@@ -89,7 +89,7 @@ def check_classes(tmp):
         texts[liv["name"]] = export(f"{liv['id']}1111-91111", f"{tmp}/class {liv['id']}")
         shared = export("-".join([f"{liv['id']}1212"] * 3), f"{tmp}/shared {liv['id']}")
         assert shared.count("(nn.Module):") > 2 and "Borrowing" in shared and "block[0].liv" in shared, shared
-    for piece, classes in (("rotate", "SA SWA"), ("long_convolution", "GConv-2"), ("delta_rule", "Rec-4"),
+    for piece, classes in (("rotate", "SA SWA"), ("long_convolution", "GConv-2"), ("delta_rule", "Rec-4"), ("channel_delta", "Rec-6"), ("channel_state", "Rec-5"),
                            ("doubling_scan", "Rec-1 Rec-2"), ("ConvolvedLinear", "SA-2 Rec-1 GConv-2"),
                            ("linear_attention", "LA"), ("matrix_state", "Rec-3"), ("WINDOW", "SWA"), ("SEQ", "GConv-2")):
         having = {name for name, text in texts.items() if re.search(rf"\b{piece}\b", text)}
@@ -114,12 +114,12 @@ def check_kinds(tmp):
 def check_random(tmp):
     """Genomes of random digits on all levels."""
     rng = random.Random(1)
-    groups = {"1": 3, "2": 3, "3": 3, "4": 3, "5": 5, "6": 3, "7": 4, "8": 4, "9": 2, "a": 3, "b": 5, "c": 6}
+    groups = {"1": 3, "2": 3, "3": 3, "4": 3, "5": 5, "6": 3, "7": 4, "8": 4, "9": 2, "a": 3, "b": 5, "c": 6, "d": 5, "e": 6}
 
     def digits(n):
-        return "".join(rng.choice("123456789abk") for _ in range(n))
+        return "".join(rng.choice("123456789abck") for _ in range(n))
     for i in range(20):
-        text = "-".join(rng.choice("123456789abcdefghijklmnop") + digits(rng.choice((4, 5))) for _ in range(4))
+        text = "-".join(rng.choice("123456789abcdefghijklmnopqrst") + digits(rng.choice((4, 5))) for _ in range(4))
         text += f"|1:1{digits(4)}" + "".join(f"|%{f}:" + ",".join(digits(5) for _ in range(n))
                                              for f, n in groups.items() if rng.random() < 0.5)
         export(star("genome", "repair", text).strip(), f"{tmp}/random {i}")

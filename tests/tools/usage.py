@@ -422,7 +422,7 @@ def check_pool(tmp):
         assert doc("genome", command, genome)["genome"] == genome
     assert any(g.startswith("k") for g in doc("genome", "neighbours", genome)["genomes"])
     many = star("genome", "random", "--count", "200")
-    assert set("ijklmnop") <= {segment[0] for line in many.split() for segment in line.split("-")}
+    assert set("ijklmnopqrst") <= {segment[0] for line in many.split() for segment in line.split("-")}
     for command in ("final", "baseline", "transfer"):
         more = [] if command == "baseline" else ["--steps", "1"]
         rows = doc(command, tmp + "/k.run", genome, *more, "--quiet")["rows"]

@@ -18,7 +18,7 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SIZES = {"--width": 16, "--heads": 4, "--seq": 12, "--window": 5}
-CLASSES = "123456789abcdefghijklmnop"
+CLASSES = "123456789abcdefghijklmnopqrst"
 # Gated attention, heads of unit length, a gated long convolution with its own featurizer; and differentials of these.
 POOL = """featurizer 1: q 21111, k 21111, v 21111
 featurizer g: q 21111, k 21111, v 21111, z 21118
@@ -36,6 +36,10 @@ OVERRIDES = [
     "51111|%5:21211,23214,43215,21313,23312", "e1111|%5:11114,11111,11115,21111,41112",
     "61111|%6:43216,21219,23217", "f1111|%6:11119,13111,11112", "71111|%7:43113,13112,11114,13111",
     "h1111|%8:41111,11117,23114,14111", "k1111|%b:23112,41118,21118,23118,33115", "l1111|%c:43118,23118,13114,11118,33115,33116",
+    "q1111|%d:23111,2111c,25111,21114,21116", "r1111|%e:4111c,27118,21111,2311c,1111b,3111a",
+    "s1111|%d:21211,21217,21211,21218,4621b", "t1111|%e:21111,21118,21111,21114,4111b,3111a",
+    "l1111|%c:2111c,25118,21111,21114,33115,3111a", "11111|%1:1511c,2711c,46111", "c1111|%3:4111c,2113c,21131",
+    "71111|%7:25111,17111,46115,17111", "g1111|%7:21111,21111,21111,15111",
     "o1111|%b:21211,21211,21211,21214,31215", "p1111|%c:21311,21318,21311,21314,31315,31316",
 ]
 SHARED = [
@@ -62,14 +66,14 @@ def every_case():
 
 def random_genome(star, rng):
     """A genome of random digits on all levels, mended."""
-    digit = lambda: rng.choice("123456789abcdefghijklmnop") if rng.random() < 0.5 else rng.choice("123456")
+    digit = lambda: rng.choice("123456789abcdefghijklmnopqrst") if rng.random() < 0.5 else rng.choice("123456")
     digits = lambda n: "".join(digit() for _ in range(n))
-    text = "-".join(rng.choice(CLASSES[:25]) + digits(rng.choice((4, 5))) for _ in range(rng.randint(2, 5)))
-    groups = {"1": 3, "2": 3, "3": 3, "4": 3, "5": 5, "6": 3, "7": 4, "8": 4, "9": 2, "a": 3, "b": 5, "c": 6}
-    for c in rng.sample("123456789ikl", 3):
+    text = "-".join(rng.choice(CLASSES) + digits(rng.choice((4, 5))) for _ in range(rng.randint(2, 5)))
+    groups = {"1": 3, "2": 3, "3": 3, "4": 3, "5": 5, "6": 3, "7": 4, "8": 4, "9": 2, "a": 3, "b": 5, "c": 6, "d": 5, "e": 6}
+    for c in rng.sample("123456789iklqr", 3):
         if rng.random() < 0.5:
-            text += f"|{c}:{rng.choice('123456789abc')}{digits(4)}"
-    for f in rng.sample("123456789abc", 5):
+            text += f"|{c}:{rng.choice('123456789abcde')}{digits(4)}"
+    for f in rng.sample("123456789abcde", 5):
         text += f"|%{f}:" + ",".join(digits(5) for _ in range(groups[f]))
     return star("genome", "repair", text).strip()
 

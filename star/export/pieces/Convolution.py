@@ -3,11 +3,11 @@ from torch import nn
 
 
 class Convolution(nn.Module):
-    """A causal depthwise convolution of 3 taps."""
+    """A causal depthwise convolution."""
 
-    def __init__(self, channels):
+    def __init__(self, channels, taps=3):
         super().__init__()
-        self.conv = nn.Parameter(torch.empty(channels, 3))
+        self.conv = nn.Parameter(torch.empty(channels, taps))
 
     def forward(self, u, state, name):
         return causal_convolution(u, self.conv, state, name)

@@ -4,11 +4,11 @@ from torch import nn
 
 
 class ConvolvedLinear(nn.Linear):
-    """A linear map, a causal depthwise convolution of 3 taps, then the bias."""
+    """A linear map, a causal depthwise convolution, then the bias."""
 
-    def __init__(self, inputs, outputs, bias):
+    def __init__(self, inputs, outputs, bias, taps=3):
         super().__init__(inputs, outputs, bias)
-        self.conv = nn.Parameter(torch.empty(outputs, 3))
+        self.conv = nn.Parameter(torch.empty(outputs, taps))
 
     def forward(self, x, state, name):
         u = causal_convolution(F.linear(x, self.weight), self.conv, state, name)

@@ -40,11 +40,11 @@ class Block(nn.Module):
 
 
 class ConvolvedLinear(nn.Linear):
-    """A linear map, a causal depthwise convolution of 3 taps, then the bias."""
+    """A linear map, a causal depthwise convolution, then the bias."""
 
-    def __init__(self, inputs, outputs, bias):
+    def __init__(self, inputs, outputs, bias, taps=3):
         super().__init__(inputs, outputs, bias)
-        self.conv = nn.Parameter(torch.empty(outputs, 3))
+        self.conv = nn.Parameter(torch.empty(outputs, taps))
 
     def forward(self, x, state, name):
         u = causal_convolution(F.linear(x, self.weight), self.conv, state, name)
@@ -79,11 +79,11 @@ class ImplicitFilter(nn.Module):
 
 
 def causal_convolution(u, taps, state, name):
-    """z_t = Σ_s taps[:, s] u_{t−2+s} of u [B, L, C], zeros before the start; taps [C, 3]."""
-    L = u.shape[1]
-    u = remember(state, name, u, 2)
-    u = F.pad(u, (0, 0, L + 2 - u.shape[1], 0))
-    return u[:, :-2] * taps[:, 0] + u[:, 1:-1] * taps[:, 1] + u[:, 2:] * taps[:, 2]
+    """z_t = Σ_s taps[:, n−1−s] u_{t−s} of u [B, L, C], zeros before the start; taps [C, n]."""
+    L, before = u.shape[1], taps.shape[1] - 1
+    u = remember(state, name, u, before)
+    u = F.pad(u, (0, 0, L + before - u.shape[1], 0))
+    return sum(u[:, s:s + L] * taps[:, s] for s in range(before + 1))
 
 
 def doubling_scan(h, a, b):

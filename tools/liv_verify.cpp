@@ -1,24 +1,12 @@
-// star liv verify, star liv matrix.
-#include "core/npy.h"
-#include "liv/random_operator.h"
+// star liv verify.
 #include "liv/verify.h"
 #include "tools/command.h"
+#include "tools/operator_sizes.h"
 #include "tools/options.h"
 #include "tools/output.h"
-#include "tools/picture.h"
 
 namespace star::cli {
 namespace {
-
-void declare_sizes(CLI::App& app, Sizes& sizes, int64_t& length, const char* length_help) {
-  constexpr int64_t kMost = int64_t(1) << 20;
-  add_whole(app, "--width", sizes.width, 1, kMost, "Width d")->capture_default_str();
-  add_whole(app, "--heads", sizes.heads, 1, kMost, "Heads H; they divide the width")
-      ->capture_default_str();
-  add_whole(app, "--seq", length, 1, int64_t(1) << 16, length_help);
-  add_whole(app, "--window", sizes.window, 1, kMost, "Positions that banded operators see")
-      ->capture_default_str();
-}
 
 // A column of the table: a check, and its heading in two lines.
 struct Column {
@@ -126,46 +114,6 @@ struct Verify {
   }
 };
 
-struct Matrix {
-  static constexpr int kWhole = -1;
-  Common common;
-  Sizes sizes;
-  int64_t length = 128, panels = 16;
-  int part = kWhole;
-  std::string name, out, png, config;
-
-  Matrix() { sizes.width = 16; }
-
-  void run() {
-    LivClass liv = class_named(name);
-    check_output(out, {config});
-    if (!png.empty()) check_output(png, {config, out});
-    require(part == kWhole || liv.differential,
-            "--part: {} is not differential, its T has no parts", liv.name);
-    sizes.seq = length;
-    auto exec = common.make_exec();
-    RandomOperator random(*exec, liv, sizes, DType::f64, Rng(common.seed, "matrix").bits());
-    Rng rng(common.seed, "matrix.input");
-    Tape tape(*exec, false);
-    const std::vector<Var> values = random.on(tape);
-    const Weights weights = random.weights(values);
-    Var x = tape.constant(random_tensor(*exec, rng, {1, length, sizes.width}, DType::f64));
-    FeatureSet features;
-    random.op.apply(weights, x, features, nullptr);
-    DenseCore core = part == kWhole ? random.op.materialize(weights, features)
-                                    : random.op.materialize_part(weights, features, part);
-    std::vector<int64_t> shape = {core.rows, length, length};
-    std::vector<float> entries(core.entries.begin(), core.entries.end());
-    write_npy(out, shape, std::span<const float>(entries));
-    if (!png.empty()) draw_matrices(png, core, panels);
-    const std::string what = part == kWhole ? "T" : fmt::format("T{}", part);
-    if (common.json)
-      print_json({{"shape", shape}, {"name", liv.name}, {"of", what}, {"out", out}});
-    else
-      fmt::print("{}: {}(x) of {}, [{}]\n", out, what, liv.name, fmt::join(shape, ", "));
-  }
-};
-
 }  // namespace
 
 void declare_liv_verify(CLI::App& liv) {
@@ -175,34 +123,9 @@ void declare_liv_verify(CLI::App& liv) {
   sub->add_option("class", c->name,
                   "An id, a name or a genome of one LIV (default: every class of the pool)");
   c->common.declare(*sub);
-  declare_sizes(*sub, c->sizes, c->length,
-                "Tokens (default 72, more where a class has more states)");
+  declare_operator_sizes(*sub, c->sizes, c->length,
+                         "Tokens (default 72, more where a class has more states)");
   sub->callback([c] { c->run(); });
-}
-
-void declare_liv_matrix(CLI::App& liv) {
-  auto c = std::make_shared<Matrix>();
-  CLI::App* sub = liv.add_subcommand(
-      "matrix", "T(x) on random input, as numbers [rows, L, L] and as a picture");
-  sub->add_option("class", c->name, "An id, a name or a genome of one LIV")->required();
-  c->common.declare(*sub);
-  declare_sizes(*sub, c->sizes, c->length, "Tokens L");
-  sub->get_option("--seq")->capture_default_str();
-  add_whole(*sub, "--part", c->part, 0, 1,
-            "T0 or T1 of a differential class alone, rather than T = T0 - lambda T1");
-  sub->add_option("--out", c->out, "The NumPy file to write, float32")->required();
-  auto* png =
-      sub->add_option("--png", c->png,
-                      "A picture: red is positive, blue negative, grey exactly 0, each panel on a "
-                      "scale of its own");
-  add_whole(*sub, "--panels", c->panels, 1, int64_t(1) << 20,
-            "Heads or channels in the picture, evenly chosen")
-      ->capture_default_str()
-      ->needs(png);
-  sub->callback([c, sub] {
-    c->config = config_file(*sub);
-    c->run();
-  });
 }
 
 }  // namespace star::cli
