@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
 
-.PHONY: lint-deps all install search bench peers replay mpi cuda test test-cuda asan tsan format check-format lint release clean need-nvcc need-gpu deps mpi-deps test-deps configure
+.PHONY: lint-deps all install search bench peers replay mpi cuda gpu-bundle test test-cuda asan tsan format check-format lint release clean need-nvcc need-gpu deps mpi-deps gpu-deps test-deps configure
 
 all: build/star
 
@@ -10,6 +10,8 @@ deps:
 	@tools/install_deps.sh build
 mpi-deps:
 	@tools/install_deps.sh build mpi
+gpu-deps:
+	@tools/install_deps.sh build gpu
 test-deps:
 	@tools/install_deps.sh build mpi test
 
@@ -54,11 +56,18 @@ cuda: need-nvcc deps
 	@CUDACXX=$(nvcc) cmake --preset cuda --log-level=WARNING
 	@cmake --build --preset cuda --target star_cuda -j $(JOBS)
 
+# What a first run on the GPU of another machine needs, in one folder of less than 60 MB: build here,
+# copy build-cuda/gpu-bundle there, ./check (tools/gpu/README.md).
+gpu-bundle: need-nvcc gpu-deps
+	@CUDACXX=$(nvcc) cmake --preset cuda --log-level=WARNING
+	@cmake --build --preset cuda --target star_cuda cuda_tests ceilings -j $(JOBS)
+	@tools/gpu/bundle.sh build-cuda/gpu-bundle build-cuda/star_cuda build-cuda/cuda_tests build-cuda/ceilings
+
 # Everything that every backend must pass, on the GPU of this machine, and once more under
 # compute-sanitizer where it is installed.
 need-gpu:
 	$(if $(shell nvidia-smi -L 2>/dev/null)$(dry_run),@:,$(error nvidia-smi lists no GPU on this machine))
-test-cuda: need-nvcc need-gpu test-deps
+test-cuda: need-nvcc need-gpu gpu-deps
 	@CUDACXX=$(nvcc) cmake --preset cuda --log-level=WARNING
 	@cmake --build --preset cuda --target star star_cuda cuda_tests -j $(JOBS)
 	@build-cuda/cuda_tests --no-intro

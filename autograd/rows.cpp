@@ -129,36 +129,45 @@ Var embedding(const Var& table, const Tensor& index) {
   });
 }
 
-Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* of_rows, int64_t of) {
-  Exec& exec = logits.exec();
-  int64_t rows = logits.size(0), classes = logits.size(1), counted = 0;
+Tensor row_losses(Exec& exec, const Tensor& logits, const Tensor& targets, double weight,
+                  Tensor* slope, Tensor* hit) {
+  const int64_t rows = logits.size(0), classes = logits.size(1);
   require(targets.shape() == Shape{rows}, "cross_entropy: logits {} and targets {}", logits.shape(),
           targets.shape());
-  HostView<int32_t> class_of(targets);
-  for (int64_t i = 0; i < rows; ++i) {
-    require(class_of[i] < classes, "cross_entropy: target {} of {} classes", class_of[i], classes);
-    counted += class_of[i] >= 0;
+  for (int64_t i = 0; i < rows && !targets.device(); ++i) {
+    int32_t at = targets.data<int32_t>()[i];
+    require(at < classes, "cross_entropy: target {} of {} classes", at, classes);
   }
-  if (of > 0) counted = of;
-  double weight = counted ? 1.0 / double(counted) : 0.0;
-  Tensor in = exec.contiguous(logits.value()), losses = exec.empty({rows}, in.dtype());
-  Tensor grad = logits.needs_grad() ? exec.empty(in.shape(), in.dtype()) : Tensor();
-  Tensor hits = of_rows ? exec.empty({rows}, in.dtype()) : Tensor();
-  double total = 0;
+  Tensor in = exec.contiguous(logits), losses = exec.empty({rows}, in.dtype());
+  if (slope) *slope = exec.empty(in.shape(), in.dtype());
+  if (hit) *hit = exec.empty({rows}, in.dtype());
   dispatch(in.dtype(), [&]<class T>() {
     exec.kernels<T>().cross_entropy(exec, {.rows = rows,
                                            .classes = classes,
                                            .logits = in.data<T>(),
                                            .targets = targets.data<int32_t>(),
                                            .loss = losses.data<T>(),
-                                           .grad = grad.defined() ? grad.data<T>() : nullptr,
-                                           .hit = of_rows ? hits.data<T>() : nullptr,
+                                           .grad = slope ? slope->data<T>() : nullptr,
+                                           .hit = hit ? hit->data<T>() : nullptr,
                                            .weight = T(weight)});
-    HostView<T> each(losses);
-    for (int64_t i = 0; i < rows; ++i) total += double(each[i]);
   });
+  return losses;
+}
+
+Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* of_rows, int64_t of) {
+  Exec& exec = logits.exec();
+  const std::vector<double> classes = targets.to_doubles();
+  const int64_t counted =
+      of > 0 ? of : std::count_if(classes.begin(), classes.end(), [](double c) { return c >= 0; });
+  const double weight = counted ? 1.0 / double(counted) : 0.0;
+  Tensor grad, hits;
+  const Tensor losses =
+      row_losses(exec, logits.value(), targets, weight, logits.needs_grad() ? &grad : nullptr,
+                 of_rows ? &hits : nullptr);
+  double total = 0;
+  for (double each : losses.to_doubles()) total += each;
   if (of_rows) *of_rows = {losses, hits};
-  Tensor loss = exec.full({}, in.dtype(), total * weight);
+  Tensor loss = exec.full({}, losses.dtype(), total * weight);
   return logits.tape().record(
       Primitive::cross_entropy, loss, {logits}, [=, &exec](const Tensor& dy) {
         double outer = dy.item();

@@ -32,4 +32,11 @@ struct TargetRows {
 Var cross_entropy(const Var& logits, const Tensor& targets, TargetRows* rows = nullptr,
                   int64_t of = 0);
 
+// The loss of each row [rows], 0 where its target is below 0, beside any tape; nothing is read back
+// from a device. `slope`, if given, receives the gradient of `weight` times their sum by the logits,
+// `hit` what TargetRows has. A target that is not below V is an Error in the host's memory; on a
+// device the loss is NaN.
+Tensor row_losses(Exec& exec, const Tensor& logits, const Tensor& targets, double weight,
+                  Tensor* slope, Tensor* hit = nullptr);
+
 }  // namespace star::autograd

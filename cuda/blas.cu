@@ -22,17 +22,18 @@ constexpr auto product_of(const Cublas& cublas) {
 }  // namespace
 
 template <class T>
-void multiply(const BlasProduct<T>& p, cudaStream_t stream) {
+void multiply(const BlasProduct<T>& p) {
   auto operation = [](const BlasFactor<T>& f) { return f.transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
   const Cublas& cublas = Cublas::here();
+  ++launches();
   int status = product_of<T>(cublas)(
-      cublas.handle(stream), operation(p.a), operation(p.b), narrow(p.m), narrow(p.n), narrow(p.k),
+      cublas.handle(), operation(p.a), operation(p.b), narrow(p.m), narrow(p.n), narrow(p.k),
       &p.alpha, p.a.data, narrow(p.a.leading), p.a.step, p.b.data, narrow(p.b.leading), p.b.step,
       &p.beta, p.c, narrow(p.c_leading), p.c_step, narrow(p.count));
   require(status == CUBLAS_STATUS_SUCCESS, "cuda: a matrix product failed, cuBLAS says {}", status);
 }
 
-template void multiply(const BlasProduct<float>&, cudaStream_t);
-template void multiply(const BlasProduct<double>&, cudaStream_t);
+template void multiply(const BlasProduct<float>&);
+template void multiply(const BlasProduct<double>&);
 
 }  // namespace star::cuda

@@ -29,6 +29,6 @@ struct BlasProduct {
 
 // Throws `Error` where cuBLAS is not to be had, or a size is beyond it.
 template <class T>
-void multiply(const BlasProduct<T>& product, cudaStream_t stream);
+void multiply(const BlasProduct<T>& product);
 
 }  // namespace star::cuda

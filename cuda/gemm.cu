@@ -64,8 +64,7 @@ void gemm(Exec&, const Gemm<T>& args) {
                        .step = step(args.a_batch)},
                  .c = args.c + offset_of(i, rest, args.c_batch),
                  .c_leading = args.c_row,
-                 .c_step = step(args.c_batch)},
-                stream());
+                 .c_step = step(args.c_batch)});
 }
 
 STAR_INSTANTIATE(gemm, Gemm)

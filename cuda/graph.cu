@@ -12,6 +12,7 @@ namespace {
 struct Recording {
   cudaGraphExec_t graph = nullptr;
   std::vector<void*> kept;
+  int64_t launches = 0;
 
   ~Recording() {
     if (graph) cudaGraphExecDestroy(graph);
@@ -23,20 +24,26 @@ thread_local std::unique_ptr<Recording> current;
 
 void begin() {
   current = std::make_unique<Recording>();
+  current->launches = -launches();  // of before
   check(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "a graph");
 }
 
 void* end() {
   std::unique_ptr<Recording> recorded = std::move(current);
   cudaGraph_t graph = nullptr;
+  recorded->launches += launches();
+  launches() -= recorded->launches;  // they are still to come
   check(cudaStreamEndCapture(stream(), &graph), "a graph");
-  check(cudaGraphInstantiate(&recorded->graph, graph, 0), "a graph");
+  cudaError_t status = cudaGraphInstantiate(&recorded->graph, graph, 0);
   cudaGraphDestroy(graph);
+  check(status, "a graph");
   return recorded.release();
 }
 
 void run(void* graph) {
-  check(cudaGraphLaunch(static_cast<Recording*>(graph)->graph, stream()), "a graph");
+  auto* recorded = static_cast<Recording*>(graph);
+  launches() += recorded->launches;
+  check(cudaGraphLaunch(recorded->graph, stream()), "a graph");
 }
 
 void release(void* graph) { delete static_cast<Recording*>(graph); }

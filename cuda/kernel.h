@@ -17,6 +17,7 @@
 #include <type_traits>
 
 #include "core/error.h"
+#include "cuda/launches.h"
 
 namespace star::cuda {
 
@@ -55,6 +56,7 @@ struct Grid {
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), Grid grid, int64_t threads, size_t shared,
             cudaStream_t stream, const std::type_identity_t<Parameters>&... arguments) {
+  ++launches();
   kernel<<<grid.size, unsigned(threads), shared, stream>>>(arguments...);
   cudaError_t error = cudaGetLastError();
   require(error == cudaSuccess, "cuda: the kernel at {}:{} was not launched: {}",

@@ -1,6 +1,5 @@
 # The CUDA backend for a GPU: code for sm_80 and sm_90, and PTX for what comes later. The runtime is
-# linked statically; it opens the driver itself, and cuda/cublas.cu opens cuBLAS where its static
-# library is not installed here.
+# linked statically; it opens the driver itself, and cuda/cublas.cu opens cuBLAS.
 set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
 enable_language(CUDA)
 if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.0)
@@ -19,12 +18,9 @@ target_compile_options(cuda_backend PRIVATE --Werror=all-warnings -Xcompiler=-Wa
 set_target_properties(cuda_backend PROPERTIES CUDA_RUNTIME_LIBRARY Static)
 target_link_libraries(cuda_backend PUBLIC core cpu ${CMAKE_DL_LIBS} -static-libstdc++ -static-libgcc)
 
-get_filename_component(cuda_bin ${CMAKE_CUDA_COMPILER} REALPATH)
-get_filename_component(cuda_root ${cuda_bin}/../.. ABSOLUTE)
-find_library(CUBLAS_STATIC libcublas_static.a HINTS ${cuda_root}/lib64)
-find_library(CUBLASLT_STATIC libcublasLt_static.a HINTS ${cuda_root}/lib64)
-find_library(CULIBOS libculibos.a HINTS ${cuda_root}/lib64)
-if(CUBLAS_STATIC AND CUBLASLT_STATIC AND CULIBOS)
-  target_compile_definitions(cuda_backend PRIVATE STAR_CUBLAS_LINKED)
-  target_link_libraries(cuda_backend PUBLIC ${CUBLAS_STATIC} ${CUBLASLT_STATIC} ${CULIBOS})
-endif()
+# What the card does at best, for the first run on one (tools/gpu).
+add_executable(ceilings tools/gpu/ceilings.cu)
+target_compile_definitions(ceilings PRIVATE FMT_USE_CONSTEXPR=1)
+target_compile_options(ceilings PRIVATE --Werror=all-warnings -Xcompiler=-Wall)
+set_target_properties(ceilings PROPERTIES CUDA_RUNTIME_LIBRARY Static)
+target_link_libraries(ceilings cuda_backend)

@@ -1,4 +1,5 @@
 // Rows of numbers, a block for each.
+#include <algorithm>
 #include <cmath>
 
 #include "cuda/backend.h"
@@ -21,34 +22,28 @@ __global__ void rms_norm_kernel(RmsNorm<T> args) {
   if (threadIdx.x == 0) global(args.inverse)[row] = inverse;
 }
 
-// dx_i = r (w_i dy_i − x_i r² mean(x w dy)), with r the row's inverse.
+// dx_i = r (w_i dy_i − x_i r² mean(x w dy)), with r the row's inverse; and of dw what the rows of this
+// block come to.
 template <class T>
-__global__ void rms_norm_input_grad_kernel(RmsNormGrad<T> args) {
+__global__ void rms_norm_grad_kernel(RmsNormGrad<T> args, int64_t rows_of_block, T* parts) {
   SharedMemory memory;
   Shared<T> warps = memory.take<T>(32);
-  int64_t row = blockIdx.x, n = args.n;
-  auto x = global(args.x) + row * n, w = global(args.w), dy = global(args.dy) + row * n;
-  auto dx = global(args.dx) + row * n;
-  T r = global(args.inverse)[row];
-  RunningSum<T> products;
-  for_each_of_row(0, n, [&](int64_t i) { products.add(x[i] * w[i] * dy[i]); });
-  T mean = block_sum(products.value(), warps) / T(n);
-  for_each_of_row(0, n, [&](int64_t i) {
-    T d = r * (w[i] * dy[i] - x[i] * r * r * mean);
-    dx[i] = args.add ? T(dx[i]) + d : d;
-  });
-}
-
-template <class T>
-__global__ void rms_norm_weight_grad_kernel(RmsNormGrad<T> args, T* parts) {
-  auto x = global(args.x), dy = global(args.dy), inverse = global(args.inverse);
-  for_each_element(parts_of(args.rows) * args.n, [&](int64_t at) {
-    int64_t first = at / args.n * kPartTerms, i = at % args.n;
-    T sum = 0;
-    for (int64_t row = first; row < first + kPartTerms && row < args.rows; ++row)
-      sum += x[row * args.n + i] * dy[row * args.n + i] * inverse[row];
-    global(parts)[at] = sum;
-  });
+  int64_t n = args.n, first = int64_t(blockIdx.x) * rows_of_block;
+  auto w = global(args.w);
+  auto part = global(parts) + int64_t(blockIdx.x) * n;
+  for (int64_t row = first; row < first + rows_of_block && row < args.rows; ++row) {
+    auto x = global(args.x) + row * n, dy = global(args.dy) + row * n;
+    auto dx = global(args.dx) + row * n;
+    T r = global(args.inverse)[row];
+    RunningSum<T> products;
+    for_each_of_row(0, n, [&](int64_t i) { products.add(x[i] * w[i] * dy[i]); });
+    T mean = block_sum(products.value(), warps) / T(n);
+    for_each_of_row(0, n, [&](int64_t i) {
+      T d = r * (w[i] * dy[i] - x[i] * r * r * mean), share = x[i] * dy[i] * r;
+      dx[i] = args.add ? T(dx[i]) + d : d;
+      part[i] = row == first ? share : T(part[i]) + share;
+    });
+  }
 }
 
 template <class T>
@@ -116,14 +111,17 @@ __global__ void cross_entropy_kernel(CrossEntropy<T> args) {
   RunningSum<T> sum;
   for_each_of_row(0, n, [&](int64_t j) { sum.add(std::exp(x[j] - peak)); });
   T total = block_sum(sum.value(), warps);
+  bool inside = target < n;
   if (threadIdx.x == 0)
-    global(args.loss)[row] = target < 0 ? T(0) : T(std::log(total) + peak - x[target]);
+    global(args.loss)[row] = target < 0 ? T(0)
+                             : inside   ? T(std::log(total) + peak - x[target])
+                                        : T(NAN);
   if (args.hit) {
     RunningSum<T> before;  // of the target, as great as the greatest
-    for_each_of_row(0, target, [&](int64_t j) { before.add(T(x[j] == peak)); });
+    for_each_of_row(0, inside ? target : 0, [&](int64_t j) { before.add(T(x[j] == peak)); });
     T rivals = block_sum(before.value(), warps);
     if (threadIdx.x == 0)
-      global(args.hit)[row] = T(target >= 0 && x[target] == peak && rivals == T(0));
+      global(args.hit)[row] = T(target >= 0 && inside && x[target] == peak && rivals == T(0));
   }
   if (!args.grad) return;
   auto grad = global(args.grad) + row * n;
@@ -142,10 +140,12 @@ void rms_norm(Exec&, const RmsNorm<T>& args) {
 
 template <class T>
 void rms_norm_grad(Exec& exec, const RmsNormGrad<T>& args) {
-  int64_t count = parts_of(args.rows);
+  // As many blocks as a device runs at a time, and no more parts than that unless they are long.
+  constexpr int64_t kBlocks = 256;
+  int64_t rows_of_block = std::clamp(blocks_of(args.rows, kBlocks), int64_t(1), kPartTerms);
+  int64_t count = blocks_of(args.rows, rows_of_block);
   Tensor parts = scratch<T>(exec, Shape{count, args.n});
-  launch_rows<T>(rms_norm_input_grad_kernel<T>, args.rows, args.n, args);
-  launch_elements(rms_norm_weight_grad_kernel<T>, count * args.n, args, parts.data<T>());
+  launch_rows<T>(rms_norm_grad_kernel<T>, count, args.n, args, rows_of_block, parts.data<T>());
   add_parts(count, args.n, true, parts, args.dw);
 }
 

@@ -12,6 +12,7 @@ namespace star::cuda {
 namespace {
 
 void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
+  ++launches();
   check(cudaMemcpyAsync(to, from, bytes, kind, stream()), "copy");
 }
 
@@ -76,6 +77,10 @@ class Staging {
 void read(void* host, const void* device, size_t bytes) {
   require(!recording(), "cuda: the host reads device memory while a graph is recorded");
   Staging::instance().read(static_cast<char*>(host), static_cast<const char*>(device), bytes);
+}
+
+void move(void* to, const void* from, size_t bytes) {
+  copy(to, from, bytes, cudaMemcpyDeviceToDevice);
 }
 
 void write(void* device, const void* host, size_t bytes) {

@@ -22,6 +22,7 @@ std::vector<Objective> measured_objectives(const SearchSettings& settings) {
 Metrics measure_candidate(const SearchSettings& settings, const std::string& genome) {
   pin_to_core();
   Exec exec(backend_named(settings.device), 1);
+  wait_for_rest(exec);
   const int64_t before = resident_bytes();
   const Backbone model = model_of(candidate_trial(settings, genome), &exec);
   std::vector<Objective> all = measured_objectives(settings);

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "core/clock.h"
 #include "core/rng.h"
@@ -16,6 +18,11 @@ namespace star::synthesis {
 namespace {
 
 constexpr int kPrefills = 5, kDecodedTokens = 100, kWarmUpTokens = 10;
+
+// At rest for a tenth of a second, which no other process's turn on a device outlasts; waited for
+// during two seconds or so.
+constexpr int kQuietProbes = 50, kMostProbes = 1000;
+constexpr std::chrono::milliseconds kBetweenProbes(2);
 
 std::vector<int32_t> some_tokens(const Backbone& model, int64_t count) {
   Rng rng(0, "measurement");
@@ -72,6 +79,31 @@ void pin_to_core() {
           std::strerror(errno));
 }
 
+bool comes_to_rest(const std::function<double()>& seconds_of_probe, int most_probes) {
+  double shortest = seconds_of_probe();
+  for (int quiet = 0, probe = 1; probe < most_probes; ++probe) {
+    const double seconds = seconds_of_probe();
+    shortest = std::min(shortest, seconds);
+    quiet = seconds < 2 * shortest ? quiet + 1 : 0;
+    if (quiet == kQuietProbes) return true;
+  }
+  return false;
+}
+
+void wait_for_rest(Exec& exec) {
+  if (!exec.backend().memory) return;
+  const Tensor probed = exec.empty({1}, DType::f32);
+  comes_to_rest(
+      [&] {
+        std::this_thread::sleep_for(kBetweenProbes);
+        const double start = seconds_now();
+        exec.fill(probed, 0);
+        exec.wait();
+        return seconds_now() - start;
+      },
+      kMostProbes);
+}
+
 Measured measure_prefill(const MeasuringPlace& place) {
   const auto& [exec, model, context, before] = place;
   Tape tape(exec, false);
@@ -102,11 +134,12 @@ Measured measure_peak(const MeasuringPlace& place) {
   const auto& [exec, model, context, before] = place;
   Tape tape(exec, false);
   std::vector<int32_t> tokens = some_tokens(model, context);
-  reset_peak();
+  const bool device = exec.backend().memory != nullptr;
+  if (!device) reset_peak();
   DecodingState state;
   for (const int32_t& token : tokens) feed(tape, exec, model, {&token, 1}, state);
-  int64_t device = exec.backend().memory ? int64_t(exec.arena().reserved_bytes()) : 0;
-  return {double(memory_status("VmHWM:") + device - before)};
+  if (device) return {double(exec.arena().reserved_bytes())};
+  return {double(memory_status("VmHWM:") - before)};
 }
 
 }  // namespace star::synthesis

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include "core/exec.h"
@@ -34,12 +35,21 @@ Measured measure_prefill(const MeasuringPlace& place);
 // median of many.
 Measured measure_decode(const MeasuringPlace& place);
 
+// Whether a device that others may share is at rest: `seconds_of_probe` is asked until none of many
+// in a row takes twice as long as the shortest so far. Gives up after so many.
+bool comes_to_rest(const std::function<double()>& seconds_of_probe, int most_probes);
+
+// Waits until what other processes have launched is done, two seconds or so at most: they may have
+// been stopped, their kernels are not.
+void wait_for_rest(Exec& exec);
+
 // Resident bytes of this process, program and inherited memory included, once what malloc keeps but
 // does not use is given back.
 int64_t resident_bytes();
 
-// The most bytes that are resident at a time beyond those before, those of a device included, while
-// `context` tokens are decoded one by one. Throws `Error` where the system does not say.
+// The most bytes that are resident at a time beyond those before, while `context` tokens are decoded
+// one by one; on a device those of its memory that tensors were given, parameters and state
+// included, but none of the driver's. Throws `Error` where the system does not say.
 Measured measure_peak(const MeasuringPlace& place);
 
 }  // namespace star::synthesis

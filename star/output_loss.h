@@ -19,10 +19,14 @@ class OutputLoss {
   OutputLoss(Exec& exec, const Backbone& model, int64_t tile = kTile)
       : exec_(exec), model_(model), tape_(exec), judging_(exec, false), tile_(tile) {}
 
-  // The sum of the losses of the targets that count, those ≥ 0, over `of`, which is how many count
-  // in the whole batch; `hidden` [rows, d] is what Backbone::hidden gives, targets [rows] are below
-  // V. Adds to the gradient of the embedding, and sets `slope` [rows, d] to that of `hidden`.
-  double differentiate(const Tensor& hidden, const Tensor& targets, int64_t of, Tensor& slope);
+  // The loss of each row [rows], 0 where its target does not count, which is one below 0; `hidden`
+  // [rows, d] is what Backbone::hidden gives, targets [rows] are below V. Of their sum over `of`,
+  // which is how many count in the whole batch, it adds to the gradient of the embedding, and sets
+  // `slope` [rows, d] to that of `hidden`. Nothing is read back from a device.
+  Tensor differentiate(const Tensor& hidden, const Tensor& targets, int64_t of, Tensor& slope);
+
+  // That sum; as exact as the losses are.
+  static double mean(const Tensor& losses, int64_t of);
 
   // Of each row its loss, and whether its target has the greatest logit, of equals the first.
   struct Rows {

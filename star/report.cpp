@@ -307,8 +307,9 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
   require(settings.algorithm == "random", "{}: a search by {}, where one by random is wanted", name,
           settings.algorithm);
   // And what of one search may change as well.
-  std::set<std::string> free = {"seed",  "training_seed", "algorithm",  "population",
-                                "start", "wall_seconds",  "cpu_target", "blas_core"};
+  std::set<std::string> free = {"seed",       "training_seed", "algorithm",
+                                "population", "start",         "wall_seconds",
+                                "cpu_target", "blas_core",     "device_target"};
   for_each_setting([&](const Setting& row, const auto&) {
     if (row.may_change) free.insert(row.name);
   });

@@ -67,9 +67,9 @@ Search::Search(const SearchSettings& settings, const Dataset& data)
 Search::~Search() = default;
 
 std::unique_ptr<Workers> Search::local_workers(int count) const {
-  return std::make_unique<LocalWorkers>(count, settings_.limits, [this](const Request& request) {
-    return answer(settings_, data_, request);
-  });
+  return std::make_unique<LocalWorkers>(
+      count, worker_limits(settings_),
+      [this](const Request& request) { return answer(settings_, data_, request); });
 }
 
 SearchResult Search::run(RunFile& file, Workers& workers,

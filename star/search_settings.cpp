@@ -96,7 +96,8 @@ std::vector<std::string> values_of(const T& field) {
 
 void check_word(const Setting& row, const std::string& word) {
   const auto& all = row.words;
-  require(all.empty() || std::find(all.begin(), all.end(), word) != all.end(),
+  const bool known = std::find(all.begin(), all.end(), word) != all.end();
+  require(all.empty() || known || (row.other && row.other(word)),
           "the setting `{}` is {}, must be one of {}", row.name, word, fmt::join(all, ", "));
 }
 
@@ -224,6 +225,14 @@ std::vector<std::string> memory_values(const SearchSettings& s) {
 
 std::vector<std::string> vocab_values(const SearchSettings& s) {
   return values_of(s.data_vocab == 0 ? "" : fmt::format("{}", s.data_vocab));
+}
+
+Limits worker_limits(const SearchSettings& s) {
+  Limits limits = s.limits;
+  if (s.device == "cpu") return limits;
+  limits.wall_seconds = limits.cpu_seconds;
+  limits.cpu_seconds = 0;
+  return limits;
 }
 
 std::string depth_text(const SearchSettings& s) {

@@ -76,8 +76,9 @@ struct SearchSettings {
   std::string text_field;       // as of DataSource
   int64_t data_vocab = 0;       // what was asked for; 0: nothing
   std::string data_identity;
-  // Where results are computed: other processors round differently.
-  std::string device = "cpu";
+  // Where results are computed: other processors round differently, and so do other cards and other
+  // versions of cuBLAS.
+  std::string device = "cpu", device_target;
   std::string cpu_target, blas_core;
 
   bool by_generations() const { return lag == kByGenerations; }
@@ -89,6 +90,10 @@ struct SearchSettings {
   // All of them: trainings to a rung, from one to the next, and to the end.
   int64_t trainings_of_generation() const;
 };
+
+// What a worker is held to. The time of a candidate is the processor's; on a device, which works
+// while the processor waits or does something else, it is the clock's.
+Limits worker_limits(const SearchSettings& settings);
 
 // The depths of the candidates as --depth takes them: "4", "4-8".
 std::string depth_text(const SearchSettings& settings);

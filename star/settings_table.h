@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "star/device.h"
 #include "star/range.h"
 #include "star/search_settings.h"
 
@@ -22,8 +23,9 @@ struct Setting {
   Range range = {};                     // of a number
   const char* help = "";                // of the option, where it follows from this row
   std::vector<std::string> words = {};  // of which it is one, or some; none: any
-  bool newer = false;                   // there are run files from before it
-  bool may_change = false;              // of a run that goes on
+  bool (*other)(const std::string& word) = nullptr;  // what else it may be
+  bool newer = false;                                // there are run files from before it
+  bool may_change = false;                           // of a run that goes on
   // The option's values where they are not the text of the field.
   std::vector<std::string> (*values)(const SearchSettings& settings) = nullptr;
 };
@@ -173,7 +175,8 @@ void for_each_evolution_setting(const F& f) {
   f(Setting{.name = "cpu_seconds",
             .option = "--timeout",
             .range = within(0, 1e9),
-            .help = "Processor seconds a candidate may take; 0: any",
+            .help = "Seconds a candidate may take, of the processor or, on a GPU, of the clock; "
+                    "0: any",
             .may_change = true},
     STAR_FIELD(limits.cpu_seconds));
 }
@@ -214,8 +217,13 @@ void for_each_setting(const F& f) {
             .values = memory_values},
     STAR_FIELD(limits.memory_bytes));
   f(Setting{.name = "wall_seconds", .range = from_zero()}, STAR_FIELD(limits.wall_seconds));
-  f(Setting{.name = "device", .option = "--device", .words = {"cpu", "cuda"}, .newer = true},
+  f(Setting{.name = "device",
+            .option = "--device",
+            .words = {"cpu", "cuda"},
+            .other = is_device,
+            .newer = true},
     STAR_FIELD(device));
+  f(Setting{.name = "device_target", .newer = true}, STAR_FIELD(device_target));
   f(Setting{"data_identity"}, STAR_FIELD(data_identity));
   f(Setting{"cpu_target"}, STAR_FIELD(cpu_target));
   f(Setting{"blas_core"}, STAR_FIELD(blas_core));

@@ -109,7 +109,13 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
     }
     log.add(result, {loss, counted_targets(batch)});
     const auto tokens = int64_t(batch.tokens.size());
-    const StepReport done = {result.steps, loss, rate, norm, tokens, seconds_now() - start};
+    const StepReport done = {result.steps,
+                             loss,
+                             rate,
+                             norm,
+                             tokens,
+                             seconds_now() - start,
+                             gradient.system_allocations()};
     result.tokens += done.tokens;
     result.seconds += done.seconds;
     if (after_step && !after_step(done)) {

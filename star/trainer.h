@@ -52,6 +52,7 @@ struct StepReport {
   double norm;     // of the gradient, before it was clipped
   int64_t tokens;
   double seconds;
+  int64_t allocations = 0;  // how often memory was asked for so far
 };
 
 // Called after every step; false stops the training.

@@ -21,6 +21,14 @@ Tensor targets_of(Exec& exec, const Batch& b) {
   return exec.from({int64_t(b.targets.size())}, b.targets);
 }
 
+TrainingStep::TrainingStep(Exec& exec, const Backbone& model)
+    : exec_(exec),
+      work_(exec.backend().graphs ? own_.emplace(exec.backend()) : exec),
+      model_(model),
+      tape_(work_),
+      output_(exec, model),
+      recordable_(exec.backend().graphs) {}
+
 double TrainingStep::run(const Batch& batch, int parts) {
   exec_.fill(model_.flat_grads(), 0);
   const int64_t counted = counted_targets(batch);
@@ -35,44 +43,58 @@ double TrainingStep::run(const Batch& batch, int parts) {
 
 double TrainingStep::add(const Batch& part, int64_t counted) {
   // The first is computed at once: libraries make ready, which cannot be recorded.
-  if (!exec_.backend().graphs || batches_++ == 0) return run_now(part, counted);
-  if (!recorded_) recorded_ = std::make_unique<Recorded>(exec_.backend(), model_, part);
-  bool fits = recorded_->tokens.shape() == Shape{part.sequences, part.length};
-  return fits ? run_recorded(part, counted) : run_now(part, counted);
+  const bool first = batches_++ == 0;
+  if (recordable_ && !first && !recorded_) record(part);
+  const bool fits = recorded_ && recorded_->tokens.shape() == Shape{part.sequences, part.length};
+  // Read when all of the step is on its way: until then nothing waits for the device.
+  return OutputLoss::mean(fits ? run_recorded(part, counted) : run_now(part, counted), counted);
 }
 
-double TrainingStep::run_now(const Batch& batch, int64_t counted) {
-  const Var hidden = model_.hidden(tape_, tokens_of(exec_, batch));
+// What is recorded keeps its memory from step to step. Where there is too little for that, steps are
+// computed as they come.
+void TrainingStep::record(const Batch& part) {
+  try {
+    recorded_ = std::make_unique<Recorded>(work_, model_, part);
+  } catch (const std::bad_alloc&) {
+    recordable_ = false;
+  }
+}
+
+Tensor TrainingStep::run_now(const Batch& batch, int64_t counted) {
+  const Var hidden = model_.hidden(tape_, tokens_of(work_, batch));
   Tensor slope;
-  const double loss =
+  const Tensor losses =
       output_.differentiate(hidden.value(), targets_of(exec_, batch), counted, slope);
   tape_.backward(hidden, slope);
   tape_.clear();
-  return loss;
+  return losses;
 }
 
-TrainingStep::Recorded::Recorded(const Backend& backend, const Backbone& model, const Batch& batch)
-    : exec(backend), tape(exec), tokens(tokens_of(exec, batch)) {
+TrainingStep::Recorded::Recorded(Exec& exec, const Backbone& model, const Batch& batch)
+    : tape(exec), tokens(tokens_of(exec, batch)) {
   forward.emplace(exec, [&] { hidden = model.hidden(tape, tokens); });
   slope = exec.empty(hidden.shape(), hidden.dtype());
   backward.emplace(exec, [&] { tape.backward(hidden, slope); });
 }
 
 // The loss itself is not recorded: its weight depends on how many targets count.
-double TrainingStep::run_recorded(const Batch& batch, int64_t counted) {
+Tensor TrainingStep::run_recorded(const Batch& batch, int64_t counted) {
   recorded_->tokens.assign(batch.tokens);
   recorded_->forward->run();
   Tensor slope;
-  const double loss =
+  const Tensor losses =
       output_.differentiate(recorded_->hidden.value(), targets_of(exec_, batch), counted, slope);
-  exec_.copy(slope, recorded_->slope);
+  work_.copy(slope, recorded_->slope);
   recorded_->backward->run();
-  return loss;
+  return losses;
 }
 
 int64_t TrainingStep::peak_bytes() const {
-  return int64_t(exec_.arena().peak_bytes() +
-                 (recorded_ ? recorded_->exec.arena().peak_bytes() : 0));
+  return int64_t(exec_.arena().peak_bytes() + (own_ ? work_.arena().peak_bytes() : 0));
+}
+
+int64_t TrainingStep::system_allocations() const {
+  return exec_.arena().system_allocations() + (own_ ? work_.arena().system_allocations() : 0);
 }
 
 }  // namespace star::synthesis

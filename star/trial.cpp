@@ -36,11 +36,11 @@ void add_judgement(Evaluation& e, const Judgement& j, bool test) {
 }
 
 // All that the bits of a training depend on, up to its stop.
-std::string training_of(const Trial& t, const Dataset& data, int64_t steps) {
+std::string training_of(const Exec& exec, const Trial& t, const Dataset& data, int64_t steps) {
   const CpuKernels kernels = cpu_kernels();
   return nlohmann::json({t.genome, t.pool, t.repeat, t.seed, sizes_json(t.sizes),
-                         training_to_json(t.training), data.identity(), t.device, kernels.target,
-                         kernels.blas, steps})
+                         training_to_json(t.training), data.identity(), exec.backend().target,
+                         kernels.target, kernels.blas, steps})
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -57,7 +57,7 @@ TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const T
                        const StepCallback& after_step) {
   std::optional<TrainingState> before;
   if (!trial.from.empty())
-    before = load_training_state(trial.from, training_of(trial, data, rung_before(trial)));
+    before = load_training_state(trial.from, training_of(exec, trial, data, rung_before(trial)));
   TrainingState state;
   const bool keep = trial.until > 0 && !trial.to.empty();
   TrainResult trained = train(exec, model, data, trial.training, after_step,
@@ -66,7 +66,7 @@ TrainResult train_part(Exec& exec, Backbone& model, const Dataset& data, const T
                                .state = keep ? &state : nullptr});
   if (!keep || !trained.failure.empty()) return trained;
   try {
-    save_training_state(trial.to, training_of(trial, data, trial.until), state);
+    save_training_state(trial.to, training_of(exec, trial, data, trial.until), state);
   } catch (const std::exception&) {
     // No folder, no disk, no memory: then it is trained from the start again.
   }

@@ -80,7 +80,7 @@ struct Rates {
 std::string description(Exec& exec) {
   const Backend& backend = exec.backend();
   std::string name = processor();
-  if (backend.memory) return fmt::format("{}, cuBLAS, beside {}", backend.target, name);
+  if (backend.memory) return fmt::format("{}, beside {}", backend.target, name);
   return fmt::format("{}, {}, OpenBLAS {}, {} threads", name, backend.target, cpu_kernels().blas,
                      exec.pool().threads());
 }
@@ -151,7 +151,8 @@ struct Bench {
   static std::string also(const Row& row) {
     std::string text;
     for (auto& [name, value] : row.more.items())
-      if (name.ends_with("_a_call")) text += fmt::format("  {} {:.4g}", name, value.get<double>());
+      if (name.ends_with("_a_call") || name.starts_with("launches"))
+        text += fmt::format("  {} {:.4g}", name, value.get<double>());
     return text;
   }
 
@@ -275,13 +276,17 @@ struct Bench {
   Row training_row(Exec& exec, Subject& s, const std::string& name, nlohmann::json about) const {
     s.trial.training = {.steps = 1 << 20, .batch = batch};
     std::vector<double> steps;
-    int64_t after_first = 0;
+    // So far; the second step may record what later ones launch.
+    struct Counts {
+      int64_t allocations = 0, launches = 0;
+    } first, latest;
     double begin = seconds_now(), last = begin;
     const auto after_step = [&](const StepReport& step) {
       double now = seconds_now();
-      if (step.number == 2) after_first = exec.arena().system_allocations();
       if (step.number > 2) steps.push_back(now - last);
       last = now;
+      if (step.number == 2) first = {step.allocations, device_launches()};
+      latest = {step.allocations, device_launches()};
       return steps.size() < 5 || now - begin < 4 * seconds;
     };
     const TrainResult result =
@@ -290,8 +295,10 @@ struct Bench {
     std::sort(steps.begin(), steps.end());
     double tokens = double(batch) * double(s.data.length());
     about["peak_bytes"] = result.peak_bytes;
-    about["allocations_a_step"] =
-        double(exec.arena().system_allocations() - after_first) / double(steps.size());
+    const auto count = double(steps.size());
+    about["allocations_a_step"] = double(latest.allocations - first.allocations) / count;
+    if (exec.backend().memory)
+      about["launches_a_step"] = double(latest.launches - first.launches) / count;
     return {"train",
             name,
             {steps.front(), steps[steps.size() / 2]},

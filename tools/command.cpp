@@ -77,8 +77,11 @@ void Common::declare(CLI::App& app) {
   add_whole(app, "--seed", seed, 0, kMost, "Seed of everything random")->capture_default_str();
   add_whole(app, "--threads", threads, 0, 1024, "Threads; 0: one for each core")
       ->capture_default_str();
-  app.add_option("--device", device, "Where to compute")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+  const auto fault = [](const std::string& text) {
+    return is_device(text) ? "" : fmt::format("{} is no device such as cpu, cuda or cuda:1", text);
+  };
+  app.add_option("--device", device, "Where to compute; of several GPUs cuda:1 is the second")
+      ->check(CLI::Validator(fault, "{cpu,cuda}"))
       ->capture_default_str();
   app.add_flag("--quiet", quiet, "No progress on standard error");
   app.add_flag("--json", json, "One JSON document on standard output");

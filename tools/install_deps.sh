@@ -2,8 +2,11 @@
 # Installs the Debian packages that targets need and this machine lacks, after saying which. Where
 # that is not allowed, prints the one command and ends with status 2.
 #
-#   tools/install_deps.sh build|mpi|test|lint|claims...
+#   tools/install_deps.sh build|mpi|gpu|test|lint|claims...
 set -eu
+
+# Elsewhere CMake says what is missing.
+command -v dpkg-query > /dev/null || exit 0
 
 packages=""
 for target in "$@"; do
@@ -12,6 +15,7 @@ for target in "$@"; do
 nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libsqlite3-dev libxsimd-dev libpng-dev zlib1g-dev libutf8proc-dev \
 libjs-chart.js" ;;
     mpi) packages="$packages libopenmpi-dev openmpi-bin" ;;
+    gpu) packages="$packages doctest-dev python3" ;;
     test) packages="$packages doctest-dev clang-format python3 chromium zsh fish groff-base pkg-config" ;;
     lint) packages="$packages clang-tidy-16" ;;
     claims) packages="$packages perl-doc bible-kjv bible-kjv-text" ;;

@@ -41,6 +41,14 @@ Run open_run(const std::string& path, bool write, const DataOptions& moved_to) {
   return {path, std::move(file), std::move(settings), std::move(contents), std::move(data)};
 }
 
+void warn_of_device(const SearchSettings& settings, const std::string& target) {
+  const std::string& then = settings.device_target;
+  if (!then.empty() && !target.empty() && then != target)
+    say("star: warning: the search began on {}, here it is {}: losses will differ in their last "
+        "digits\n",
+        then, target);
+}
+
 void warn_of_bounds(const std::string& path, const SearchSettings& settings,
                     const RunContents& contents) {
   const std::string broken = broken_bounds(settings, last_front(settings, contents));
@@ -125,7 +133,7 @@ void RunCommand::open() {
   warn_of_bounds(path, settings(), run->contents);
   if (seed_option_->count() == 0) common.seed = settings().seed;
   if (device_option_->count() > 0) run->settings.device = common.device;
-  check_device(settings().device);
+  warn_of_device(settings(), check_device(settings().device));
 }
 
 Study RunCommand::study() {

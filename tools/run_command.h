@@ -25,6 +25,9 @@ struct Run {
 Run open_run(const std::string& path, bool write, const DataOptions& moved_to = {});
 
 // A line on standard error where no member of the last front keeps the bounds of the search.
+// On standard error, where a search began on another card, or with another cuBLAS, than `target`.
+void warn_of_device(const SearchSettings& settings, const std::string& target);
+
 void warn_of_bounds(const std::string& path, const SearchSettings& settings,
                     const RunContents& contents);
 

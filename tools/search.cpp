@@ -51,7 +51,7 @@ struct SearchCommand {
   }
 
   void begin() {
-    check_device(common.device);
+    settings.device_target = check_device(common.device);
     if (!data.given()) data.task = "source";
     std::unique_ptr<Dataset> dataset = data.open(model.length, 0, common.seed);
     fill(*dataset);
@@ -68,7 +68,7 @@ struct SearchCommand {
     fill_options();
     require_same(then.settings);
     settings = go_on_under(changed(then.settings), then.settings, then.file);
-    check_device(settings.device);
+    warn_of_device(then.settings, check_device(settings.device));
     Search search(settings, *then.data);
     std::unique_ptr<Workers> crew = workers_for(search, settings, workers, common.cores());
     go(search, *then.data, then.file, resume, *crew);

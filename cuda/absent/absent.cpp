@@ -6,7 +6,9 @@ namespace star {
 
 const Rates& cuda_rates() { return cuda::kRates; }
 
-const Backend& cuda_backend() {
+int64_t cuda_launches() { return 0; }
+
+const Backend& cuda_backend(int) {
   fail("cuda: this program computes on the processor alone; `make cuda` builds one for a GPU");
 }
 

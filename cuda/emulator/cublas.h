@@ -6,13 +6,16 @@
 
 enum cublasStatus_t { CUBLAS_STATUS_SUCCESS = 0 };
 enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
-struct cublasContext {};
+struct cublasContext {
+  void* workspace = nullptr;
+};
 using cublasHandle_t = cublasContext*;
 
+// Throws `Error` where a handle computes that has no memory of its own: of what cuBLAS then takes it
+// may choose another kernel in a graph than outside of one.
 cublasStatus_t cublasCreate(cublasHandle_t* handle);
-inline cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) {
-  return CUBLAS_STATUS_SUCCESS;
-}
+cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);  // takes its memory
+cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t bytes);
 
 // C = alpha · op(A) op(B) + beta · C for `count` matrices; C is m × n, the inner size is k.
 cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb,

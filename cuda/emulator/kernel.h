@@ -8,6 +8,7 @@
 #include "cuda/emulator/block.h"
 #include "cuda/emulator/memory.h"
 #include "cuda/emulator/runtime.h"
+#include "cuda/launches.h"
 
 #define __global__
 #define __device__
@@ -195,6 +196,7 @@ struct Grid {
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), Grid grid, int64_t threads, size_t shared, cudaStream_t,
             const std::type_identity_t<Parameters>&... arguments) {
+  ++launches();
   emulator::submit([=] {
     emulator::run_grid({grid.size, {uint32_t(threads)}, shared, grid.where},
                        [&] { kernel(arguments...); });

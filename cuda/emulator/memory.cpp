@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -57,12 +58,14 @@ void* Memory::allocate(size_t bytes) {
   // What lies before and behind an allocation belongs to no other.
   size_t begin = (owner_.size() + kGapPages) * kPage, pages = bytes / kPage + 1 + 2 * kGapPages;
   if (begin >= kRange || pages > (kRange - begin) / kPage) return nullptr;
+  if (bytes > limit_ - std::min(used_, limit_)) return nullptr;
   Allocation a;
   a.begin = begin;
   a.bytes = bytes;
   a.data.reset(new (std::nothrow) unsigned char[bytes + 1]);
   if (!a.data) return nullptr;
   std::memset(a.data.get(), 255, bytes);
+  used_ += bytes;
   owner_.insert(owner_.end(), pages, uint32_t(allocations_.size()));
   allocations_.push_back(std::move(a));
   return reinterpret_cast<void*>(range_ + begin);
@@ -74,6 +77,7 @@ void Memory::free(void* pointer) {
   Allocation* a = page < owner_.size() ? &allocations_[owner_[page]] : nullptr;
   require(a && a->data && a->begin == offset(pointer),
           "cuda emulator: {} is freed and is no allocation", pointer);
+  used_ -= a->bytes;
   a->bytes = 0;
   a->data.reset();
   a->histories.reset();

@@ -24,6 +24,10 @@ class Memory {
   // Throws `Error` for what is no allocation.
   void free(void* pointer);
 
+  // Bytes that are given out; and of how many there are no more, for tests of what happens then.
+  size_t used() const { return used_; }
+  void limit(size_t bytes) { limit_ = bytes; }
+
   bool contains(const void* pointer) const { return offset(pointer) < kRange; }
 
   // Where the host finds `bytes` bytes of a device pointer. Throws `Error` where they are not
@@ -59,6 +63,7 @@ class Memory {
   [[noreturn]] void outside(const void* pointer, size_t bytes) const;
 
   uintptr_t range_;
+  size_t used_ = 0, limit_ = kRange;
   std::vector<uint32_t> owner_;          // of each page that was given out
   std::vector<Allocation> allocations_;  // freed ones have no bytes
 };

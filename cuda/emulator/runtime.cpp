@@ -13,6 +13,7 @@ using star::emulator::Memory;
 namespace {
 
 thread_local std::unique_ptr<CUgraph_st> recording;
+thread_local int device = 0;
 
 // An address of the host, as it is.
 template <class T>
@@ -26,6 +27,19 @@ T* host(T* pointer) {
 
 void star::emulator::submit(const std::function<void()>& work) {
   recording ? recording->work.push_back(work) : work();
+}
+
+cudaError_t cudaSetDevice(int number) {
+  int devices = 0;
+  cudaGetDeviceCount(&devices);
+  if (number < 0 || number >= devices) return cudaErrorInvalidDevice;
+  device = number;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int* number) {
+  *number = device;
+  return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes) {
@@ -64,6 +78,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  if (recording) recording->broken = true;
   star::require(!recording, "cuda emulator: the host waits for a stream that records a graph");
   return cudaSuccess;
 }
@@ -76,6 +91,10 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
 
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
   star::require(bool(recording), "cuda emulator: a graph is ended that was not begun");
+  if (recording->broken) {
+    recording.reset();
+    return cudaErrorStreamCaptureInvalidated;
+  }
   *graph = recording.release();
   return cudaSuccess;
 }
@@ -96,5 +115,15 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 }
 
 const char* cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess ? "no error" : "out of memory";
+  switch (error) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorStreamCaptureInvalidated:
+      return "the recording is broken";
+  }
+  return "an unknown error";
 }

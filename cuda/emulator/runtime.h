@@ -13,7 +13,12 @@ void submit(const std::function<void()>& work);
 
 }  // namespace star::emulator
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorMemoryAllocation = 2 };
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorStreamCaptureInvalidated = 901
+};
 enum cudaMemcpyKind {
   cudaMemcpyHostToDevice = 1,
   cudaMemcpyDeviceToHost = 2,
@@ -24,10 +29,13 @@ using cudaStream_t = CUstream_st*;
 inline constexpr cudaStream_t cudaStreamPerThread = nullptr;
 const char* cudaGetErrorString(cudaError_t error);
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
+// Two, which are told apart by their numbers alone: they have one memory.
 inline cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  *count = 2;
   return cudaSuccess;
 }
+cudaError_t cudaSetDevice(int number);  // of this thread
+cudaError_t cudaGetDevice(int* number);
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes);
 cudaError_t cudaFree(void* pointer);
@@ -38,7 +46,8 @@ cudaError_t cudaFreeHost(void* pointer);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream);
 
-// Throws `Error` while a graph is recorded, as CUDA gives an error then.
+// Throws `Error` while a graph is recorded, which breaks the recording, as CUDA gives an error
+// then.
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 
 struct CUevent_st;
@@ -50,6 +59,7 @@ inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
 
 struct CUgraph_st {
   std::vector<std::function<void()>> work;
+  bool broken = false;
 };
 using cudaGraph_t = CUgraph_st*;
 using cudaGraphExec_t = CUgraph_st*;

@@ -5,6 +5,7 @@
 #include "autograd/rows.h"
 #include "cpu/cpu.h"
 #include "cuda/cuda.h"
+#include "star/measurement.h"
 #include "star/source_text.h"
 #include "star/text.h"
 #include "star/trainer.h"
@@ -147,6 +148,36 @@ TEST_CASE("cuda: a recorded step is the same as one that is not") {
   }
 }
 
+// Kernels, products and copies, whether a graph runs them or not. A change that needs more says so
+// here, and one that needs fewer too.
+TEST_CASE("cuda: launches of a training step") {
+  TextData data(source_text(), 16, "source");
+  auto launches_of = [&](const char* genome) {
+    Exec exec(cuda_backend());
+    const Pool pool = extended_pool();
+    Backbone model(&exec, compile(parse(genome, pool), pool), {16, 2, 256, 16, 8}, DType::f32, 1);
+    std::vector<int64_t> so_far;
+    train(exec, model, data, {.steps = 5, .batch = 2}, [&](const StepReport&) {
+      so_far.push_back(cuda_launches());
+      return true;
+    });
+    REQUIRE(so_far.size() == 5);
+    CHECK(so_far[4] - so_far[3] == so_far[3] - so_far[2]);
+    return so_far[4] - so_far[3];
+  };
+  CHECK(launches_of("11111-91111-11111-91111") == 108);
+  CHECK(launches_of("11111-91111-71111-91111-51111-91111-61111-91111") == 231);
+}
+
+TEST_CASE("cuda: the memory of decoding is that of its tensors") {
+  Exec exec(cuda_backend());
+  const Pool pool = extended_pool();
+  Backbone model(&exec, compile(parse(kGenome, pool), pool), {16, 2, 256, 16, 8}, DType::f32, 1);
+  const double bytes = measure_peak({exec, model, 24, resident_bytes()}).value;
+  CHECK(bytes == double(exec.arena().reserved_bytes()));
+  CHECK(bytes >= double(4 * model.parameter_count() + model.cache_bytes(24)));
+}
+
 TEST_CASE("cuda: a graph keeps launches and what is written, and nothing is read in it") {
   Exec exec(cuda_backend());
   Tensor x = exec.zeros({4}, DType::f32), y = exec.zeros({2}, DType::f32);
@@ -179,4 +210,11 @@ TEST_CASE("cuda: an index outside of a table gives no number and no fault") {
   for (size_t i = 0; i < 8; ++i) CHECK(std::isnan(values[i]) == (i / 2 == 1 || i / 2 == 2));
   tape.backward(rows, exec.full({4, 2}, DType::f32, 1));
   CHECK(tape.grad(table).to_doubles() == std::vector<double>{0, 0, 1, 1, 1, 1});
+  const std::vector<int32_t> targets = {2, 0, kIgnored, 1};
+  Tensor slope, hits;
+  const Tensor logits = exec.full({4, 2}, DType::f32, 1);
+  const auto losses =
+      row_losses(exec, logits, exec.from({4}, targets), 1, &slope, &hits).to_doubles();
+  for (size_t i = 0; i < 4; ++i) CHECK(std::isnan(losses[i]) == (i == 0));
+  CHECK(hits.to_doubles() == std::vector<double>{0, 1, 0, 0});
 }

@@ -93,6 +93,26 @@ TEST_CASE("measurement: times are positive, and of as many tokens as were asked 
   }
 }
 
+TEST_CASE("measurement: a device is at rest when no probe of many in a row is slow") {
+  // Every so many probes, until some number of them, one takes three times as long.
+  auto asked = [](int every, int until, int most) {
+    int probes = 0;
+    const bool rest = comes_to_rest(
+        [&] {
+          ++probes;
+          return probes < until && probes % every == 0 ? 3e-5 : 1e-5 + 1e-8 * probes;
+        },
+        most);
+    return rest ? probes : -probes;
+  };
+  const int quiet = asked(1000, 0, 1000);  // after the first
+  CHECK(quiet > 20);
+  CHECK(asked(10, 500, 1000) > 490);
+  CHECK(asked(10, 500, 1000) <= 500 + quiet);
+  CHECK(asked(quiet / 2, 1000, 300) == -300);
+  CHECK(asked(2, 200, 1000) > 190 + quiet);
+}
+
 TEST_CASE("measurement: a process keeps to one core") {
   CHECK(measured("11111", [](Exec&, Backbone&) {
           pin_to_core();

@@ -26,6 +26,7 @@ std::string without(const std::string& name) {
 
 TEST_CASE("a run file from before a setting says so, every other setting must be there") {
   CHECK(settings_from_json(without("device")).device == "cpu");
+  CHECK(settings_from_json(without("device_target")).device_target == "");
   CHECK(settings_from_json(without("schedule")).training.schedule == "cosine");
   CHECK(settings_from_json(without("decay")).training.decay == 0.2);
   CHECK(settings_from_json(without("accumulate")).training.accumulate == 1);
@@ -90,9 +91,9 @@ std::vector<std::string> texts(const SearchSettings& settings) {
 }  // namespace
 
 TEST_CASE("every setting has its option, but those that follow from others or from the machine") {
-  const std::set<std::string> kWithout = {"vocab",         "training_seed", "wall_seconds",
-                                          "cpu_target",    "blas_core",     "data_identity",
-                                          "earlier_bounds"};
+  const std::set<std::string> kWithout = {"vocab",          "training_seed", "wall_seconds",
+                                          "cpu_target",     "blas_core",     "data_identity",
+                                          "earlier_bounds", "device_target"};
   const nlohmann::json json = parse_json(settings_to_json(SearchSettings()), "settings");
   for (auto& [name, value] : json.items()) {
     CAPTURE(name);
@@ -102,6 +103,26 @@ TEST_CASE("every setting has its option, but those that follow from others or fr
     if (seen && name != "task" && name != "pool")
       CHECK(reproducing_command(changed, "x.run") !=
             reproducing_command(SearchSettings(), "x.run"));
+  }
+}
+
+TEST_CASE("a candidate's time is the processor's, and on a device the clock's") {
+  SearchSettings settings;
+  settings.limits.cpu_seconds = 7;
+  settings.limits.wall_seconds = 70;
+  CHECK(worker_limits(settings).cpu_seconds == 7);
+  CHECK(worker_limits(settings).wall_seconds == 70);
+  for (const char* device : {"cuda", "cuda:3"}) {
+    settings.device = device;
+    CHECK(settings_from_json(settings_to_json(settings)).device == device);
+    CHECK(worker_limits(settings).cpu_seconds == 0);
+    CHECK(worker_limits(settings).wall_seconds == 7);
+    CHECK(worker_limits(settings).memory_bytes == settings.limits.memory_bytes);
+  }
+  for (const char* none : {"cuda:", "cuda:-1", "cuda:x", "cuda1", "gpu"}) {
+    settings.device = none;
+    CHECK_THROWS_WITH_AS(settings_from_json(settings_to_json(settings)),
+                         doctest::Contains("the setting `device` is"), Error);
   }
 }
 

@@ -6,6 +6,7 @@
 import array
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -15,8 +16,8 @@ GENOME = "11111-91111-41111-71111"
 SMALL = ["--width", "16", "--heads", "2", "--seq", "16", "--batch", "2", "--quiet"]
 
 
-def run(binary, *args, status=0):
-    done = subprocess.run([binary, *args], capture_output=True, text=True, timeout=600)
+def run(binary, *args, status=0, **variables):
+    done = subprocess.run([binary, *args], capture_output=True, text=True, timeout=600, env={**os.environ, **variables})
     assert done.returncode == status, f"{args}: status {done.returncode}, {done.stderr}"
     return done
 
@@ -76,6 +77,7 @@ def check_search(tmp):
     path = tmp + "/s.run"
     args = ["--population", "3", "--generations", "2", "--depth", "2", "--steps", "3", "--width", "16", "--heads", "2",
             "--seq", "16", "--batch", "2", "--quiet", "--json", "--cache-context", "12", "--workers", "2",
+            "--validation-tokens", "256",
             "--objectives", "quality,params,latency:prefill,latency,memory"]
     found = json.loads(run(CUDA, "search", "--no-check", *args, "--device", "cuda", "--out", path).stdout)
     assert found["failed"] == 0 and found["front"], found
@@ -88,6 +90,42 @@ def check_search(tmp):
     assert "make cuda" in refused.stderr, refused.stderr
 
 
+def target_of(tmp, *args, **variables):
+    """What the run file of a search says of the device."""
+    path = tmp + "/t.run"
+    run(CUDA, "search", "--no-check", "--population", "2", "--generations", "1", "--depth", "1", "--start", "none", "--steps", "1",
+        "--validation-tokens", "16", "--out", path, *SMALL, *args, **variables)
+    with sqlite3.connect(path) as file:
+        settings = json.loads(file.execute("SELECT settings FROM run").fetchone()[0])
+    os.remove(path)
+    return settings["device_target"]
+
+
+def check_devices(tmp):
+    path = tmp + "/c.safetensors"
+    logits = ["logits", path, "--tokens", "1", "--out", tmp + "/x.npy", "--device"]
+    run(CUDA, *logits, "cuda:0")
+    for device, words in (("cuda:99", "no device 99"), ("cuda:x", "cuda:x is no device"), ("cuda:-1", "cuda:-1 is no device")):
+        refused = run(CUDA, *logits, device, status=2).stderr
+        assert words in refused and len(refused.strip().splitlines()) == 1, refused
+    # Products of less precision than was asked for.
+    for name in ("NVIDIA_TF32_OVERRIDE", "CUBLAS_EMULATE_SINGLE_PRECISION", "CUBLAS_EMULATE_DOUBLE_PRECISION"):
+        refused = run(CUDA, *logits, "cuda", status=2, **{name: "1"}).stderr
+        assert f"{name}=1" in refused and len(refused.strip().splitlines()) == 1, refused
+        run(CUDA, *logits, "cuda", **{name: "0"})
+        run(CUDA, *logits, "cpu", **{name: "1"})
+    target = target_of(tmp, "--device", "cuda")
+    assert "cuBLAS" in target, target
+    assert target_of(tmp, "--device", "cpu") == ""
+    if not target.startswith("emulator"):
+        return
+    # It has two.
+    assert target.startswith("emulator 0, "), target
+    assert target_of(tmp, "--device", "cuda:1").startswith("emulator 1, ")
+    assert target_of(tmp, "--device", "cuda", OMPI_COMM_WORLD_LOCAL_RANK="3").startswith("emulator 1, ")
+    assert target_of(tmp, "--device", "cuda:0", OMPI_COMM_WORLD_LOCAL_RANK="3").startswith("emulator 0, ")
+
+
 def check_bench(tmp):
     del tmp
     rows = json.loads(run(CUDA, "bench", GENOME, "--kernels", "--device", "cuda", "--width", "16", "--heads", "2", "--seq",
@@ -98,6 +136,7 @@ def check_bench(tmp):
     assert all("memory_share" in r for r in rows["rows"] if r["what"] == "kernel")
     assert [r["what"] for r in rows["rows"] if r["what"] != "kernel"] == ["plan", "plan", "train", "prefill", "decode"]
     assert [r["allocations_a_step"] for r in rows["rows"] if r["what"] == "train"] == [0]
+    assert [r["launches_a_step"] > 0 for r in rows["rows"] if r["what"] == "train"] == [True]
 
 
 def check_refusals(tmp):
@@ -113,7 +152,7 @@ def check_refusals(tmp):
 
 failed = 0
 with tempfile.TemporaryDirectory() as folder:
-    for check in (check_train_eval, check_decode, check_search, check_bench, check_refusals):
+    for check in (check_train_eval, check_decode, check_search, check_devices, check_bench, check_refusals):
         try:
             check(folder)
             print("ok     ", check.__name__)

@@ -140,7 +140,7 @@ void serve_search(const std::string& text) {
           "the data is not that of rank 0 ({}, there {})", data->identity(),
           settings.data_identity);
   prepare_blas();
-  WorkerPool pool(settings.limits);
+  WorkerPool pool(worker_limits(settings));
   bool paused = false;
   while (true) {
     while (!arrived(0)) {
