@@ -95,7 +95,7 @@ TEST_CASE("genome: errors name the segment and the digit") {
            {"11111|2:12123|2:12123", "override 2: class 2 has an override already", true},
            {"11111|%1:21111,21111", "2 groups, featurizer 1 has 3", false},
            {"11111|%1:21111,2111,21111", "override 1, group 2, digit 5: missing", false},
-           {"11111|%1:21111,27111,21111", "override 1, group 2, digit 2: value 7", true},
+           {"11111|%1:21111,28111,21111", "override 1, group 2, digit 2: value 8", true},
            {"11111|%z:21111", "featurizer z is not in the pool", true},
            {"11111|1:13123", "class 1 as overridden: ", true},
            {"11111|%1:31111,21111,21111", "class 1 as overridden: q: one value a head", true},
