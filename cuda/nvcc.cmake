@@ -19,7 +19,7 @@ set_target_properties(cuda_backend PROPERTIES CUDA_RUNTIME_LIBRARY Static)
 target_link_libraries(cuda_backend PUBLIC core cpu ${CMAKE_DL_LIBS} -static-libstdc++ -static-libgcc)
 
 # What the card does at best, for the first run on one (tools/gpu).
-add_executable(ceilings tools/gpu/ceilings.cu)
+add_executable(ceilings cuda/ceilings/ceilings.cu)
 target_compile_definitions(ceilings PRIVATE FMT_USE_CONSTEXPR=1)
 target_compile_options(ceilings PRIVATE --Werror=all-warnings -Xcompiler=-Wall)
 set_target_properties(ceilings PROPERTIES CUDA_RUNTIME_LIBRARY Static)

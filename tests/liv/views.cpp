@@ -163,6 +163,9 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
       case 'k':
       case 'l':
         return 3 * d * d + H;
+      case 'q':
+      case 'r':
+        return 3 * d * d;
     }
     return 2 * d * d;
   };
@@ -194,6 +197,10 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
         return 5 * d * d + H * d + 3 * H;
       case 'l':
         return 5 * d * d + 2 * H * d + 3 * H;
+      case 'q':
+        return 5 * d * d + 2 * d * r + d;
+      case 'r':
+        return 5 * d * d + 2 * d * r + d + H * d;
       case '1':
       case 'i':
       case 'j':
@@ -228,6 +235,8 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
         return 2 * d * std::min(c, window);
       case 'k':
       case 'l':
+      case 'q':
+      case 'r':
         return H * e * e;
     }
     FAIL("no cache is stated for class " << base);
@@ -258,6 +267,8 @@ TEST_CASE("views: a class has the parameters and the cache that liv/README.md st
         return 3 * d * std::min(c, window);
       case 'k':
       case 'l':
+      case 'q':
+      case 'r':
         return 2 * H * e * e;
     }
     FAIL("no cache is stated for the differential variant of class " << base);
@@ -298,13 +309,17 @@ TEST_CASE("views: a class does the multiply-adds a token that its equation takes
       case 'k':
       case 'l':
         return 3 * d * d + 2 * d;
+      case 'q':
+      case 'r':
+        return 3 * d * d + d;
     }
     return 2 * d * d;
   };
   auto work = [](char base, double d, double H, int64_t L, int64_t window) -> double {
     double e = d / H, r = std::ceil(d / 16), m = 8 * std::ceil(d / 3),
-           chunk = double(std::min<int64_t>(L, 48));
-    double seen = 0, seen_in_window = 0;  // positions, on average
+           chunk = double(std::min<int64_t>(L, 48)),
+           fades = double(std::min<int64_t>(L, 16));  // chunks of decays by channel
+    double seen = 0, seen_in_window = 0;              // positions, on average
     for (int64_t i = 1; i <= L; ++i) {
       seen += double(i) / double(L);
       seen_in_window += double(std::min(i, window)) / double(L);
@@ -337,6 +352,10 @@ TEST_CASE("views: a class does the multiply-adds a token that its equation takes
         return 5 * d * d + H * d + 2 * d + H * e * (2 * e + 2 * chunk);
       case 'l':
         return 5 * d * d + 2 * H * d + 2 * d + H * e * (2 * e + 3 * chunk);
+      case 'q':
+        return 5 * d * d + 2 * d * r + d + H * e * (2 * e + 3 * fades);
+      case 'r':
+        return 5 * d * d + 2 * d * r + H * d + d + H * e * (2 * e + 4 * fades);
     }
     FAIL("no work is stated for class " << base);
     return 0;
