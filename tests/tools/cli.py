@@ -228,7 +228,7 @@ def check_operators(tmp):
         assert one["id"] == "k" and one["name"] == "Rec-3", one
     relu, = doc("liv", "verify", "11111|1:12133")["classes"]
     assert relu["operator"] == "12133" and {"score rank"} < {c["name"] for c in relu["checks"]}
-    for text in ("q", "SA-9", "11111-91111", "11111|1:19999", "1111!", "@mamba"):
+    for text in ("z", "SA-9", "11111-91111", "11111|1:19999", "1111!", "@mamba"):
         star("liv", "verify", text, status=2)
         star("liv", "matrix", text, "--out", tmp + "/x.npy", status=2)
     star("liv", "verify", "1", "--width", "10", status=2)
