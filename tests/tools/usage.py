@@ -431,8 +431,8 @@ def check_pool(tmp):
     assert settings_of(tmp + "/k.run")["pool"] == "paper"
     assert "not in the pool" in star(*SMALL_SEARCH, "--depth", "2", "--start", genome, "--out", tmp + "/x.run", status=2)
     assert "nobody" in star("final", tmp + "/k.run", "@nobody", status=2)
-    err = star("final", tmp + "/k.run", "q1111", status=2)
-    assert "class q is not in the pool" in err, err
+    err = star("final", tmp + "/k.run", "z1111", status=2)
+    assert "class z is not in the pool" in err, err
     # A pool of one's own that calls something else k.
     with open(tmp + "/mine.pool", "w") as f:
         f.write("featurizer 1: q 21111, k 21111, v 21111\nfeaturizer 9: gate 21411, v 21411\nclass k mine: 91142\nclass 1 SA: 12123\n")
