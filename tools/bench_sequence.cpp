@@ -202,7 +202,7 @@ void Benches<T>::channels() {
   double work = double(B * L * H) * (inside + across);
   Shape shape{B, L, d};
   Tensor q = in(shape), k = in(shape), v = in(shape), g = in(shape, -0.2, 0), w = in({B, L, H});
-  Tensor y = out(shape), x = out(shape);
+  Tensor y = out(shape);
   add("channel_state", work, y, [=, this] {
     kernels().channel_state(exec_, {.batch = B,
                                     .length = L,
@@ -217,18 +217,22 @@ void Benches<T>::channels() {
                                     .strength = at(w),
                                     .y = at(y)});
   });
+  Tensor fk = in(shape), fv = in(shape), fg = in(shape, -0.2, 0), fw = in({B, L, H});
+  Tensor x = out(shape);
   add("channel_error", work, x, [=, this] {
     kernels().channel_error(exec_, {.batch = B,
                                     .length = L,
                                     .heads = H,
                                     .e = e,
                                     .f = e,
-                                    .k = at(k),
-                                    .v = at(v),
-                                    .log_decay = at(g),
-                                    .strength = at(w),
+                                    .k = at(fk),
+                                    .v = at(fv),
+                                    .log_decay = at(fg),
+                                    .strength = at(fw),
                                     .x = at(x)});
   });
+  Tensor bq = in(shape), bk = in(shape), bv = in(shape), bg = in(shape, -0.2, 0);
+  Tensor bw = in({B, L, H});
   Tensor dy = in(shape), dq = out(shape), dk = out(shape), dv = out(shape), dg = out(shape);
   Tensor dw = out({B, L, H});
   add("channel_state_grad", 2.5 * work, dk, [=, this] {
@@ -238,11 +242,11 @@ void Benches<T>::channels() {
                                          .e = e,
                                          .f = e,
                                          .scale = T(0.2),
-                                         .q = at(q),
-                                         .k = at(k),
-                                         .v = at(v),
-                                         .log_decay = at(g),
-                                         .strength = at(w),
+                                         .q = at(bq),
+                                         .k = at(bk),
+                                         .v = at(bv),
+                                         .log_decay = at(bg),
+                                         .strength = at(bw),
                                          .dy = at(dy),
                                          .dq = at(dq),
                                          .dk = at(dk),
@@ -250,6 +254,8 @@ void Benches<T>::channels() {
                                          .d_log_decay = at(dg),
                                          .d_strength = at(dw)});
   });
+  Tensor ek = in(shape), eg = in(shape, -0.2, 0), ew = in({B, L, H}), ex = in(shape);
+  Tensor dx = in(shape);
   Tensor gk = out(shape), gv = out(shape), gg = out(shape), gw = out({B, L, H});
   add("channel_error_grad", 2.5 * work, gk, [=, this] {
     kernels().channel_error_grad(exec_, {.batch = B,
@@ -257,11 +263,11 @@ void Benches<T>::channels() {
                                          .heads = H,
                                          .e = e,
                                          .f = e,
-                                         .k = at(k),
-                                         .log_decay = at(g),
-                                         .strength = at(w),
-                                         .x = at(v),
-                                         .dx = at(dy),
+                                         .k = at(ek),
+                                         .log_decay = at(eg),
+                                         .strength = at(ew),
+                                         .x = at(ex),
+                                         .dx = at(dx),
                                          .dk = at(gk),
                                          .dv = at(gv),
                                          .d_log_decay = at(gg),
