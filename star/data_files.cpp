@@ -185,7 +185,7 @@ DataFiles find_data(const std::string& place) {
   }
   Walk walk(places);
   found.left_out = std::move(walk.left_out);
-  sort_by_kind(std::move(walk.files), found);
+  sort_by_kind(walk.files, found);
   require(!found.texts.empty() || !found.tokens.empty(), "{}: {}", place,
           places.size() == 1 ? "the folder holds no file of text or tokens"
                              : "no file of text or tokens");

@@ -128,8 +128,8 @@ class Drawing {
     for (size_t p = 0; p < rows_.size() * size_t(columns); ++p) {
       const size_t row = p / size_t(columns), column = p % size_t(columns);
       const int64_t place = columns > 1 ? int64_t(p) : int64_t(row);
-      panel(kGap + double(place % across) * width, kHead + double(place / across) * height, row,
-            column);
+      const int64_t line = place / across;
+      panel(kGap + double(place % across) * width, kHead + double(line) * height, row, column);
     }
     const int64_t lines =
         columns > 1 ? int64_t(rows_.size()) : blocks_of(int64_t(rows_.size()), across);
