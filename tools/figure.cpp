@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "core/file.h"
 #include "core/host_device.h"
+#include "tools/table.h"
 
 namespace star::cli {
 namespace {
@@ -112,7 +113,7 @@ class Drawing {
     for (int64_t i = 0; i < length_; ++i) {
       labels_.push_back(figure_.tokens.empty() ? fmt::to_string(i)
                                                : label_of(figure_.tokens[size_t(i)]));
-      if (shown(i)) margin_ = std::max(margin_, kLetter * double(letters(labels_.back())) + 8);
+      if (shown(i)) margin_ = std::max(margin_, kLetter * double(width_of(labels_.back())) + 8);
     }
     upright_ = labelled_ && margin_ > cell_ + 8;
     margin_ = std::max(margin_, 16.0);
@@ -142,10 +143,6 @@ class Drawing {
  private:
   // Whether a token has its label: all, or each that many divide.
   bool shown(int64_t i) const { return labelled_ || i % std::max<int64_t>(1, length_ / 8) == 0; }
-  static size_t letters(const std::string& text) {
-    return size_t(std::count_if(text.begin(), text.end(),
-                                [](char c) { return (uint8_t(c) & 0xc0) != 0x80; }));
-  }
 
   void panel(double left, double top, size_t row, size_t column) {
     const auto& [name, matrices] = figure_.columns[column];

@@ -8,14 +8,9 @@
 #include "core/error.h"
 
 namespace star::cli {
-namespace {
-
-// Characters, of which UTF-8 begins each with a byte of another form than those that follow.
 size_t width_of(const std::string& text) {
   return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
-
-}  // namespace
 
 void Table::add(std::vector<std::string> row) {
   for (auto& cell : row) cell = one_line(cell);

@@ -6,6 +6,9 @@
 
 namespace star::cli {
 
+// Characters, of which UTF-8 begins each with a byte of another form than those that follow.
+size_t width_of(const std::string& text);
+
 // Rows of cells under a head; every column as wide as its widest cell, all flush right but the
 // last.
 class Table {
