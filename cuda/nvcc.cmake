@@ -12,6 +12,8 @@ set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
 set(CMAKE_CUDA_FLAGS_RELEASE "-O2")
 
 add_library(cuda_backend OBJECT ${cuda_files})
+add_library(older_glibc OBJECT cuda/glibc.cpp)
+target_sources(cuda_backend INTERFACE $<TARGET_OBJECTS:older_glibc>)
 # fmt 9 does not ask nvcc for constexpr, of which its headers make use all the same.
 target_compile_definitions(cuda_backend PRIVATE FMT_USE_CONSTEXPR=1)
 target_compile_options(cuda_backend PRIVATE --Werror=all-warnings -Xcompiler=-Wall)

@@ -48,7 +48,11 @@ def check_folder(tmp):
     programs = built(tmp)
     for _ in range(2):  # it may be there from before
         bundled(folder, programs)
-        assert sorted(os.listdir(folder)) == sorted([*PROGRAMS, "README.md", "check"]), os.listdir(folder)
+        assert sorted(os.listdir(folder)) == sorted([*(p + ".gz" for p in PROGRAMS), "README.md", "check"]), os.listdir(folder)
+    checked(folder, "nothing", status=2)
+    assert not os.path.exists(folder + "/star_cuda")
+    checked(folder, "counters")
+    assert sorted(os.listdir(folder)) == sorted([*PROGRAMS, "README.md", "check"]), os.listdir(folder)
     for name in PROGRAMS:
         assert os.path.getsize(f"{folder}/{name}") < os.path.getsize(programs[0]), "not stripped"
         subprocess.run([f"{folder}/{name}"], check=True)
@@ -59,7 +63,9 @@ def check_size(tmp):
     big = tmp + "/big"
     os.mkdir(big)
     with open(big + "/main.s", "w", encoding="utf-8") as file:
-        file.write(".globl main\n.text\nmain: ret\n.section .rodata\n.fill 61000000, 1, 7\n.section .note.GNU-stack\n")
+        file.write(f'.globl main\n.text\nmain: ret\n.section .rodata\n.incbin "{big}/noise"\n.section .note.GNU-stack\n')
+    with open(big + "/noise", "wb") as file:
+        file.write(os.urandom(61000000))
     subprocess.run(["gcc", "-o", big + "/star_cuda", big + "/main.s"], check=True)
     folder = tmp + "/too big"
     said = bundled(folder, [big + "/star_cuda", *built(tmp)[1:]], status=2).stderr
@@ -73,6 +79,7 @@ def stand_in(tmp, name, **programs):
     bundled(folder, built(tmp))
     for program in PROGRAMS:
         text = programs.get(program, f'echo "{program} $*"\n')
+        os.remove(f"{folder}/{program}.gz")
         script(f"{folder}/{program}", text)
     return folder
 

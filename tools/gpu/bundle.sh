@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lays what `check` needs into one folder: the programs, stripped, itself and its readme.
+# Lays what `check` needs into one folder: the programs, stripped and packed, since each has all of
+# OpenBLAS in it; itself and its readme.
 #
 #   tools/gpu/bundle.sh FOLDER STAR_CUDA CUDA_TESTS CEILINGS
 #
@@ -13,7 +14,9 @@ most=60000000
 rm -rf "$folder"
 mkdir -p "$folder"
 for program in "$@"; do
-  strip -o "$folder/$(basename "$program")" "$program"
+  packed=$folder/$(basename "$program")
+  strip -o "$packed" "$program"
+  gzip -9 "$packed"
 done
 cp "$here/check" "$here/README.md" "$folder"
 bytes=$(cat "$folder"/* | wc -c)
