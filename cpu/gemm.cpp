@@ -1,7 +1,7 @@
 // Matrix products. The work is cut into blocks whose bounds depend on the shape alone; a block is
-// computed by OpenBLAS, which runs with one thread, or, where the inner size is small, by products
-// of tiles: there OpenBLAS spends its time on packing A, which is read too few times to be worth
-// it.
+// computed by OpenBLAS, which runs with one thread, or by products of tiles where the inner size is
+// small or rows are few: there OpenBLAS spends its time on packing what is read too few times to be
+// worth it.
 #include <cblas.h>
 
 #include "core/blas_memory.h"
@@ -13,7 +13,10 @@ namespace {
 constexpr double kVectorTaskFlops = 3e4;  // of a product with a vector, which memory bounds
 constexpr double kTaskFlops = 4e6;        // about 50 µs: a hand-over is small beside it
 constexpr int64_t kLong = 512;            // rows or columns from which on there are eight blocks
-constexpr int64_t kSmallInner = 512;      // the largest inner size of products of tiles
+constexpr int64_t kSmallInner = 512;      // the largest inner size of products of tiles …
+constexpr int64_t kNearRows = 512;  // … unless rows of B are so near, and A has so few, that B
+template <class T>                  // is not copied (two lines of a row at a time: wide registers)
+constexpr int64_t kFewRows = 2 * kLanes<T> * sizeof(T) == 128 ? 512 : 0;
 
 void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha,
                const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
@@ -36,7 +39,8 @@ void blas_gemv(CBLAS_TRANSPOSE t, int m, int n, double alpha, const double* a, i
 // C = alpha A B, or base + alpha A B where there is a base, in the order of Goto and van de Geijn
 // ("Anatomy of high-performance matrix multiplication", 2008) with A left where it is: a block of B
 // is copied into panels of kTileColumns that stay in the second-level cache, and a few rows of A
-// meet all of them from the first level.
+// meet all of them from the first level. Panels that few rows meet stay where they are too: a
+// gradient of weights is a sum over thousands of tokens, and to copy them takes an eighth of its time.
 template <class T>
 void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, Tile<const T> b,
                     Tile<T> c, Tile<const T> base) {
@@ -47,14 +51,21 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
     int64_t inner = std::min(kInner, k - p);
     for (int64_t j0 = 0; j0 < n; j0 += kColumns) {
       int64_t columns = std::min(kColumns, n - j0);
-      auto panel = [&](int64_t j) { return Tile<T>{panels + j * inner, P}; };
+      auto in_place = [&](int64_t j) {
+        return m <= kFewRows<T> && b.col == 1 && b.row <= kNearRows && columns - j >= P;
+      };
+      auto packed = [&](int64_t j) { return Tile<T>{panels + j * inner, P}; };
+      auto panel = [&](int64_t j) -> Tile<const T> {
+        return in_place(j) ? b.from(p, j0 + j) : packed(j);
+      };
       for (int64_t j = 0; j < columns; j += P) {
+        if (in_place(j)) continue;
         int64_t width = std::min(P, columns - j);
         Tile<const T> from = b.from(p, j0 + j);
         if (b.col == 1)
-          copy_tile(inner, width, from, panel(j));
+          copy_tile(inner, width, from, packed(j));
         else
-          transpose_tile(width, inner, from.transposed(), panel(j));
+          transpose_tile(width, inner, from.transposed(), packed(j));
       }
       for (int64_t i = 0; i < m; i += kRows)
         for (int64_t j = 0; j < columns; j += P) {
@@ -70,8 +81,9 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
 // Whether OpenBLAS computes a block of so many rows and columns.
 template <class T>
 bool needs_blas(const Gemm<T>& args, int64_t rows, int64_t columns) {
-  const bool packed = rows > 1 && columns > 1 && args.k <= kSmallInner;
-  return args.k > 0 && !(packed && (args.beta == 0 || args.beta == 1));
+  const bool in_place = rows <= kFewRows<T> && args.b_col == 1 && args.b_row <= kNearRows;
+  const bool tiles = rows > 1 && columns > 1 && (args.k <= kSmallInner || in_place);
+  return args.k > 0 && !(tiles && (args.beta == 0 || args.beta == 1));
 }
 
 // One product of rows r0 … r1 and columns c0 … c1 of C; `base` is null or C's.

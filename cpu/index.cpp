@@ -32,14 +32,15 @@ void rotary(Exec& exec, const Rotary<T>& args) {
   int64_t half = args.e / 2, width = args.heads * args.e;
   Tensor table = exec.empty({2, args.length, half}, dtype_of<T>);
   T *cosine = table.template data<T>(), *sine = cosine + args.length * half;
-  for_blocks(exec, args.length, rows_a_block(args.e), [&](int64_t begin, int64_t end) {
-    for (int64_t t = begin; t < end; ++t)
-      for (int64_t r = 0; r < half; ++r) {
-        double turns = std::pow(args.base, -2.0 * double(r) / double(args.e));
-        double angle = double(args.position + t) * turns;
+  for_blocks(exec, half, rows_a_block(args.length), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const double turns = std::pow(args.base, -2.0 * double(r) / double(args.e));
+      for (int64_t t = 0; t < args.length; ++t) {
+        const double angle = double(args.position + t) * turns;
         cosine[t * half + r] = T(std::cos(angle));
         sine[t * half + r] = T(args.inverse ? -std::sin(angle) : std::sin(angle));
       }
+    }
   });
   for_blocks(exec, args.batch * args.length, rows_a_block(width), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {

@@ -37,10 +37,17 @@ inline constexpr int64_t padded(int64_t n) {
   return (n + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
 }
 
+// Distances that the compiler knows, of columns of A and of rows of B; 0 where it does not. They leave
+// registers for the addresses of twelve rows.
+template <int64_t kCol, int64_t kRow>
+struct Known {
+  static int64_t col(int64_t given) { return kCol ? kCol : given; }
+  static int64_t row(int64_t given) { return kRow ? kRow : given; }
+};
+
 // C = alpha A B, or base + alpha A B where `base` is not null; for R rows and N registers of
-// columns, of which C and base have `left` and B all. A's columns are kCol apart, or a.col where
-// that is 0.
-template <int R, int N, int64_t kCol, class T>
+// columns, of which C and base have `left` and B all.
+template <int R, int N, class Strides, class T>
 [[gnu::always_inline]] inline void micro_product(int64_t inner, T alpha, Tile<const T> a,
                                                  Tile<const T> b, Tile<T> c, int64_t left,
                                                  Tile<const T> base) {
@@ -53,10 +60,11 @@ template <int R, int N, int64_t kCol, class T>
   for (int64_t p = 0; p < inner; ++p) {
     Vec<T> row[N];
 #pragma GCC unroll 2
-    for (int n = 0; n < N; ++n) row[n] = Vec<T>::load_unaligned(b.data + p * b.row + n * W);
+    for (int n = 0; n < N; ++n)
+      row[n] = Vec<T>::load_unaligned(b.data + p * Strides::row(b.row) + n * W);
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
-      Vec<T> x(a.data[r * a.row + p * (kCol ? kCol : a.col)]);
+      Vec<T> x(a.data[r * a.row + p * Strides::col(a.col)]);
 #pragma GCC unroll 2
       for (int n = 0; n < N; ++n) sum[r][n] = xsimd::fma(x, row[n], sum[r][n]);
     }
@@ -82,26 +90,30 @@ template <int R, int N, int64_t kCol, class T>
 }
 
 // The rows that are left when blocks of R are done go in smaller blocks.
-template <int R, int N, int64_t kCol, class T>
+template <int R, int N, class Strides, class T>
 inline void rows_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
                          Tile<T> c, int64_t left, Tile<const T> base) {
   int64_t i = 0;
   for (; i + R <= m; i += R)
-    micro_product<R, N, kCol>(inner, alpha, a.from(i), b, c.from(i), left, base.from(i));
+    micro_product<R, N, Strides>(inner, alpha, a.from(i), b, c.from(i), left, base.from(i));
   if constexpr (R > 1)
     if (i < m)
-      rows_product<(R > 4 ? 4 : R / 2), N, kCol>(m - i, inner, alpha, a.from(i), b, c.from(i), left,
-                                                 base.from(i));
+      rows_product<(R > 4 ? 4 : R / 2), N, Strides>(m - i, inner, alpha, a.from(i), b, c.from(i),
+                                                    left, base.from(i));
 }
 
-// All rows, for N registers of columns. Contiguous columns of A are told apart at compile time.
+// All rows, for N registers of columns.
 template <int N, class T>
 inline void panel_product(int64_t m, int64_t inner, T alpha, Tile<const T> a, Tile<const T> b,
                           Tile<T> c, int64_t left, Tile<const T> base) {
-  if (a.col == 1)
-    rows_product<kTileRows, N, 1>(m, inner, alpha, a, b, c, left, base);
+  auto product = [&]<class Strides>(Strides) {
+    rows_product<kTileRows, N, Strides>(m, inner, alpha, a, b, c, left, base);
+  };
+  constexpr int64_t P = kTileColumns<T>;
+  if (b.row == P)
+    a.col == 1 ? product(Known<1, P>{}) : product(Known<0, P>{});
   else
-    rows_product<kTileRows, N, 0>(m, inner, alpha, a, b, c, left, base);
+    a.col == 1 ? product(Known<1, 0>{}) : product(Known<0, 0>{});
 }
 
 // C = A B, or C + A B where `add`: A is m × inner with any strides; B is inner × n and C m × n,
