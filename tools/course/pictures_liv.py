@@ -134,9 +134,7 @@ def kernel(_):
         for points, colour in zip(curves, (RED, BLUE)):
             most = max(w for _, w in points)
             right.curve([(d, w / most) for d, w in points], colour, dash=dash)
-    p.text(*right.at(-172, 0.95), "red: softmax, blue: φ", "start", 11, SOFT)
-    p.text(*right.at(-172, 0.86), "dashes: |q| = |k| = 2", "start", 11, SOFT)
-    p.text(*right.at(-172, 0.77), "lines: |q| = |k| = 4", "start", 11, SOFT)
+    p.text(542, 238, "red: softmax; blue: φ; dashed: |q| = |k| = 2; drawn through: 4", "middle", 11, SOFT)
     return p
 
 
