@@ -189,7 +189,12 @@ def implicit_filter(program):
                   x_ticks=[0, 8, 20, 40])
     p.text(645, 34, "energy of the", "middle", 13, bold=True)
     p.text(645, 50, "sums", "middle", 13, bold=True)
-    axes.bars([(f, e) for f, e in enumerate(spectrum(sums)) if f <= 40], BLUE, 2)
+    shares = spectrum(sums)
+    axes.bars([(f, e) for f, e in enumerate(shares) if f <= 40], BLUE, 2)
+    root = math.sqrt(sum(f * f * e for f, e in enumerate(shares)))
+    for i, words in enumerate((f"root mean square {root:.1f}", f"above 8: {100 * sum(shares[9:]):.0f} %",
+                               f"up to 28: {100 * sum(shares[:29]):.0f} %")):
+        p.text(645, 318 + 16 * i, words, "middle", 11, SOFT)
     p.line(*axes.at(8.5, 0), *axes.at(8.5, 0.1), RED, 1, "4 3")
     return p
 
