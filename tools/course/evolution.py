@@ -20,7 +20,7 @@ def shown(program, genome):
 
 
 def backbone(program):
-    p = Picture(720, 330, "A genome cut into segments, and the model that it writes")
+    p = Picture(720, 304, "A genome cut into segments, and the model that it writes")
     layers = shown(program, SHARED)["layers"]
     p.text(30, 26, "the genome, a segment of five digits for each LIV", bold=True)
     for i, segment in enumerate(SHARED.split("-")):
@@ -45,7 +45,7 @@ def backbone(program):
         p.line(188 + 172 * i, 190, 344 + 172 * i, 190, INK, 2)
     p.arrow(704, 190, 718, 190, INK, 2)
     p.text(14, 214, "h^0", size=13)
-    p.text(230, 214, "h^1, and so on: each LIV reads the stream and adds to it", size=12, colour=SOFT)
+    p.text(484, 218, "each LIV reads the stream and adds to it", size=12, colour=SOFT)
     for y, colour, words in ((250, RED, "weights: one matrix W_q for both"),
                              (290, BLUE, "features: the third reads the keys and values of the first")):
         left, right = (88, 432) if colour == RED else (120, 464)
@@ -115,7 +115,7 @@ def crowding(_):
         p.text(530, 86 + 22 * i, str(i + 1), size=13, colour=colour)
         p.text(600, 86 + 22 * i, "∞" if value == float("inf") else f"{value:.3f}", "end", 13, colour)
     p.text(510, 256, "3, in a crowd, dies first;", size=12, colour=SOFT)
-    p.text(510, 274, "5, alone, is bred from.", size=12, colour=SOFT)
+    p.text(510, 274, "5 has the most room inside.", size=12, colour=SOFT)
     return p
 
 
@@ -168,7 +168,7 @@ def tensors_of(p, left, top, layer, lent, cached):
 
 
 def sharing(program):
-    p = Picture(860, 470, "The tensors of two attentions: nothing shared, weights shared, weights and features shared")
+    p = Picture(860, 446, "The tensors of two attentions: nothing shared, weights shared, weights and features shared")
     cases = (("nothing shared", APART), ("weights shared", "22211-91111-22211-91111"), ("and features", SHARED))
     for i, (title, genome) in enumerate(cases):
         told, top = shown(program, genome), 54 + 140 * i
@@ -179,7 +179,7 @@ def sharing(program):
             reused = layer["reused_features"]
             tensors_of(p, 16 + 430 * k, top, layer, {*layer["shared_weights"], *reused},
                        [name for name in "kv" if name not in reused])
-    p.text(16, 462, "red: weights, with their convolutions; blue: the cache at 4096 tokens, width 64; "
+    p.text(16, 436, "red: weights, with their convolutions; blue: the cache at 4096 tokens, width 64; "
            "dashed: read from LIV 1", size=11, colour=SOFT)
     return p
 
