@@ -45,7 +45,7 @@ def backbone(program):
         p.line(188 + 172 * i, 190, 344 + 172 * i, 190, INK, 2)
     p.arrow(704, 190, 718, 190, INK, 2)
     p.text(14, 214, "h^0", size=13)
-    p.text(484, 218, "each LIV reads the stream and adds to it", size=12, colour=SOFT)
+    p.text(714, 218, "each LIV reads the stream and adds to it", "end", 12, SOFT)
     for y, colour, words in ((250, RED, "weights: one matrix W_q for both"),
                              (290, BLUE, "features: the third reads the keys and values of the first")):
         left, right = (88, 432) if colour == RED else (120, 464)
@@ -180,7 +180,7 @@ def sharing(program):
             tensors_of(p, 16 + 430 * k, top, layer, {*layer["shared_weights"], *reused},
                        [name for name in "kv" if name not in reused])
     p.text(16, 436, "red: weights, with their convolutions; blue: the cache at 4096 tokens, width 64; "
-           "dashed: read from LIV 1", size=11, colour=SOFT)
+           "dashed: that of LIV 1 serves", size=11, colour=SOFT)
     return p
 
 
