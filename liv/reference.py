@@ -221,7 +221,7 @@ class Liv:
         self.weight_sharing, self.feature_sharing = segment[:3], segment[0] + segment[3:5]
         self.parallel = segment[5:] == "2"
 
-    def by_head(self, u): return u.reshape(len(u), -1, self.inner // self.H)         # [L, channels] to [L, heads, e]
+    def by_head(self, u): return u.reshape(len(u), -1, self.inner // self.H)          # [L, channels] to [L, heads, e]
     def heads(self, u): return self.by_head(u).transpose(1, 0, 2)                     # [L, channels] to [heads, L, e]
     def repeated(self, u): return u[np.arange(self.H) * len(u) // self.H]             # [Hkv, L, e] to [H, L, e]
     def by_channel(self, T): return np.repeat(T, self.inner // len(T), axis=0)        # a row a head to a row a channel
