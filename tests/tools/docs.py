@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 
+import with_numpy  # noqa: F401, which liv/reference.py needs
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COURSE = ["README.md", "core/README.md", "autograd/README.md", "liv/README.md", "liv/glossary.md", "star/README.md", "cpu/README.md",
           "cuda/README.md", "CONTRIBUTING.md"]
@@ -42,8 +44,9 @@ def shortened(block):
 
 
 def check(folder, document, block, output, exact=False):
+    environment = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}  # python3 is this one
     done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", shortened(block)], cwd=folder, capture_output=True,
-                          text=True, errors="replace", timeout=300)
+                          text=True, errors="replace", timeout=300, env=environment)
     place = f"{document}: {block.strip().splitlines()[0]}"
     if done.returncode != 0:
         return f"{place}\n  exit status {done.returncode}: {done.stderr.strip()[-500:]}"
@@ -87,6 +90,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(os.path.join(folder, "build"))
         os.symlink(binary, os.path.join(folder, "build", "star"))
+        os.mkdir(os.path.join(folder, "liv"))
+        os.symlink(os.path.join(ROOT, "liv", "reference.py"), os.path.join(folder, "liv", "reference.py"))
         results = [result for document in COURSE for result in check_document(folder, document)]
     failures = [result for result in results if result]
     print("\n".join(failures))
