@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 PYTHON ?= python3
 
-.PHONY: lint-deps all install search bench peers replay mpi cuda gpu-bundle test test-cuda asan tsan format check-format lint release clean need-nvcc need-gpu deps mpi-deps gpu-deps test-deps configure
+.PHONY: lint-deps all install search course bench peers replay mpi cuda gpu-bundle test test-cuda asan tsan format check-format lint release clean need-nvcc need-gpu deps mpi-deps gpu-deps test-deps configure
 
 all: build/star
 
@@ -25,6 +25,11 @@ build/star: configure
 # 30 steps, and generations are small and many.
 search: build/star
 	build/star search --population 8 --generations 14 --rungs 30 --keep 0.25 --screen 6
+
+# The trainings of the READMEs, whole, against the numbers that the texts state; some five minutes on
+# two cores. The tests run the same commands, cut to a few steps.
+course: build/star
+	@$(PYTHON) tests/tools/course.py build/star
 
 # Kernels, training steps, prefill and decoding, as shares of what the machine can do.
 bench: build/star

@@ -5,9 +5,12 @@
 
 A block of shell is run line by line as a reader would type it, with `build/star` the binary given; so is a command inside a
 line. Trainings and searches are cut to a few steps. Of `make`, which calls this, it is only seen that the target exists.
-Where a block of text follows a command whose output depends on neither training nor time, or a block of `sh exact`,
-that is what it must print, and a picture in a README is the one that the command above it has drawn.
+Where a block of text follows a command whose output depends on neither training nor time, or a block of `sh exact`, that is
+what it must print, and a picture (*.png) in a README is the one that a command of the course has drawn: FOLDER/pictures/NAME what is called
+NAME there. Figures (*.svg) of trained models are not compared: trainings are cut here, and their bits differ between
+processors; course.py runs them whole and holds what the texts say of them.
 """
+import glob
 import os
 import re
 import subprocess
@@ -21,7 +24,7 @@ COURSE = ["README.md", "core/README.md", "autograd/README.md", "liv/README.md", 
           "cuda/README.md", "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(\w*)( exact)?\n(.*?)^```$\n*(?:^```\n(.*?)^```$)?", re.S | re.M)
 INLINE = re.compile(r"`(build/star [^`]+)`")
-PICTURE = re.compile(r"!\[[^]]*\]\(([^)]+\.png)\)")
+PICTURE = re.compile(r"(?:!\[[^]]*\]\(|<img src=\")([^)\"]+\.png)")
 SHORT = " --steps 3"
 # What the top-level README's first command leaves behind.
 SEARCH = "build/star search --no-check --population 4 --generations 1 --depth 2 --steps 2 --out star.run"
@@ -56,33 +59,51 @@ def check(folder, document, block, output, exact=False):
     return None
 
 
+def drawn_as(path):
+    """What a command of the course calls the picture that a document shows under a path."""
+    return path.split("pictures/", 1)[-1]
+
+
 def check_picture(folder, document, path):
     place = f"{document}: {path}"
     with open(os.path.join(ROOT, os.path.dirname(document), path), "rb") as file:
         shown = file.read()
     try:
-        with open(os.path.join(folder, os.path.basename(path)), "rb") as file:
+        with open(os.path.join(folder, drawn_as(path)), "rb") as file:
             drawn = file.read()
     except FileNotFoundError:
-        return f"{place}\n  is drawn by no command above it"
+        return f"{place}\n  is drawn by no command"
     if drawn != shown:
-        return f"{place}\n  is another picture than the command above it draws"
+        return f"{place}\n  is another picture than the command draws"
     print("ok     ", place)
     return None
 
 
-def check_document(folder, document):
-    """What is wrong with its commands and its pictures, a line or None for each."""
+def text_of(document):
     with open(os.path.join(ROOT, document), encoding="utf-8") as file:
-        text = file.read()
+        return file.read()
+
+
+def check_commands(folder, document):
+    """What is wrong with the commands of a document, a text or None for each."""
+    text = text_of(document)
     for language, exact, block, output in BLOCK.findall(text):
         if language == "sh":
             yield check(folder, document, block, output or None, bool(exact))
     for command in INLINE.findall(BLOCK.sub("", text)):
         if command not in NAMED:
             yield check(folder, document, command, None)
-    for path in PICTURE.findall(text):
+
+
+def check_pictures(folder):
+    """The same for what all documents show; and of a series, one folder, every picture is shown."""
+    shown = [(document, path) for document in COURSE for path in PICTURE.findall(text_of(document))]
+    for document, path in shown:
         yield check_picture(folder, document, path)
+    names = {drawn_as(path) for _, path in shown}
+    for path in sorted(glob.glob(os.path.join(folder, "*", "*.png"))):
+        name = os.path.relpath(path, folder)
+        yield None if name in names else f"{name}\n  is drawn and shown nowhere"
 
 
 def main():
@@ -92,7 +113,8 @@ def main():
         os.symlink(binary, os.path.join(folder, "build", "star"))
         os.mkdir(os.path.join(folder, "liv"))
         os.symlink(os.path.join(ROOT, "liv", "reference.py"), os.path.join(folder, "liv", "reference.py"))
-        results = [result for document in COURSE for result in check_document(folder, document)]
+        results = [result for document in COURSE for result in check_commands(folder, document)]
+        results += check_pictures(folder)
     failures = [result for result in results if result]
     print("\n".join(failures))
     print(f"{len(results) - len(failures)} passed, {len(failures)} failed")
