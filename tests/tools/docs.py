@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-COURSE = ["README.md", "core/README.md", "autograd/README.md", "liv/README.md", "liv/glossary.md", "star/README.md", "cpu/README.md",
+COURSE = ["README.md", "core/README.md", "autograd/README.md", "liv/README.md", "liv/hybrids.md", "liv/glossary.md", "star/README.md", "cpu/README.md",
           "cuda/README.md", "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$\n*(?:^```\n(.*?)^```$)?", re.S | re.M)
 INLINE = re.compile(r"`(build/star [^`]+)`")

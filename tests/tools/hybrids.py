@@ -200,7 +200,7 @@ def check_page(folder):
 def check_unfinished(folder, tmp):
     """A page can be written after any training, and says what has not run."""
     part = os.path.join(tmp, "part")
-    for share in (0, 0.1, 0.5, 0.9):
+    for share in (0, 0.05, 0.1, 0.15, 0.5, 0.9):
         shutil.rmtree(part, ignore_errors=True)
         os.makedirs(part)
         lines = kept_whole_lines(folder)
@@ -210,6 +210,8 @@ def check_unfinished(folder, tmp):
         text = page.text()
         left = re.search(r"Not run yet: (.*)\.", text)[1].split(", ")
         assert left and left == [s.name for s in stages_of(QUICK) if s.name in left], left
+        for found in filter(None, page.found.values()):
+            assert all(len(a) == QUICK.seeds for a in found["accuracy"].values()), found
         assert ("## Every design" in text) == any(page.done("tasks-")) and "parity-8" in left
 
 
