@@ -115,16 +115,19 @@ def check_state(folder):
     cases = next(s for s in stages_of(QUICK) if s.name == "state").cases
     cache = lambda name, **sizes: next(here.result(c)["cache"] for c in cases if c.design.name == name and all(
         getattr(c, k) == v for k, v in sizes.items()))
-    assert cache("Rec-3", heads=4) == 2 * 4 * 4 * 4 ** 2 and cache("Rec-3", heads=1) == 2 * 4 * 16 ** 2
-    assert cache("SA-1", width=16) == 2 * cache("SA-1", width=8) == 2 * 4 * 2 * 16 * 8
-    assert cache("SWA-1", window=4) == 2 * cache("SWA-1", window=2) == 2 * 4 * 2 * 16 * 4
-    assert cache("Rec-1, 4 states") - cache("Rec-1, 1 states") == 2 * 4 * 16 * 3
+    taps = 4 * 2 * 16  # the convolution's two tokens
+    assert cache("GConv-1 + Rec-3", heads=4) == taps + 4 * 4 * 4 ** 2
+    assert cache("GConv-1 + Rec-3", heads=1) == taps + 4 * 16 ** 2
+    assert cache("GConv-1 + SA-1", width=16) == 2 * cache("GConv-1 + SA-1", width=8) == taps + 4 * 2 * 16 * 8
+    assert cache("GConv-1 + SWA-1", window=4) - taps == 2 * (cache("GConv-1 + SWA-1", window=2) - taps)
+    assert cache("GConv-1 + Rec-1, 4 states") - cache("GConv-1 + Rec-1, 1 states") == 4 * 16 * 3
 
 
 def stop(folder, how, records):
     """Ends the command when it has kept so many records; its status and what it said."""
     path = os.path.join(folder, "trainings.jsonl")
-    with subprocess.Popen([*COMMAND, folder, "--quick", "--star", STAR, *FEW], stderr=subprocess.PIPE, text=True) as run:
+    command = [*COMMAND, folder, "--quick", "--star", STAR, *FEW]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as run:
         while not os.path.exists(path) or len(open(path, "rb").read().splitlines()) < records:
             assert run.poll() is None, "ended before it was stopped"
             time.sleep(0.002)

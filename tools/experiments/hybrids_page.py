@@ -13,8 +13,8 @@ Every class of mixer and six hybrids, trained alike on small tasks by `python3 t
 written by the same command with `--page`. What it says about each structure: [liv/hybrids.md](../../liv/hybrids.md).
 
 Two mixers, each followed by a GMemless; a hybrid has one of each kind. Width {width}, {heads} heads, bands of {window}
-tokens. Every training takes the steps of its task, at every rate of {rates} from one seed; the rate that does best on the
-validation part is trained from {seeds} seeds. Accuracies are those of the test part, in percent, mean ± half the
+tokens. Every training takes the steps of its task, at every rate of {rates} from one seed; the rate that does best on
+the validation part is trained from {seeds} seeds. Accuracies are those of the test part, in percent, mean ± half the
 distance between the seeds.
 """
 
@@ -45,6 +45,11 @@ class Page:
             file.write(svg)
         self.add(f"![{words}](results/hybrids-{name}.svg)\n")
 
+    def lines(self, name, title, curves, label):
+        """curves: {name: [(x, percent)]}."""
+        series = [(n, n, sorted(points)) for n, points in curves.items()]
+        self.picture(name, claims_svg.lines(title, series, label, "percent", (True, False)), title)
+
     def done(self, begins):
         """Of the stages whose names begin so: (case, what it has come to), what is done."""
         return [(c, self.found[c]) for s in self.stages if s.name.startswith(begins) for c in s.cases if self.found[c]]
@@ -68,11 +73,13 @@ class Page:
         columns, rows = self.by_design("tasks-", lambda c, r: accuracy(r["accuracy"].get(c.task.text)))
         self.add("## Every design on every task\n", "Tasks: " + "; ".join(
             f"`{t.text}`, {t.steps} steps of {t.batch} sequences" for t in self.plan.tasks) + ".\n")
-        state = {c.design.name: size(r["cache"]) for c, r in done if c.task.length == max(t.length for t in self.plan.tasks)}
+        longest = max(t.length for t in self.plan.tasks)
+        state = {c.design.name: size(r["cache"]) for c, r in done if c.task.length == longest}
         params = {c.design.name: f"{r['params'] / 1000:.1f}" for c, r in done}
         self.add(table(["design", *columns, "state", "parameters, k"],
                        [row + [state.get(row[0], ""), params[row[0]]] for row in rows]))
-        self.add("State: bytes kept for decoding at the end of the longest sequences. Parameters without the embedding.\n")
+        self.add("State: bytes kept for decoding at the end of the longest sequences. Parameters without the "
+                 "embedding.\n")
         shade = {(c.design.name, c.task.name): mean(r["accuracy"][c.task.text]) for c, r in done if r["accuracy"]}
         title = "accuracy on the tasks, in percent"
         self.picture("tasks", claims_svg.grid(title, [row[0] for row in rows], columns, shade), title)
@@ -98,15 +105,15 @@ class Page:
             if result["accuracy"]:
                 point = (result["cache"], 100 * mean(result["accuracy"][task.text]))
                 curves.setdefault(case.curve, []).append(point)
-        self.add("## Recall against state\n", f"`{task.text}`, {task.steps} steps of {task.batch} sequences. Varied are the "
-                 "width (of attention and short convolutions), the heads (of matrix states), the states a channel and the "
-                 "band.\n")
+        self.add("## Recall against state\n", f"`{task.text}`, {task.steps} steps of {task.batch} sequences. A short "
+                 "convolution, and a look-up of which the width, the heads, the states a channel or the band are "
+                 "varied.\n")
         title = f"accuracy on MQAR with {task.text.split('D=')[1].split(',')[0]} pairs against state"
-        self.picture("state", claims_svg.lines(title, [(n, n, sorted(ps)) for n, ps in curves.items()], "bytes of state",
-                                               "percent", (True, False)), title)
+        self.lines("state", title, curves, "bytes of state")
         self.add(table(["design", "width", "heads", "band", "state", "accuracy"], [
             [c.design.name, c.width, c.heads, c.window if "SWA" in c.design.name else "", size(r["cache"]),
-             accuracy(r["accuracy"].get(task.text))] for c, r in sorted(done, key=lambda d: (d[0].curve, d[1]["cache"]))]))
+             accuracy(r["accuracy"].get(task.text))]
+            for c, r in sorted(done, key=lambda d: (d[0].curve, d[1]["cache"]))]))
 
     def judged(self, begins, title, words, number, label):
         """Trained on tasks of several sizes, judged on others: a table, and a picture of those judged as trained."""
@@ -124,23 +131,24 @@ class Page:
             if result["accuracy"]:
                 curves.setdefault(case.curve, []).append(
                     (number(case.task.text), 100 * mean(result["accuracy"][case.task.text])))
-        self.picture(begins.rstrip("-"), claims_svg.lines(title, [(n, n, sorted(ps)) for n, ps in curves.items()], label,
-                                                          "percent", (True, False)), title)
+        self.lines(begins.rstrip("-"), title, curves, label)
         self.add(table(["design", "trained on", *(str(number(t)) for t in texts)], rows))
 
     def copying(self):
         tokens = lambda text: int(text.split("n=")[1].split(",")[0])
-        self.judged("copying-", "Copying", "A string of so many random tokens of fourteen, then the same again: trained on "
-                    "strings of one length, judged on that and on longer ones.", tokens, "tokens")
+        self.judged("copying-", "Copying", "A string of so many random tokens of fourteen, then the same again: trained "
+                    "on strings of one length, judged on that and on longer ones.", tokens, "tokens")
 
     def parity(self):
-        self.judged("parity-", "Parity", "The parity of all bits so far, at every place: trained on sequences of one length, "
-                    "judged on that and on longer ones. Guessing has 50.", lambda text: int(text.split("L=")[1]), "bits")
+        bits = lambda text: int(text.split("L=")[1])
+        self.judged("parity-", "Parity", "The parity of all bits so far, at every place: trained on sequences of one "
+                    "length, judged on that and on longer ones. Guessing has 50.", bits, "bits")
 
     def rates(self):
         if self.done("tasks-"):
             columns, rows = self.by_design("tasks-", lambda c, r: f"{r['rate']:g}" if r["rate"] else "")
-            self.add("## Rates\n", "The better one of each training of the first table.\n", table(["design", *columns], rows))
+            self.add("## Rates\n", "The better one of each training of the first table.\n",
+                     table(["design", *columns], rows))
 
     def text(self):
         p = self.plan
@@ -158,7 +166,7 @@ def write(folder, out):
     with open(os.path.join(out, "HYBRIDS.md"), "w", encoding="utf-8") as file:
         file.write(page.text())
     write_json(os.path.join(out, "results", "hybrids.json"), [
-        rounded({"design": c.design.name, "genome": c.design.genome, "width": c.width, "heads": c.heads, "window": c.window,
-                 "task": c.task.text, "batch": c.task.batch, "steps": c.task.steps, **r})
+        rounded({"design": c.design.name, "genome": c.design.genome, "width": c.width, "heads": c.heads,
+                 "window": c.window, "task": c.task.text, "batch": c.task.batch, "steps": c.task.steps, **r})
         for c, r in page.found.items() if r])
     print(os.path.join(out, "HYBRIDS.md"))

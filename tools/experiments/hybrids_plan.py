@@ -135,15 +135,18 @@ class Plan:
 
 
 def state_cases(plan):
-    """Attention by its width, matrix states by their heads, diagonal ones by their states, a band by its length."""
-    of = lambda name, curve=None, **sizes: plan.case(plan.design(name), plan.state_task, curve=curve or name, **sizes)
-    cases = [of(name, width=w, heads=max(1, w * plan.heads // plan.width)) for name in ("SA-1", "GConv-1")
-             for w in plan.state_widths]
-    cases += [of(name, heads=h) for name in ("LA-1", "Rec-3", "Rec-4", "Rec-5") for h in plan.state_heads]
+    """A short convolution and a look-up: attention by its width, matrix states by their heads, diagonal ones by their
+    states, a band by its length. So the shift is given to all, and what is measured is the state."""
+    classes = {d.name: d.mixers[0] for d in CLASSES if not d.override}
+    after = lambda name: Design(f"GConv-1 + {name}", "7" + classes[name], kind="hybrid")
+    of = lambda design, curve=None, **sizes: plan.case(design, plan.state_task, curve=curve or design.name, **sizes)
+    heads = lambda width: max(1, width * plan.heads // plan.width)
+    cases = [of(d, width=w, heads=heads(w)) for d in (plan.design("GConv-1"), after("SA-1")) for w in plan.state_widths]
+    cases += [of(after(name), heads=h) for name in ("LA-1", "Rec-3", "Rec-4", "Rec-5") for h in plan.state_heads]
     for n, digit in plan.state_states:
-        design = Design(f"Rec-1, {n} states", "55", f"|%5:23114,21114,41115,21{digit}11,21{digit}11")
-        cases.append(plan.case(design, plan.state_task, curve="Rec-1"))
-    cases += [of(name, window=w) for name in ("SWA-1", "LA-1 + SWA-1") for w in plan.state_windows]
+        more = f"|%5:23114,21114,41115,21{digit}11,21{digit}11"
+        cases.append(of(Design(f"GConv-1 + Rec-1, {n} states", "75", more, "hybrid"), "GConv-1 + Rec-1"))
+    cases += [of(d, window=w) for d in (after("SWA-1"), plan.design("LA-1 + SWA-1")) for w in plan.state_windows]
     return tuple(cases)
 
 

@@ -10,7 +10,7 @@ from harness import require_plan, rounded
 
 
 class Records:
-    """{what was asked: what was found}, in a file that only grows. Half a line at its end is that of a process killed."""
+    """{what was asked: what was found}, in a file that only grows. Half a line at its end is of a process killed."""
 
     def __init__(self, path):
         self.found, self.lock = {}, threading.Lock()
