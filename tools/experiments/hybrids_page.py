@@ -136,8 +136,8 @@ class Page:
 
     def copying(self):
         tokens = lambda text: int(text.split("n=")[1].split(",")[0])
-        self.judged("copying-", "Copying", "A string of so many random tokens of fourteen, then the same again: trained "
-                    "on strings of one length, judged on that and on longer ones.", tokens, "tokens")
+        self.judged("copying-", "Copying", "A string of so many random tokens of fourteen, then the same again: "
+                    "trained on strings of one length, judged on that and on longer ones.", tokens, "tokens")
 
     def parity(self):
         bits = lambda text: int(text.split("L=")[1])

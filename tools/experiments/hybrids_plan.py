@@ -91,7 +91,7 @@ class Plan:
     width: int = 64
     heads: int = 4
     window: int = 16
-    rates: tuple = (1e-2, 3e-3)
+    rates: tuple = (6e-3, 3e-3)
     seeds: int = 2
     classes: tuple = CLASSES
     hybrids: tuple = HYBRIDS
@@ -105,7 +105,7 @@ class Plan:
         Task("mqar", "mqar:V=64,D=8,L=64", 32, 600, 64),
         Task("parity", "parity:L=128", 16, 600, 128, lengthened("parity", "", (512,))))
     # The state that a design needs for D pairs: width, heads, states and windows are varied.
-    state_task: Task = Task("mqar-state", "mqar:V=128,D=16,L=64", 32, 600, 64)
+    state_task: Task = Task("mqar-state", "mqar:V=64,D=8,L=64", 16, 1500, 64)
     state_widths: tuple = (16, 32, 64)
     state_heads: tuple = (16, 4, 1)
     state_states: tuple = (("1", "1"), ("4", "3"), ("16", "5"))  # states a channel, and their digit
