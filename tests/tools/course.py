@@ -189,7 +189,7 @@ def read(document):
 def block_of(claim):
     """The commands as the document has them: the one block of shell with claim.command, or that command itself."""
     text = read(claim.document)
-    blocks = [block for language, block, _ in docs.BLOCK.findall(text) if language == "sh" and claim.command in block]
+    blocks = [block for language, _, block, _ in docs.BLOCK.findall(text) if language == "sh" and claim.command in block]
     if not blocks and f"`{claim.command}`" in text:
         blocks = [claim.command]
     if len(blocks) != 1:

@@ -19,6 +19,7 @@ import claims_plan
 from claims_plan import ROOT
 from claims_runs import Failed, Program, Run
 from claims_stages import stages_of
+from harness import chosen, in_words, require_plan, rounded, say, stopped, write_json
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -29,16 +30,7 @@ class Folder:
     def __init__(self, path, plan, program):
         self.path, self.plan, self.program = path, plan, program
         os.makedirs(os.path.join(path, "results"), exist_ok=True)
-        self.require_plan()
-
-    def require_plan(self):
-        path = os.path.join(self.path, "plan.json")
-        mine = json.loads(json.dumps(self.plan.as_json()))
-        if not os.path.exists(path):
-            write_json(path, mine)
-        with open(path, encoding="utf-8") as file:
-            if json.load(file) != mine:
-                raise Failed(f"{self.path} holds results of other settings (plan.json): take another folder", 2)
+        require_plan(path, plan.as_json())
 
     def run_path(self, name):
         return os.path.join(self.path, name + ".run")
@@ -74,41 +66,6 @@ class Folder:
         return pace.step_seconds() if os.path.exists(pace.path) and pace.begun() else None
 
 
-def write_json(path, value):
-    with open(path + ".part", "w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False)
-        file.write("\n")
-    os.replace(path + ".part", path)
-
-
-def rounded(value):
-    """Floats to six digits, so that what is committed stays small."""
-    if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(v) for v in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
-
-
-def in_words(seconds):
-    if seconds is None:
-        return "?"
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else \
-        f"{seconds / 3600:.1f} h"
-
-
-def say(line):
-    print(line, file=sys.stderr, flush=True)
-
-
-def chosen(plan, only):
-    stages = stages_of(plan)
-    for name in only:
-        if not any(s.name == name or s.name.startswith(name + "-") for s in stages):
-            raise Failed(f"no stage {name}; there are {', '.join(s.name for s in stages)}", 2)
-    return [s for s in stages if not only or any(s.name == n or s.name.startswith(n + "-") for n in only)]
-
-
 def run_stages(folder, stages):
     left = [s for s in stages if not folder.done(s.name)]
     expected = lambda stage: None if folder.step_seconds() is None else \
@@ -139,10 +96,6 @@ def arguments():
     return parser.parse_args()
 
 
-def stopped(signum, frame):
-    raise KeyboardInterrupt
-
-
 def main():
     args = arguments()
     signal.signal(signal.SIGTERM, stopped)
@@ -154,13 +107,13 @@ def main():
         if args.page:
             claims_page.write(folder, args.out)
         elif args.list:
-            for stage in chosen(plan, args.only):
+            for stage in chosen(stages_of(plan), args.only):
                 pace = folder.step_seconds()
                 time_left = "done" if folder.done(stage.name) else \
                     in_words(pace and stage.steps * pace / args.workers)
                 print(f"{stage.name:24}{time_left:>8}  {stage.title}")
         else:
-            run_stages(folder, chosen(plan, args.only))
+            run_stages(folder, chosen(stages_of(plan), args.only))
     except Failed as failure:
         say(f"claims.py: {failure}")
         return failure.status

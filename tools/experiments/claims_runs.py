@@ -22,6 +22,7 @@ class Failed(Exception):
 class Program:
     def __init__(self, binary, workers):
         self.binary, self.workers = os.path.abspath(binary), workers
+        self.running, self.stopped = set(), False
         if not os.access(self.binary, os.X_OK):
             raise Failed(f"{binary} is not there: `make` builds it", 2)
 
@@ -30,16 +31,27 @@ class Program:
         command = [self.binary, *map(str, arguments), "--json", "--quiet"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                               start_new_session=True) as running:
+            self.running.add(running)
             try:
+                if self.stopped:
+                    running.send_signal(signal.SIGINT)
                 out, said = running.communicate()
             except KeyboardInterrupt:
                 running.send_signal(signal.SIGINT)
                 running.communicate()
                 raise
+            finally:
+                self.running.discard(running)
         if running.returncode:
             line = (said.strip().splitlines() or [""])[-1]
             raise Failed(f"star {' '.join(command[1:4])} …: {line}", running.returncode)
         return json.loads(out)
+
+    def stop(self):
+        """Ends what other threads have called, and what they would call next."""
+        self.stopped = True
+        for running in list(self.running):
+            running.send_signal(signal.SIGINT)
 
     def on_run(self, *arguments):
         return self.call(*arguments, "--workers", self.workers)

@@ -128,3 +128,20 @@ def stacks(title, columns, x_label, height=300):
                   text(WIDTH - RIGHT + 30, y, name)]
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, height - 6, x_label, "middle"))
     return page(height, title, parts)
+
+
+def grid(title, rows, columns, shares):
+    """shares: {(row, column): from 0 to 1}; the more, the darker; what is missing stays white."""
+    left, wide, height = 170, (WIDTH - 190) / len(columns), TOP + LINE * (len(rows) + 1) + 16
+    parts = [text(left + (j + 0.5) * wide, TOP + 12, name, "middle") for j, name in enumerate(columns)]
+    for i, row in enumerate(rows):
+        y = TOP + LINE * (i + 1)
+        parts.append(text(left - 8, y + 13, row, "end"))
+        for j, column in enumerate(columns):
+            share = shares.get((row, column))
+            if share is not None:
+                parts += [f'<rect x="{left + j * wide:.1f}" y="{y}" width="{wide - 1:.1f}" height="{LINE - 1}" '
+                          f'fill="{COLOURS[0]}" fill-opacity="{share:.2f}"/>',
+                          text(left + (j + 0.5) * wide, y + 13, f"{100 * share:.0f}", "middle",
+                               fill="#ffffff" if share > 0.6 else "#1f2937")]
+    return page(height, title, parts)

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Measures what each structure can do: `python3 tools/experiments/hybrids.py FOLDER`, from the root of the project.
+
+Trains every design of hybrids_plan.py on its tasks, and the studies beside them; what is found is kept in FOLDER,
+training by training. Stopped anywhere, it goes on when it is called again; what is done is not done anew. `--page`
+writes tools/experiments/HYBRIDS.md, its pictures and the small results that are committed, from what is done by then.
+
+Exit status: 0 done, 1 a training failed, 2 wrong usage, 130 stopped.
+"""
+import argparse
+import os
+import signal
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+
+import hybrids_page
+import hybrids_plan
+from claims_plan import ROOT
+from claims_runs import Failed, Program
+from harness import chosen, in_words, say, stopped
+from hybrids_runs import Folder
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def accuracy_of(result, case):
+    found = result["accuracy"].get(case.task.text)
+    return "failed" if not found else " ".join(f"{100 * a:.1f}" for a in found) + f" at {result['rate']:g}"
+
+
+def run_cases(folder, cases, workers):
+    """So many cases at a time, a line for each that ends."""
+    left = [c for c in cases if folder.result(c) is None]
+    with ThreadPoolExecutor(workers) as pool:
+        running = {pool.submit(folder.run, c): c for c in left}
+        try:
+            for i, ended in enumerate(as_completed(running)):
+                ended.result()
+                case = running[ended]
+                say(f"  {i + 1} of {len(left)}: {case.design.name}, width {case.width}, {case.heads} heads: "
+                    f"{accuracy_of(folder.result(case), case)}")
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            folder.program.stop()
+            raise
+
+
+def seconds_left(folder, stage, workers):
+    return sum(map(folder.seconds, stage.cases)) / workers
+
+
+def run_stages(folder, stages, workers):
+    for i, stage in enumerate(stages):
+        if all(folder.result(c) for c in stage.cases):
+            continue
+        left = sum(seconds_left(folder, s, workers) for s in stages[i:])
+        say(f"{stage.name}: {stage.title}, about {in_words(seconds_left(folder, stage, workers))} of {in_words(left)}")
+        begin = time.monotonic()
+        run_cases(folder, stage.cases, workers)
+        say(f"{stage.name}: done in {in_words(time.monotonic() - begin)}")
+
+
+def list_stages(folder, stages, workers):
+    for stage in stages:
+        done = sum(folder.result(c) is not None for c in stage.cases)
+        left = "done" if done == len(stage.cases) else in_words(seconds_left(folder, stage, workers))
+        print(f"{stage.name:20}{done:4} of {len(stage.cases):<4}{left:>8}  {stage.title}")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", help="trainings and what was found")
+    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="stages, or how their names begin")
+    parser.add_argument("--workers", type=int, default=2, help="trainings at a time, of one thread each (2)")
+    parser.add_argument("--quick", action="store_true", help="toy sizes, to try the command itself")
+    parser.add_argument("--differential", action="store_true", help="differential classes too")
+    parser.add_argument("--list", action="store_true", help="name the stages, what is done, the time of the others")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page from what is there")
+    parser.add_argument("--out", default=HERE, help="where the page and the small results go")
+    parser.add_argument("--star", default=os.path.join(ROOT, "build", "star"), help="the binary")
+    return parser.parse_args()
+
+
+def plan_of(args):
+    plan = hybrids_plan.QUICK if args.quick else hybrids_plan.FULL
+    more = hybrids_plan.DIFFERENTIAL if args.differential else ()
+    return replace(plan, name=plan.name + "-differential" * bool(more), classes=plan.classes + more)
+
+
+def main():
+    args = arguments()
+    signal.signal(signal.SIGTERM, stopped)
+    try:
+        if args.workers < 1:
+            raise Failed("--workers is at least 1", 2)
+        plan = plan_of(args)
+        stages = chosen(hybrids_plan.stages_of(plan), args.only)
+        folder = Folder(args.folder, plan, Program(args.star, args.workers))
+        if args.page:
+            hybrids_page.write(folder, args.out)
+        elif args.list:
+            list_stages(folder, stages, args.workers)
+        else:
+            run_stages(folder, stages, args.workers)
+    except Failed as failure:
+        say(f"hybrids.py: {failure}")
+        return failure.status
+    except KeyboardInterrupt:
+        say("hybrids.py: stopped; the same command goes on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
