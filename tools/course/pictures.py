@@ -16,8 +16,9 @@ import tempfile
 import pictures_autograd
 import pictures_cpu
 import pictures_liv
+import pictures_star
 
-TOPICS = [pictures_liv, pictures_autograd, pictures_cpu]
+TOPICS = [pictures_liv, pictures_autograd, pictures_star, pictures_cpu]
 
 
 class Program:
