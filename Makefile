@@ -106,7 +106,8 @@ check-format: test-deps
 # capture a structured binding is 16. What compilers warn of is left to GCC; the .cu files are for nvcc.
 # GCC's precompiled headers are none to clang.
 lint: test-deps lint-deps
-	@cmake --preset release -B build-lint -D CMAKE_DISABLE_PRECOMPILE_HEADERS=ON --log-level=WARNING
+	@cmake --preset release -B build-lint -D STAR_MPI=ON -D CMAKE_DISABLE_PRECOMPILE_HEADERS=ON \
+	  --log-level=WARNING
 	@git ls-files '*.cpp' | grep -v '^cuda/emulator/' | \
 	  xargs -P $(JOBS) -n 4 clang-tidy-16 -p build-lint --quiet --extra-arg=-w
 lint-deps:
