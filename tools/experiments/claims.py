@@ -7,7 +7,6 @@ small results that are committed, from the stages that are done by then.
 
 Exit status: 0 done, 1 a stage failed, 2 wrong usage, 130 stopped.
 """
-import argparse
 import json
 import os
 import signal
@@ -16,12 +15,9 @@ import time
 
 import claims_page
 import claims_plan
-from claims_plan import ROOT
 from claims_runs import Failed, Program, Run
 from claims_stages import stages_of
-from harness import chosen, in_words, require_plan, rounded, say, stopped, write_json
-
-HERE = os.path.dirname(os.path.abspath(__file__))
+from harness import chosen, in_words, parser_of, require_plan, rounded, say, stopped, write_json
 
 
 class Folder:
@@ -84,15 +80,7 @@ def run_stages(folder, stages):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("folder", help="run files, texts and results")
-    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="stages, or how their names begin")
-    parser.add_argument("--workers", type=int, default=2, help="trainings at a time (2)")
-    parser.add_argument("--quick", action="store_true", help="toy sizes, to try the command itself")
-    parser.add_argument("--list", action="store_true", help="name the stages, what is done, the time of the others")
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page from what is there")
-    parser.add_argument("--out", default=HERE, help="where the page and the small results go")
-    parser.add_argument("--star", default=os.path.join(ROOT, "build", "star"), help="the binary")
+    parser = parser_of(__doc__, "run files, texts and results", "trainings at a time (2)")
     return parser.parse_args()
 
 

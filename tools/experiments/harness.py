@@ -1,9 +1,13 @@
 """What the long measurements of this folder have in common: a plan that a folder keeps to, JSON files, words."""
+import argparse
 import json
 import os
 import sys
 
+from claims_plan import ROOT
 from claims_runs import Failed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def write_json(path, value):
@@ -50,6 +54,20 @@ def chosen(stages, only):
         if not any(s.name == name or s.name.startswith(name + "-") for s in stages):
             raise Failed(f"no stage {name}; there are {', '.join(s.name for s in stages)}", 2)
     return [s for s in stages if not only or any(s.name == n or s.name.startswith(n + "-") for n in only)]
+
+
+def parser_of(text, kept, at_a_time):
+    """The options that all of them have: what FOLDER keeps, and what runs side by side."""
+    parser = argparse.ArgumentParser(description=text.split("\n\n")[0])
+    parser.add_argument("folder", help=kept)
+    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="stages, or how their names begin")
+    parser.add_argument("--workers", type=int, default=2, help=at_a_time)
+    parser.add_argument("--quick", action="store_true", help="toy sizes, to try the command itself")
+    parser.add_argument("--list", action="store_true", help="name the stages, what is done, the time of the others")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page from what is there")
+    parser.add_argument("--out", default=HERE, help="where the page and the small results go")
+    parser.add_argument("--star", default=os.path.join(ROOT, "build", "star"), help="the binary")
+    return parser
 
 
 def stopped(signum, frame):

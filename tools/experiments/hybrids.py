@@ -7,8 +7,6 @@ writes tools/experiments/HYBRIDS.md, its pictures and the small results that are
 
 Exit status: 0 done, 1 a training failed, 2 wrong usage, 130 stopped.
 """
-import argparse
-import os
 import signal
 import sys
 import time
@@ -17,12 +15,9 @@ from dataclasses import replace
 
 import hybrids_page
 import hybrids_plan
-from claims_plan import ROOT
 from claims_runs import Failed, Program
-from harness import chosen, in_words, say, stopped
+from harness import chosen, in_words, parser_of, say, stopped
 from hybrids_runs import Folder
-
-HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def accuracy_of(result, case):
@@ -70,16 +65,8 @@ def list_stages(folder, stages, workers):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("folder", help="trainings and what was found")
-    parser.add_argument("--only", nargs="+", default=[], metavar="STAGE", help="stages, or how their names begin")
-    parser.add_argument("--workers", type=int, default=2, help="trainings at a time, of one thread each (2)")
-    parser.add_argument("--quick", action="store_true", help="toy sizes, to try the command itself")
+    parser = parser_of(__doc__, "trainings and what was found", "trainings at a time, of one thread each (2)")
     parser.add_argument("--differential", action="store_true", help="differential classes too")
-    parser.add_argument("--list", action="store_true", help="name the stages, what is done, the time of the others")
-    parser.add_argument("--page", action="store_true", help="run nothing; write the page from what is there")
-    parser.add_argument("--out", default=HERE, help="where the page and the small results go")
-    parser.add_argument("--star", default=os.path.join(ROOT, "build", "star"), help="the binary")
     return parser.parse_args()
 
 
