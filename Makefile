@@ -26,7 +26,7 @@ build/star: configure
 search: build/star
 	build/star search --population 8 --generations 14 --rungs 30 --keep 0.25 --screen 6
 
-# The trainings of the READMEs, whole, against the numbers that the texts state; two minutes on
+# The trainings of the READMEs, whole, against the numbers that the texts state; some four minutes on
 # two cores. The tests run the same commands, cut to a few steps.
 course: build/star
 	@$(PYTHON) tests/tools/course.py build/star
