@@ -49,7 +49,7 @@ def shortened(block):
 def check(folder, document, block, output, exact=False):
     environment = {**os.environ, "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}  # python3 is this one
     done = subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", shortened(block)], cwd=folder, capture_output=True,
-                          text=True, errors="replace", timeout=300, env=environment)
+                          text=True, errors="replace", timeout=900, env=environment)
     place = f"{document}: {block.strip().splitlines()[0]}"
     if done.returncode != 0:
         return f"{place}\n  exit status {done.returncode}: {done.stderr.strip()[-500:]}"
