@@ -13,10 +13,15 @@ namespace {
 constexpr double kVectorTaskFlops = 3e4;  // of a product with a vector, which memory bounds
 constexpr double kTaskFlops = 4e6;        // about 50 µs: a hand-over is small beside it
 constexpr int64_t kLong = 512;            // rows or columns from which on there are eight blocks
-constexpr int64_t kSmallInner = 512;      // the largest inner size of products of tiles …
-constexpr int64_t kNearRows = 512;  // … unless rows of B are so near, and A has so few, that B
-template <class T>                  // is not copied (two lines of a row at a time: wide registers)
-constexpr int64_t kFewRows = 2 * kLanes<T> * sizeof(T) == 128 ? 512 : 0;
+constexpr int64_t kSmallInner = 512;      // the largest inner size of products of tiles, unless …
+
+// … rows of A are so few, and those of B so near, that B is read where it lies and not copied into
+// panels. A row of a panel has to be two lines of the cache, as with the widest registers.
+template <class T>
+bool in_place(int64_t rows, Tile<const T> b) {
+  constexpr int64_t kFewRows = kTileColumns<T> * sizeof(T) == 128 ? 512 : 0, kNearRows = 512;
+  return rows <= kFewRows && b.col == 1 && b.row <= kNearRows;
+}
 
 void blas_gemm(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int m, int n, int k, float alpha,
                const float* a, int lda, const float* b, int ldb, float beta, float* c, int ldc) {
@@ -51,15 +56,13 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
     int64_t inner = std::min(kInner, k - p);
     for (int64_t j0 = 0; j0 < n; j0 += kColumns) {
       int64_t columns = std::min(kColumns, n - j0);
-      auto in_place = [&](int64_t j) {
-        return m <= kFewRows<T> && b.col == 1 && b.row <= kNearRows && columns - j >= P;
-      };
+      auto stays = [&](int64_t j) { return in_place(m, b) && columns - j >= P; };
       auto packed = [&](int64_t j) { return Tile<T>{panels + j * inner, P}; };
       auto panel = [&](int64_t j) -> Tile<const T> {
-        return in_place(j) ? b.from(p, j0 + j) : packed(j);
+        return stays(j) ? b.from(p, j0 + j) : packed(j);
       };
       for (int64_t j = 0; j < columns; j += P) {
-        if (in_place(j)) continue;
+        if (stays(j)) continue;
         int64_t width = std::min(P, columns - j);
         Tile<const T> from = b.from(p, j0 + j);
         if (b.col == 1)
@@ -81,8 +84,9 @@ void packed_product(int64_t m, int64_t n, int64_t k, T alpha, Tile<const T> a, T
 // Whether OpenBLAS computes a block of so many rows and columns.
 template <class T>
 bool needs_blas(const Gemm<T>& args, int64_t rows, int64_t columns) {
-  const bool in_place = rows <= kFewRows<T> && args.b_col == 1 && args.b_row <= kNearRows;
-  const bool tiles = rows > 1 && columns > 1 && (args.k <= kSmallInner || in_place);
+  const bool short_or_few =
+      args.k <= kSmallInner || in_place<T>(rows, {args.b, args.b_row, args.b_col});
+  const bool tiles = rows > 1 && columns > 1 && short_or_few;
   return args.k > 0 && !(tiles && (args.beta == 0 || args.beta == 1));
 }
 
