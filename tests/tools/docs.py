@@ -5,9 +5,9 @@
 
 A block of shell is run line by line as a reader would type it, with `build/star` the binary given; so is a command inside a
 line. Trainings and searches are cut to a few steps. Of `make`, which calls this, it is only seen that the target exists.
-Where a block of text follows a command whose output depends on neither training nor time, or a block of `sh exact`, that is
-what it must print, and a picture (*.png) in a README is the one that a command of the course has drawn: FOLDER/pictures/NAME what is called
-NAME there. Figures (*.svg) of trained models are not compared: trainings are cut here, and their bits differ between
+Where a block of text follows a command whose output depends on neither training nor time, or a block of `sh exact`, that
+is what it must print, and a picture (*.png) in a README is the one that a command of the course has drawn:
+FOLDER/pictures/NAME what is called NAME there. Figures (*.svg) of trained models are not compared: trainings are cut here, and their bits differ between
 processors; course.py runs them whole and holds what the texts say of them.
 """
 import glob

@@ -9,7 +9,6 @@ Exit status: 0 done, 1 a stage failed, 2 wrong usage, 130 stopped.
 """
 import json
 import os
-import signal
 import sys
 import time
 
@@ -17,7 +16,7 @@ import claims_page
 import claims_plan
 from claims_runs import Failed, Program, Run
 from claims_stages import stages_of
-from harness import chosen, in_words, parser_of, require_plan, rounded, say, stopped, write_json
+from harness import chosen, in_words, parser_of, require_plan, rounded, say, status_of, write_json
 
 
 class Folder:
@@ -84,32 +83,20 @@ def arguments():
     return parser.parse_args()
 
 
-def main():
-    args = arguments()
-    signal.signal(signal.SIGTERM, stopped)
-    try:
-        if args.workers < 1:
-            raise Failed("--workers is at least 1", 2)
-        plan = claims_plan.QUICK if args.quick else claims_plan.FULL
-        folder = Folder(args.folder, plan, Program(args.star, args.workers))
-        if args.page:
-            claims_page.write(folder, args.out)
-        elif args.list:
-            for stage in chosen(stages_of(plan), args.only):
-                pace = folder.step_seconds()
-                time_left = "done" if folder.done(stage.name) else \
-                    in_words(pace and stage.steps * pace / args.workers)
-                print(f"{stage.name:24}{time_left:>8}  {stage.title}")
-        else:
-            run_stages(folder, chosen(stages_of(plan), args.only))
-    except Failed as failure:
-        say(f"claims.py: {failure}")
-        return failure.status
-    except KeyboardInterrupt:
-        say("claims.py: stopped; the same command goes on")
-        return 130
-    return 0
+def run(args):
+    plan = claims_plan.QUICK if args.quick else claims_plan.FULL
+    folder = Folder(args.folder, plan, Program(args.star, args.workers))
+    if args.page:
+        claims_page.write(folder, args.out)
+    elif args.list:
+        for stage in chosen(stages_of(plan), args.only):
+            pace = folder.step_seconds()
+            time_left = "done" if folder.done(stage.name) else \
+                in_words(pace and stage.steps * pace / args.workers)
+            print(f"{stage.name:24}{time_left:>8}  {stage.title}")
+    else:
+        run_stages(folder, chosen(stages_of(plan), args.only))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(status_of("claims.py", run, arguments()))

@@ -2,6 +2,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 
 from claims_plan import ROOT
@@ -72,3 +73,19 @@ def parser_of(text, kept, at_a_time):
 
 def stopped(signum, frame):
     raise KeyboardInterrupt
+
+
+def status_of(name, run, args):
+    """Of the command, after run(args): 0 done, else what a failure says, or 130 where it was stopped."""
+    signal.signal(signal.SIGTERM, stopped)
+    try:
+        if args.workers < 1:
+            raise Failed("--workers is at least 1", 2)
+        run(args)
+    except Failed as failure:
+        say(f"{name}: {failure}")
+        return failure.status
+    except KeyboardInterrupt:
+        say(f"{name}: stopped; the same command goes on")
+        return 130
+    return 0

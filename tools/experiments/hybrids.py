@@ -7,7 +7,6 @@ writes tools/experiments/HYBRIDS.md, its pictures and the small results that are
 
 Exit status: 0 done, 1 a training failed, 2 wrong usage, 130 stopped.
 """
-import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,8 +14,8 @@ from dataclasses import replace
 
 import hybrids_page
 import hybrids_plan
-from claims_runs import Failed, Program
-from harness import chosen, in_words, parser_of, say, stopped
+from claims_runs import Program
+from harness import chosen, in_words, parser_of, say, status_of
 from hybrids_runs import Folder
 
 
@@ -76,29 +75,17 @@ def plan_of(args):
     return replace(plan, name=plan.name + "-differential" * bool(more), classes=plan.classes + more)
 
 
-def main():
-    args = arguments()
-    signal.signal(signal.SIGTERM, stopped)
-    try:
-        if args.workers < 1:
-            raise Failed("--workers is at least 1", 2)
-        plan = plan_of(args)
-        stages = chosen(hybrids_plan.stages_of(plan), args.only)
-        folder = Folder(args.folder, plan, Program(args.star, args.workers))
-        if args.page:
-            hybrids_page.write(folder, args.out)
-        elif args.list:
-            list_stages(folder, stages, args.workers)
-        else:
-            run_stages(folder, stages, args.workers)
-    except Failed as failure:
-        say(f"hybrids.py: {failure}")
-        return failure.status
-    except KeyboardInterrupt:
-        say("hybrids.py: stopped; the same command goes on")
-        return 130
-    return 0
+def run(args):
+    plan = plan_of(args)
+    stages = chosen(hybrids_plan.stages_of(plan), args.only)
+    folder = Folder(args.folder, plan, Program(args.star, args.workers))
+    if args.page:
+        hybrids_page.write(folder, args.out)
+    elif args.list:
+        list_stages(folder, stages, args.workers)
+    else:
+        run_stages(folder, stages, args.workers)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(status_of("hybrids.py", run, arguments()))

@@ -3,6 +3,7 @@ import hashlib
 import json
 import os
 import threading
+from functools import partial
 
 from claims_runs import Failed
 from claims_statistics import mean
@@ -44,6 +45,16 @@ class Records:
 def asked_of(case):
     return {"genome": case.design.genome, "width": case.width, "heads": case.heads, "window": case.window,
             "task": case.task.text, "batch": case.task.batch, "steps": case.task.steps}
+
+
+def training_of(case, rate, seed):
+    return {**asked_of(case), "lr": rate, "seed": seed}
+
+
+def model_of(case):
+    """What its size depends on."""
+    asked = asked_of(case)
+    return {**{k: asked[k] for k in ("genome", "width", "heads", "window")}, "shown": case.task.length}
 
 
 def options(asked, *names):
@@ -97,7 +108,7 @@ class Folder:
 
     def shown(self, case):
         """Parameters and bytes of decoding state at the end of a sequence of the task."""
-        asked = {**{k: asked_of(case)[k] for k in ("genome", "width", "heads", "window")}, "shown": case.task.length}
+        asked = model_of(case)
         found = self.records.get(asked)
         if found is None:
             told = self.program.call("genome", "show", asked["genome"], "--cache-context", case.task.length,
@@ -108,7 +119,7 @@ class Folder:
     def run(self, case):
         """All of a case; what is known is not done anew."""
         self.shown(case)
-        at = lambda rate, seed: {**asked_of(case), "lr": rate, "seed": seed}
+        at = partial(training_of, case)
         rate = best_rate({r: self.trained(at(r, 0)) for r in self.plan.rates})
         for seed in range(self.plan.seeds) if rate else ():
             if "failed" not in self.trained(at(rate, seed)):
@@ -120,10 +131,9 @@ class Folder:
 
     def result(self, case):
         """What a case has come to, from the records alone; None if it has not been run to its end."""
-        at = lambda rate, seed: {**asked_of(case), "lr": rate, "seed": seed}
+        at = partial(training_of, case)
         first = {r: self.records.get(at(r, 0)) for r in self.plan.rates}
-        shown = self.records.get({**{k: asked_of(case)[k] for k in ("genome", "width", "heads", "window")},
-                                  "shown": case.task.length})
+        shown = self.records.get(model_of(case))
         if not shown or not all(first.values()):
             return None
         rate, accuracies = best_rate(first), {}
@@ -140,7 +150,7 @@ class Folder:
 
     def seconds(self, case):
         """Of the trainings of a case that are still to come: by those of its genome, else by all, else by the plan."""
-        known = {r: self.records.get({**asked_of(case), "lr": r, "seed": 0}) for r in self.plan.rates}
+        known = {r: self.records.get(training_of(case, r, 0)) for r in self.plan.rates}
         left = sum(k is None for k in known.values()) + self.plan.seeds - 1
         tokens = case.task.batch * case.task.length * case.task.steps
         return 0 if self.result(case) else left * tokens * self.pace(case.design.genome)
