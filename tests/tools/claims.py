@@ -13,7 +13,7 @@ import tempfile
 import time
 from types import SimpleNamespace
 
-from program import ROOT, STAR, named, run_checks
+from program import ROOT, STAR, finished_page, named, pictures_of, run_checks
 
 EXPERIMENTS = os.path.join(ROOT, "tools", "experiments")
 sys.path.insert(1, EXPERIMENTS)
@@ -283,23 +283,14 @@ def check_page(folder):
     """The page has a table of every stage, its pictures exist, and it says what has not run."""
     out = os.path.join(folder, "page")
     claims(folder, "--page", "--out", out)
-    with open(os.path.join(out, "CLAIMS.md"), encoding="utf-8") as file:
-        page = file.read()
-    assert "All stages have run." in page
-    for title in ("The paper's claims", "Under equal steps", "Ways to search", "Trained long on readmes", "Trained long on sources",
-                  "At equal parameters", "Tasks", "Measured", "Larger models", "Motifs", "Cheap signals",
-                  "The searches", "Inside a search"):
-        section = page.split(f"## {title}\n")[1].split("\n## ")[0]
-        assert re.search(r"^\|(-+:?\|)+\n\| ", section, re.M), title
-    for table in re.findall(r"(?:^\|.*\n)+", page, re.M):
-        assert len({line.count("|") - line.count("\\|") for line in table.splitlines()}) == 1, table
+    path = os.path.join(out, "CLAIMS.md")
+    page = finished_page(path, (
+        "The paper's claims", "Under equal steps", "Ways to search", "Trained long on readmes", "Trained long on sources",
+        "At equal parameters", "Tasks", "Measured", "Larger models", "Motifs", "Cheap signals", "The searches",
+        "Inside a search"))
     assert "1,208,977,408" in page and "not run" not in page.lower()
-    pictures = re.findall(r"!\[[^]]*\]\(([^)]+\.svg)\)", page)
+    pictures = pictures_of(path, page)
     assert len(pictures) >= 9, pictures
-    for path in pictures:
-        with open(os.path.join(out, path), encoding="utf-8") as file:
-            picture = file.read()
-        assert picture.startswith("<svg") and "nan" not in picture and "inf" not in picture, path
 
 
 def check_unfinished(folder):

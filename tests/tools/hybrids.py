@@ -14,7 +14,7 @@ import tempfile
 import time
 from dataclasses import replace
 
-from program import ROOT, STAR, doc, named, run_checks, star
+from program import ROOT, STAR, doc, finished_page, named, pictures_of, run_checks, star, tables_of
 
 EXPERIMENTS = os.path.join(ROOT, "tools", "experiments")
 sys.path.insert(1, EXPERIMENTS)
@@ -180,22 +180,13 @@ def check_page(folder):
     """Tables of equal rows, pictures that exist, and no stage missing."""
     out = os.path.join(folder, "page")
     hybrids(folder, "--page", "--out", out)
-    with open(os.path.join(out, "HYBRIDS.md"), encoding="utf-8") as file:
-        page = file.read()
-    assert "All stages have run." in page
-    for title in ("Every design on every task", "Longer than in training", "Recall against state", "Copying", "Parity",
-                  "Rates"):
-        section = page.split(f"## {title}\n")[1].split("\n## ")[0]
-        assert re.search(r"^\|(-+:?\|)+\n\| ", section, re.M), title
-    for table in re.findall(r"(?:^\|.*\n)+", page, re.M):
-        assert len({line.count("|") for line in table.splitlines()}) == 1, table
+    path = os.path.join(out, "HYBRIDS.md")
+    page = finished_page(path, (
+        "Every design on every task", "Longer than in training", "Recall against state", "Copying", "Parity", "Rates"))
+    for table in tables_of(page):
         assert "|  |" not in table or "band" in table or "trained on" in table, table
-    pictures = re.findall(r"!\[[^]]*\]\(([^)]+\.svg)\)", page)
+    pictures = pictures_of(path, page)
     assert len(pictures) == 4, pictures
-    for path in pictures:
-        with open(os.path.join(out, path), encoding="utf-8") as file:
-            picture = file.read()
-        assert picture.startswith("<svg") and "nan" not in picture and "inf" not in picture, path
     with open(os.path.join(out, "results", "hybrids.json"), encoding="utf-8") as file:
         assert len(json.load(file)) == len({c for s in stages_of(QUICK) for c in s.cases})
 

@@ -136,6 +136,33 @@ def settings_of(path):
     return json.loads(text)
 
 
+def finished_page(path, titles):
+    """The text of a page that says that all is measured, with a table under each title, all tables of equal rows."""
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    assert "All stages have run." in page
+    for title in titles:
+        section = page.split(f"## {title}\n")[1].split("\n## ")[0]
+        assert re.search(r"^\|(-+:?\|)+\n\| ", section, re.M), title
+    for table in tables_of(page):
+        assert len({line.count("|") - line.count("\\|") for line in table.splitlines()}) == 1, table
+    return page
+
+
+def pictures_of(path, page):
+    """The files that a page shows: each is there, a drawing, of finite numbers."""
+    found = re.findall(r"!\[[^]]*\]\(([^)]+\.svg)\)", page)
+    for name in found:
+        with open(os.path.join(os.path.dirname(path), name), encoding="utf-8") as file:
+            picture = file.read()
+        assert picture.startswith("<svg") and "nan" not in picture and "inf" not in picture, name
+    return found
+
+
+def tables_of(page):
+    return re.findall(r"(?:^\|.*\n)+", page, re.M)
+
+
 def named(checks, *arguments):
     """Functions check_… as run_checks takes them, each to be called with the arguments."""
     return [(check.__name__.removeprefix("check_").replace("_", " "), lambda check=check: check(*arguments))
