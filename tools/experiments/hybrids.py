@@ -66,6 +66,7 @@ def list_stages(folder, stages, workers):
 def arguments():
     parser = parser_of(__doc__, "trainings and what was found", "trainings at a time, of one thread each (2)")
     parser.add_argument("--differential", action="store_true", help="differential classes too")
+    parser.add_argument("--known", metavar="FILE", help="trainings of another folder, as --page writes them")
     return parser.parse_args()
 
 
@@ -79,6 +80,8 @@ def run(args):
     plan = plan_of(args)
     stages = chosen(hybrids_plan.stages_of(plan), args.only)
     folder = Folder(args.folder, plan, Program(args.star, args.workers))
+    if args.known:
+        folder.records.unpack(args.known, plan.as_json())
     if args.page:
         hybrids_page.write(folder, args.out)
     elif args.list:

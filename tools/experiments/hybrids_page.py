@@ -4,7 +4,6 @@ import os
 import claims_svg
 from claims_page import table
 from claims_statistics import mean
-from harness import rounded, write_json
 from hybrids_plan import stages_of
 
 HEAD = """# What each structure can do
@@ -160,13 +159,10 @@ class Page:
 
 
 def write(folder, out):
-    """HYBRIDS.md, its pictures, and what every case has come to."""
+    """HYBRIDS.md, its pictures, and every training that they are made of."""
     page = Page(folder, out)
     os.makedirs(os.path.join(out, "results"), exist_ok=True)
     with open(os.path.join(out, "HYBRIDS.md"), "w", encoding="utf-8") as file:
         file.write(page.text())
-    write_json(os.path.join(out, "results", "hybrids.json"), [
-        rounded({"design": c.design.name, "genome": c.design.genome, "width": c.width, "heads": c.heads,
-                 "window": c.window, "task": c.task.text, "batch": c.task.batch, "steps": c.task.steps, **r})
-        for c, r in page.found.items() if r])
+    folder.records.pack(os.path.join(out, "results", "hybrids.jsonl.gz"), folder.plan.as_json())
     print(os.path.join(out, "HYBRIDS.md"))

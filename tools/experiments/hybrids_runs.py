@@ -1,8 +1,10 @@
 """Trainings of hybrids.py and what is kept of them: a line of JSON each, written as soon as it is known."""
+import gzip
 import hashlib
 import json
 import os
 import threading
+import zlib
 from functools import partial
 
 from claims_runs import Failed
@@ -31,6 +33,27 @@ class Records:
 
     def get(self, asked):
         return self.found.get(self.text(asked))
+
+    def pack(self, path, plan):
+        """All of them in one file, which says of which plan they are; equal records make equal bytes."""
+        lines = [{"plan": plan}] + [{"asked": json.loads(a), "found": f} for a, f in sorted(self.found.items())]
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        with open(path + ".part", "wb") as file:
+            file.write(gzip.compress(text.encode(), mtime=0))
+        os.replace(path + ".part", path)
+
+    def unpack(self, path, plan):
+        """Takes from such a file what is not here yet."""
+        try:
+            with gzip.open(path, "rt", encoding="utf-8") as file:
+                first, *lines = map(json.loads, file)
+            if first["plan"] != json.loads(json.dumps(plan)):
+                raise Failed(f"{path} holds results of other settings", 2)
+            for line in lines:
+                if self.get(line["asked"]) is None:
+                    self.add(line["asked"], line["found"])
+        except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
+            raise Failed(f"{path}: {error}", 2) from None
 
     def add(self, asked, found):
         line = json.dumps({"asked": asked, "found": found}, ensure_ascii=False) + "\n"
