@@ -16,7 +16,7 @@ nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libsqlite3-dev libxsimd-dev li
 libjs-chart.js" ;;
     mpi) packages="$packages libopenmpi-dev openmpi-bin" ;;
     gpu) packages="$packages doctest-dev python3" ;;
-    test) packages="$packages doctest-dev clang-format python3 python3-numpy chromium zsh fish groff-base pkg-config" ;;
+    test) packages="$packages doctest-dev ccache clang-format python3 python3-numpy chromium zsh fish groff-base pkg-config" ;;
     lint) packages="$packages clang-tidy-16" ;;
     claims) packages="$packages perl-doc bible-kjv bible-kjv-text" ;;
   esac

@@ -12,13 +12,14 @@
 #include "cpu/cpu.h"
 #include "star/checkpoint.h"
 #include "tests/liv/models.h"
+#include "tests/sources.h"
 
 using namespace star;
 using namespace star::synthesis;
 
 namespace {
 
-std::string data_folder() { return STAR_SOURCE_DIR "/tests/golden/data/"; }
+std::string data_folder() { return source_folder() + "/tests/golden/data/"; }
 
 std::vector<std::string> golden_cases() {
   const std::string ending = ".expected.safetensors";
