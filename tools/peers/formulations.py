@@ -130,7 +130,58 @@ def matrix_state(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, log_a: torch
     return (inside + q * within.exp()[..., None] @ before).flatten(2, 3)
 
 
-DELTA_FORMS = ("solve32", "solve64", "neumann32")  # powers of M lose three digits in chunks of 64
+def through_chunks(inside, reader, writer, decay, written) -> torch.Tensor:
+    """Chunk by chunk: what each reads of its own and of the state before it. `written` says what chunk n writes, given
+    that state; `decay`, which broadcasts over [B, H, L/c, e, e], what is left of the state after it."""
+    rows, S = [], torch.zeros(*reader.shape[:2], reader.shape[-1], reader.shape[-1])
+    for n in range(reader.shape[2]):
+        U = written(n, S)
+        rows.append(reader[:, :, n] @ S + inside[:, :, n] @ U)
+        S = decay[:, :, n] * S + writer[:, :, n] @ U
+    return torch.cat(rows, 2)
+
+
+CHANNEL_FORMS = ("scaled16", "scaled32", "scaled64", "pairs16")
+
+
+def channel_scores(q: torch.Tensor, k: torch.Tensor, total: torch.Tensor, pairs: bool = False) -> torch.Tensor:
+    """Σ_c q_i k_j exp(s_i − s_j) over key channels for j ≤ i, 0 elsewhere; s [B, H, L/c, c, e] falls.
+
+    As a product of q exp(s) and k exp(−s), which overflows where a chunk is too long for its decays, or pair by pair.
+    """
+    if not pairs:
+        return (q * total.exp() @ (k * (-total).exp()).transpose(-1, -2)).tril()
+    c = total.shape[-2]
+    hidden = torch.ones(c, c, dtype=torch.bool).triu(1)[..., None]
+    decay = (total[..., :, None, :] - total[..., None, :, :]).masked_fill(hidden, -math.inf).exp()
+    return (q[..., :, None, :] * k[..., None, :, :] * decay).sum(-1)
+
+
+def channel_state(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, log_a: torch.Tensor, form: str) -> torch.Tensor:
+    """Rec-5, S_t = Diag(a_t) S_{t−1} + k_t ⊗ v_t read by q, for [B, H, L, e] (Yang et al., 2312.06635)."""
+    method, c = split_form(form)
+    q, k, v, log_a = (chunks(t, c) for t in (q, k, v, log_a))
+    total = log_a.cumsum(-2)
+    last = total[..., -1:, :]
+    return through_chunks(channel_scores(q, k, total, method == "pairs"), q * total.exp(),
+                          (k * (last - total).exp()).transpose(-1, -2), last.exp().transpose(-1, -2),
+                          lambda n, S: v[:, :, n])
+
+
+DELTA_FORMS = ("solve32", "solve64", "neumann16")  # powers of M lose digits, too many in longer chunks
+
+
+def written_by_deltas(M: torch.Tensor, right: torch.Tensor, form: str):
+    """U with (I + M) U = β V − β K' S for M below the diagonal, as `through_chunks` asks for it; right: [β V, β K']."""
+    method, c = split_form(form)
+    if method == "solve":
+        right = torch.linalg.solve_triangular(M + torch.eye(c), right, upper=False, unitriangular=True)
+    else:  # (I + M)⁻¹ = (I − M)(I + M²)(I + M⁴)…, which ends since M is nilpotent
+        power = -M
+        for _ in range(c.bit_length() - 1):
+            right, power = right + power @ right, power @ power
+    own, carried = right.chunk(2, -1)
+    return lambda n, S: own[:, :, n] - carried[:, :, n] @ S
 
 
 def delta_rule(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, log_a: torch.Tensor, beta: torch.Tensor,
@@ -140,29 +191,28 @@ def delta_rule(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, log_a: torch.T
     Inside a chunk S_t = γ_t S_0 + Σ_{j≤t} (γ_t/γ_j) k_j u_jᵀ with (I + M) U = β (V − γ K S_0) and
     M_tj = β_t (γ_t/γ_j) k_t·k_j below the diagonal (Yang et al., "Gated Delta Networks", 2024).
     """
-    method, c = split_form(form)
-    q, k, v, log_a, beta = (chunks(t, c) for t in (q, k, v, log_a, beta))
+    q, k, v, log_a, beta = (chunks(t, split_form(form)[1]) for t in (q, k, v, log_a, beta))
     beta, gamma = beta[..., None], log_a.cumsum(-1).exp()[..., None]
-    keys = k.transpose(-1, -2)
-    pair = decays(log_a)
+    keys, pair = k.transpose(-1, -2), decays(log_a)
     M = (k @ keys * pair * beta).tril(-1)
-    right = torch.cat([beta * v, beta * gamma * k], -1)
-    if method == "solve":
-        right = torch.linalg.solve_triangular(M + torch.eye(c), right, upper=False, unitriangular=True)
-    else:  # (I + M)⁻¹ = (I − M)(I + M²)(I + M⁴)…, which ends since M is nilpotent
-        power = -M
-        for _ in range(c.bit_length() - 1):
-            right, power = right + power @ right, power @ power
-    e = v.shape[-1]
-    own, carried = right[..., :e], right[..., e:]
-    scores, reader = q @ keys * pair, q * gamma
     writer = (k * pair[..., -1, :, None]).transpose(-1, -2)
-    S, rows = torch.zeros(*v.shape[:2], e, e), []
-    for n in range(q.shape[2]):
-        U = own[:, :, n] - carried[:, :, n] @ S
-        rows.append(reader[:, :, n] @ S + scores[:, :, n] @ U)
-        S = gamma[:, :, n, -1:] * S + writer[:, :, n] @ U
-    return torch.cat(rows, 2)
+    return through_chunks(q @ keys * pair, q * gamma, writer, gamma[..., -1:, :],
+                          written_by_deltas(M, torch.cat([beta * v, beta * gamma * k], -1), form))
+
+
+def channel_delta(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, log_a: torch.Tensor, beta: torch.Tensor,
+                  form: str) -> torch.Tensor:
+    """Rec-6, S_t = (I − β_t k_t k_tᵀ) Diag(a_t) S_{t−1} + β_t k_t ⊗ v_t, for [B, H, L, e] and β [B, H, L].
+
+    As `delta_rule`, with a decay a key channel inside the products of keys (Kimi Linear, 2510.26692).
+    """
+    q, k, v, log_a, beta = (chunks(t, split_form(form)[1]) for t in (q, k, v, log_a, beta))
+    beta, total = beta[..., None], log_a.cumsum(-2)
+    last = total[..., -1:, :]
+    M = (beta * channel_scores(k, k, total)).tril(-1)
+    return through_chunks(channel_scores(q, k, total), q * total.exp(), (k * (last - total).exp()).transpose(-1, -2),
+                          last.exp().transpose(-1, -2),
+                          written_by_deltas(M, torch.cat([beta * v, beta * total.exp() * k], -1), form))
 
 
 # ---------------------------------------------------------------- diagonal recurrences

@@ -1,4 +1,4 @@
-"""The operators of liv/README.md in PyTorch, float32: SA-1 … SA-4, SWA-1, LA-1, Rec-1 … Rec-4, GConv-1, GConv-2 and
+"""The operators of liv/README.md in PyTorch, float32: SA-1 … SA-4, SWA-1, LA-1, Rec-1 … Rec-6, GConv-1, GConv-2 and
 GMemless. How tokens are mixed is in formulations.py. Letters: B batch, L tokens, d width, H heads, e head width.
 """
 import math
@@ -183,22 +183,66 @@ class MatrixState(Operator):
         return S + (delta[:, None] * k)[:, :, None] * v[:, None]
 
 
+def unit(k: torch.Tensor) -> torch.Tensor:
+    return k * torch.rsqrt((k * k).sum(-1, keepdim=True) + 1e-12)
+
+
+def write_delta(S: torch.Tensor, k: torch.Tensor, v: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+    """The state [H, e, e] after a token: what k reads of it moves to v."""
+    new = beta.sigmoid()[:, None] * (v - (k[:, None] @ S)[:, 0])
+    return S + k[:, :, None] * new[:, None]
+
+
 class DeltaRule(MatrixState):
     names = ("q", "k", "v", "z", "dt", "beta")
     forms = forms.DELTA_FORMS
 
-    @staticmethod
-    def unit(k):
-        return k * torch.rsqrt((k * k).sum(-1, keepdim=True) + 1e-12)
-
     def mix(self, q, k, v, dt, beta):
         log_a = self.log_decay(dt.transpose(1, 2))[1].transpose(1, 2)
-        return forms.delta_rule(q, self.unit(k), v, log_a, beta.sigmoid(), self.plan.mix)
+        return forms.delta_rule(q, unit(k), v, log_a, beta.sigmoid(), self.plan.mix)
 
     def write(self, S, k, v, delta, beta):
-        k = self.unit(k)
-        new = beta.sigmoid()[:, None] * (v - (k[:, None] @ S)[:, 0])
-        return S + k[:, :, None] * new[:, None]
+        return write_delta(S, unit(k), v, beta)
+
+
+class ChannelState(Operator):
+    names = ("q", "k", "v", "z", "a_a")
+    forms = forms.CHANNEL_FORMS
+
+    def log_decay(self, a):
+        """[.., d]."""
+        return F.logsigmoid(F.linear(a, self.P["a_b.weight"], self.P["a_b.bias"])) / 16
+
+    def __call__(self, x):
+        q, k, v, z, a, *rest = self.features(x)
+        q, k, v, log_a = self.heads(q) / math.sqrt(self.sizes.e), self.heads(k), self.heads(v), self.log_decay(a)
+        return F.silu(z) * merge(self.mix(q, k, v, self.heads(log_a), *rest))
+
+    def mix(self, q, k, v, log_a):
+        return forms.channel_state(q, k, v, log_a, self.plan.mix)
+
+    def start(self, context):
+        return {"S": torch.zeros(self.sizes.H, self.sizes.e, self.sizes.e)}
+
+    def step(self, x, cache):
+        q, k, v, z, a, *rest = self.features.step(x, cache)
+        q, k, v, log_a = (u.view(self.sizes.H, -1) for u in (q, k, v, self.log_decay(a)))
+        cache["S"] = self.write(cache["S"] * log_a.exp()[:, :, None], k, v, *rest)
+        return F.silu(z) * (q[:, None] @ cache["S"]).flatten() / math.sqrt(self.sizes.e)
+
+    def write(self, S, k, v):
+        return S + k[:, :, None] * v[:, None]
+
+
+class ChannelDelta(ChannelState):
+    names = ("q", "k", "v", "z", "a_a", "beta")
+    forms = forms.DELTA_FORMS
+
+    def mix(self, q, k, v, log_a, beta):
+        return forms.channel_delta(q, unit(k), v, log_a, beta.sigmoid().transpose(1, 2), self.plan.mix)
+
+    def write(self, S, k, v, beta):
+        return write_delta(S, unit(k), v, beta)
 
 
 class SelectiveState(Operator):
@@ -300,8 +344,8 @@ class GatedUnit(Operator):
 
 
 OPERATORS = {"1": Attention, "2": ConvolvedAttention, "3": Attention, "4": Attention, "j": BandedAttention,
-             "i": LinearAttention, "k": MatrixState, "l": DeltaRule, "5": SelectiveState, "6": GatedRecurrence,
-             "7": ShortConvolution, "8": LongConvolution, "9": GatedUnit}
+             "i": LinearAttention, "k": MatrixState, "l": DeltaRule, "q": ChannelState, "r": ChannelDelta,
+             "5": SelectiveState, "6": GatedRecurrence, "7": ShortConvolution, "8": LongConvolution, "9": GatedUnit}
 
 
 def forms_of(cls: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 IDS = {"SA-1": "1", "SA-2": "2", "SA-3": "3", "SA-4": "4", "SWA-1": "j", "LA-1": "i", "Rec-1": "5", "Rec-2": "6",
-       "Rec-3": "k", "Rec-4": "l", "GConv-1": "7", "GConv-2": "8"}
+       "Rec-3": "k", "Rec-4": "l", "Rec-5": "q", "Rec-6": "r", "GConv-1": "7", "GConv-2": "8"}
 # How many times faster than PyTorch star is to be. L 1024 comes as 2 sequences, so that a step has 2048 tokens too.
 TRAINING = {"SA-1": 1.6, "SA-1/1024": 2.5, "LA-1": 1.6, "Rec-3": 1.6, "Rec-4": 1.6, "Rec-1": 5, "Rec-1/1024": 5,
             "Rec-2": 5, "GConv-1": 1.3, "GConv-1/1024": 1.3, "GConv-2": 1.6}
