@@ -26,6 +26,17 @@ class Corpus:
 
 
 @dataclass(frozen=True)
+class Breeding:
+    """How a search breeds. Of population / keep children those that are ahead at a rung go on."""
+    population: int
+    rungs: tuple = ()
+    keep: float = 1
+    more: tuple = ()       # other options
+    spare: tuple = (0, 0)  # the share of the budget that second seeds cost, by one objective or two: larger fronts have
+                           # more of them
+
+
+@dataclass(frozen=True)
 class Search:
     """One search. The budget of training steps is the same for all."""
     name: str
@@ -35,6 +46,7 @@ class Search:
     corpus: int = 0
     deep: bool = False
     plain: bool = False  # bred with neither rungs nor model nor second seeds
+    small: bool = False  # bred in small generations
     share: float = 1     # of the budget
     first: bool = False  # of its objectives, on the first corpus: the paper's three, of which eight are compared
 
@@ -59,11 +71,8 @@ class Plan:
     # A search may train as many steps as 16 x 18 candidates take that all come to the end.
     population: int = 16
     generations: int = 18
-    rungs: tuple = (30,)
-    keep: float = 0.333
-    more: tuple = ("--screen", 3, "--reseed", 1)  # other options of the searches that evolve
-    # The share of the budget that second seeds cost, by the number of objectives: larger fronts have more of them.
-    spare: tuple = (0.05, 0.2)
+    breeding: Breeding = Breeding(16, (30,), 0.333, ("--screen", 3, "--reseed", 1), (0.05, 0.2))
+    small: Breeding = Breeding(8, (30,), 0.25, ("--screen", 10))  # replays find most by these
     # The paper's populations begin at random; so no baseline stands among the evolved that it is compared with.
     start: tuple = ("none",)
     searches: tuple = (
@@ -79,7 +88,8 @@ class Plan:
     ways: tuple = (
         *(Search(f"plain-{s}", "quality,params", seed=s, plain=True, share=0.5) for s in range(5)),
         *(Search(f"params-{s}", "quality,params", seed=s, share=0.5) for s in range(1, 5)),
-        *(Search(f"random-{s}", algorithm="random", seed=s, share=0.5) for s in range(3, 5)))
+        *(Search(f"random-{s}", algorithm="random", seed=s, share=0.5) for s in range(3, 5)),
+        *(Search(f"small-{s}", "quality,params", seed=s, small=True, share=0.5) for s in range(5)))
     # Final comparisons: trainings so many times as long as a candidate's, judged on the whole test part.
     longer: int = 8
     rates: tuple = (1e-2, 3e-3, 1e-3)
@@ -108,15 +118,19 @@ class Plan:
         """Training steps of a search."""
         return self.population * self.generations * self.steps
 
+    def breeding_of(self, search):
+        if search.plain or not search.evolves:
+            return Breeding(self.population)
+        return self.small if search.small else self.breeding
+
     def generations_of(self, search):
         """With rungs a generation is bred larger, and the stopped cost their steps to the rung."""
-        if search.plain or not search.evolves or not self.rungs:
-            return max(1, int(self.generations * search.share))
-        bred, generation = self.population / self.keep, self.population * self.steps
-        for rung in self.rungs:  # of those that reach a rung, `keep` go on
-            generation += (bred - max(bred * self.keep, self.population)) * rung
-            bred = max(bred * self.keep, self.population)
-        bred_for = self.budget * search.share * (1 - self.spare[search.objectives.count(",")])
+        by = self.breeding_of(search)
+        bred, generation = by.population / by.keep, by.population * self.steps
+        for rung in by.rungs:  # of those that reach a rung, `keep` go on
+            generation += (bred - max(bred * by.keep, by.population)) * rung
+            bred = max(bred * by.keep, by.population)
+        bred_for = self.budget * search.share * (1 - by.spare[search.objectives.count(",")])
         return max(1, int(bred_for / generation))
 
     def depth_of(self, search):
@@ -144,6 +158,8 @@ QUICK = replace(
     corpora=(Corpus("readmes", "prose", os.path.join(ROOT, "*", "README.md"), most=4000, count=6),
              Corpus("sources", "C++", os.path.join(ROOT, "core", "*.cpp"), most=4000, count=6)),
     width=16, heads=2, depth=4, deep=6, seq=32, batch=2, steps=4, validation_tokens=256, context=256,
-    population=4, generations=3, rungs=(2,), keep=0.5, longer=2, rates=(1e-2, 3e-3), top=3, top_others=2,
+    population=4, generations=3,
+    breeding=Breeding(4, (2,), 0.5, ("--screen", 3, "--reseed", 1), (0.05, 0.2)),
+    small=Breeding(2, (2,), 0.5, ("--screen", 4)), longer=2, rates=(1e-2, 3e-3), top=3, top_others=2,
     tasks=(("mqar:V=32,L=16,D=2", 2),), task_steps=4, task_top=2, transfer_steps=4, transfer_rates=(1e-2,),
     sample=4, cheap_tasks=(("recall:V=8,L=16", 2),), children=4, contexts=(1024, 65536))

@@ -87,11 +87,11 @@ def run_pace(folder):
 
 
 def search_options(folder, search):
-    plan = folder.plan
+    plan, by = folder.plan, folder.plan.breeding_of(search)
     options = ["--objectives", search.objectives, "--algorithm", search.algorithm, "--seed", search.seed,
-               "--steps", plan.steps, "--population", plan.population, "--generations", plan.generations_of(search)]
-    if search.evolves and plan.rungs and not search.plain:
-        options += ["--rungs", ",".join(map(str, plan.rungs)), "--keep", plan.keep, *plan.more]
+               "--steps", plan.steps, "--population", by.population, "--generations", plan.generations_of(search)]
+    if by.rungs:
+        options += ["--rungs", ",".join(map(str, by.rungs)), "--keep", by.keep, *by.more]
     options += [w for g in plan.start for w in ("--start", g)]
     return finals.sizes(plan, plan.depth_of(search)) + finals.data(folder, search.corpus) + options
 
@@ -135,7 +135,8 @@ def run_search(folder, search):
 
 def search_stage(plan, search):
     corpus = plan.corpora[search.corpus].name
-    title = f"{search.algorithm}{', plain,' if search.plain else ''} by {search.objectives} on {corpus}, depth " \
+    how = ", plain," if search.plain else ", small generations," if search.small else ""
+    title = f"{search.algorithm}{how} by {search.objectives} on {corpus}, depth " \
         f"{plan.depth_of(search)}"
     scale = plan.depth_of(search) / plan.depth
     return Stage(f"search-{search.name}", title, lambda folder: run_search(folder, search),

@@ -85,7 +85,8 @@ def ways_of(plan):
     chosen = [s for s in plan.searches + plan.ways if s.corpus == 0 and not s.deep]
     by_both = [s for s in chosen if s.objectives == "quality,params" and s.evolves]
     return {"random": [s for s in chosen if s.algorithm == "random"], "nsga2": [s for s in by_both if s.plain],
-            "rungs and a model": [s for s in by_both if not s.plain]}
+            "rungs and a model": [s for s in by_both if not s.plain and not s.small],
+            "small generations": [s for s in by_both if s.small]}
 
 
 def scaled_curves(runs, most):
@@ -114,8 +115,8 @@ def scaled_curves(runs, most):
 
 
 def ways(folder):
-    """Random search, evolution as it is, and with rungs and a model, at equal steps; the others against what the last
-    of them needs."""
+    """Random search, evolution as it is, with rungs and a model, and with these in small generations, at equal steps;
+    the others against what the last of them needs."""
     listed = ways_of(folder.plan)
     names = [(way, s.name) for way, searches in listed.items() for s in searches]
     runs = [folder.run(name) for _, name in names]
