@@ -86,6 +86,17 @@ def check_records(tmp):
     assert again.get({"a": 1}) == {"x": "é"} and again.get({"a": 2}) == {"x": 2}
 
 
+def check_chapter(tmp):
+    """The rows that liv/hybrids.md shows are rows of the page."""
+    def rows(*path):
+        with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+            return {line.strip() for line in file if re.search(r"\d ± \d", line)}
+    shown, page = rows("liv", "hybrids.md"), rows("tools", "experiments", "HYBRIDS.md")
+    assert len(shown) >= 10, shown
+    for row in shown:
+        assert any(of_page.startswith(row) for of_page in page), row
+
+
 def check_grid(tmp):
     drawn = claims_svg.grid("t", ["a & b", "c"], ["x", "y"], {("a & b", "x"): 0.25, ("c", "y"): 1})
     assert drawn.count("fill-opacity") == 2 and "a &amp; b" in drawn and ">25<" in drawn and ">100<" in drawn, drawn
@@ -226,7 +237,7 @@ def check_unfinished(folder, tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         folder = os.path.join(tmp, "whole")
-        return run_checks(named([check_plan, check_rate, check_records, check_grid], tmp) +
+        return run_checks(named([check_plan, check_rate, check_records, check_grid, check_chapter], tmp) +
                           named([check_whole, check_state], folder) + named([check_stopped], folder, tmp) +
                           named([check_usage, check_page], folder) + named([check_failed], tmp) +
                           named([check_unfinished], folder, tmp))
