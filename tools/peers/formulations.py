@@ -157,14 +157,18 @@ def channel_scores(q: torch.Tensor, k: torch.Tensor, total: torch.Tensor, pairs:
     return (q[..., :, None, :] * k[..., None, :, :] * decay).sum(-1)
 
 
+def faded_by_channel(q: torch.Tensor, k: torch.Tensor, total: torch.Tensor):
+    """Reader, writer and decay of a chunk, as `through_chunks` asks for them, where key channels fade by themselves."""
+    last = total[..., -1:, :]
+    return q * total.exp(), (k * (last - total).exp()).transpose(-1, -2), last.exp().transpose(-1, -2)
+
+
 def channel_state(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, log_a: torch.Tensor, form: str) -> torch.Tensor:
     """Rec-5, S_t = Diag(a_t) S_{t−1} + k_t ⊗ v_t read by q, for [B, H, L, e] (Yang et al., 2312.06635)."""
     method, c = split_form(form)
     q, k, v, log_a = (chunks(t, c) for t in (q, k, v, log_a))
     total = log_a.cumsum(-2)
-    last = total[..., -1:, :]
-    return through_chunks(channel_scores(q, k, total, method == "pairs"), q * total.exp(),
-                          (k * (last - total).exp()).transpose(-1, -2), last.exp().transpose(-1, -2),
+    return through_chunks(channel_scores(q, k, total, method == "pairs"), *faded_by_channel(q, k, total),
                           lambda n, S: v[:, :, n])
 
 
@@ -208,10 +212,8 @@ def channel_delta(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, log_a: torc
     """
     q, k, v, log_a, beta = (chunks(t, split_form(form)[1]) for t in (q, k, v, log_a, beta))
     beta, total = beta[..., None], log_a.cumsum(-2)
-    last = total[..., -1:, :]
     M = (beta * channel_scores(k, k, total)).tril(-1)
-    return through_chunks(channel_scores(q, k, total), q * total.exp(), (k * (last - total).exp()).transpose(-1, -2),
-                          last.exp().transpose(-1, -2),
+    return through_chunks(channel_scores(q, k, total), *faded_by_channel(q, k, total),
                           written_by_deltas(M, torch.cat([beta * v, beta * total.exp() * k], -1), form))
 
 
