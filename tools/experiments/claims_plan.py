@@ -45,8 +45,7 @@ class Search:
     seed: int = 0
     corpus: int = 0
     deep: bool = False
-    plain: bool = False  # bred with neither rungs nor model nor second seeds
-    small: bool = False  # bred in small generations
+    bred: str = ""       # "plain" by neither rungs nor model nor second seeds, "small" in small generations
     share: float = 1     # of the budget
     first: bool = False  # of its objectives, on the first corpus: the paper's three, of which eight are compared
 
@@ -69,7 +68,6 @@ class Plan:
     validation_tokens: int = 32768
     context: int = 4096
     # A search may train as many steps as 16 x 18 candidates take that all come to the end.
-    population: int = 16
     generations: int = 18
     breeding: Breeding = Breeding(16, (30,), 0.333, ("--screen", 3, "--reseed", 1), (0.05, 0.2))
     small: Breeding = Breeding(8, (30,), 0.25, ("--screen", 10))  # replays find most by these
@@ -86,10 +84,10 @@ class Plan:
         Search("deep-quality", deep=True))
     # Ways to search by quality and parameters over five seeds, at half the budget; those above count among them.
     ways: tuple = (
-        *(Search(f"plain-{s}", "quality,params", seed=s, plain=True, share=0.5) for s in range(5)),
+        *(Search(f"plain-{s}", "quality,params", seed=s, bred="plain", share=0.5) for s in range(5)),
         *(Search(f"params-{s}", "quality,params", seed=s, share=0.5) for s in range(1, 5)),
         *(Search(f"random-{s}", algorithm="random", seed=s, share=0.5) for s in range(3, 5)),
-        *(Search(f"small-{s}", "quality,params", seed=s, small=True, share=0.5) for s in range(5)))
+        *(Search(f"small-{s}", "quality,params", seed=s, bred="small", share=0.5) for s in range(5)))
     # Final comparisons: trainings so many times as long as a candidate's, judged on the whole test part.
     longer: int = 8
     rates: tuple = (1e-2, 3e-3, 1e-3)
@@ -114,14 +112,18 @@ class Plan:
     contexts: tuple = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
 
     @property
+    def population(self):
+        return self.breeding.population
+
+    @property
     def budget(self):
         """Training steps of a search."""
         return self.population * self.generations * self.steps
 
     def breeding_of(self, search):
-        if search.plain or not search.evolves:
+        if not search.evolves:
             return Breeding(self.population)
-        return self.small if search.small else self.breeding
+        return {"": self.breeding, "plain": Breeding(self.population), "small": self.small}[search.bred]
 
     def generations_of(self, search):
         """With rungs a generation is bred larger, and the stopped cost their steps to the rung."""
@@ -158,7 +160,7 @@ QUICK = replace(
     corpora=(Corpus("readmes", "prose", os.path.join(ROOT, "*", "README.md"), most=4000, count=6),
              Corpus("sources", "C++", os.path.join(ROOT, "core", "*.cpp"), most=4000, count=6)),
     width=16, heads=2, depth=4, deep=6, seq=32, batch=2, steps=4, validation_tokens=256, context=256,
-    population=4, generations=3,
+    generations=3,
     breeding=Breeding(4, (2,), 0.5, ("--screen", 3, "--reseed", 1), (0.05, 0.2)),
     small=Breeding(2, (2,), 0.5, ("--screen", 4)), longer=2, rates=(1e-2, 3e-3), top=3, top_others=2,
     tasks=(("mqar:V=32,L=16,D=2", 2),), task_steps=4, task_top=2, transfer_steps=4, transfer_rates=(1e-2,),

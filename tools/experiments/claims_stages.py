@@ -135,8 +135,7 @@ def run_search(folder, search):
 
 def search_stage(plan, search):
     corpus = plan.corpora[search.corpus].name
-    how = ", plain," if search.plain else ", small generations," if search.small else ""
-    title = f"{search.algorithm}{how} by {search.objectives} on {corpus}, depth " \
+    title = f"{search.algorithm}{search.bred and f', {search.bred},'} by {search.objectives} on {corpus}, depth " \
         f"{plan.depth_of(search)}"
     scale = plan.depth_of(search) / plan.depth
     return Stage(f"search-{search.name}", title, lambda folder: run_search(folder, search),

@@ -84,9 +84,9 @@ def ways_of(plan):
     """Five searches or so of each way, by quality and parameters; random search draws the same for all objectives."""
     chosen = [s for s in plan.searches + plan.ways if s.corpus == 0 and not s.deep]
     by_both = [s for s in chosen if s.objectives == "quality,params" and s.evolves]
-    return {"random": [s for s in chosen if s.algorithm == "random"], "nsga2": [s for s in by_both if s.plain],
-            "rungs and a model": [s for s in by_both if not s.plain and not s.small],
-            "small generations": [s for s in by_both if s.small]}
+    bred = lambda how: [s for s in by_both if s.bred == how]
+    return {"random": [s for s in chosen if s.algorithm == "random"], "nsga2": bred("plain"),
+            "rungs and a model": bred(""), "small generations": bred("small")}
 
 
 def scaled_curves(runs, most):
