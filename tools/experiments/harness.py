@@ -11,22 +11,30 @@ from claims_runs import Failed
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def write_json(path, value):
-    with open(path + ".part", "w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False)
-        file.write("\n")
+def write_whole(path, content):
+    with open(path + ".part", "wb") as file:
+        file.write(content)
     os.replace(path + ".part", path)
+
+
+def write_json(path, value):
+    write_whole(path, (json.dumps(value, ensure_ascii=False) + "\n").encode())
+
+
+def require_same(found, plan, said):
+    """That what was read as JSON is this plan."""
+    if found != json.loads(json.dumps(plan)):
+        raise Failed(said, 2)
 
 
 def require_plan(folder, plan):
     """A folder holds the results of one plan; it is kept there as JSON."""
     path = os.path.join(folder, "plan.json")
-    mine = json.loads(json.dumps(plan))
     if not os.path.exists(path):
-        write_json(path, mine)
+        write_json(path, plan)
     with open(path, encoding="utf-8") as file:
-        if json.load(file) != mine:
-            raise Failed(f"{folder} holds results of other settings (plan.json): take another folder", 2)
+        require_same(json.load(file), plan,
+                     f"{folder} holds results of other settings (plan.json): take another folder")
 
 
 def rounded(value):

@@ -9,7 +9,7 @@ from functools import partial
 
 from claims_runs import Failed
 from claims_statistics import mean
-from harness import require_plan, rounded
+from harness import require_plan, require_same, rounded, write_whole
 
 
 class Records:
@@ -38,17 +38,14 @@ class Records:
         """All of them in one file, which says of which plan they are; equal records make equal bytes."""
         lines = [{"plan": plan}] + [{"asked": json.loads(a), "found": f} for a, f in sorted(self.found.items())]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        with open(path + ".part", "wb") as file:
-            file.write(gzip.compress(text.encode(), mtime=0))
-        os.replace(path + ".part", path)
+        write_whole(path, gzip.compress(text.encode(), mtime=0))
 
     def unpack(self, path, plan):
         """Takes from such a file what is not here yet."""
         try:
             with gzip.open(path, "rt", encoding="utf-8") as file:
                 first, *lines = map(json.loads, file)
-            if first["plan"] != json.loads(json.dumps(plan)):
-                raise Failed(f"{path} holds results of other settings", 2)
+            require_same(first["plan"], plan, f"{path} holds results of other settings")
             for line in lines:
                 if self.get(line["asked"]) is None:
                     self.add(line["asked"], line["found"])
