@@ -16,9 +16,9 @@
 namespace star::autograd {
 namespace {
 
+constexpr int64_t kThreeChunks = 35;  // of 16 tokens, the last not whole
 // Tokens enough for every order: more than the largest block of the state in chunks, and no
 // multiple of any.
-constexpr int64_t kThreeChunks = 35;
 constexpr int64_t kBeyondChunks = kStateChunk + 5, kManyChunks = 6 * kStateChunk + 7;
 
 // A network and the shapes of its tensors at L tokens.
