@@ -158,9 +158,9 @@ constexpr Claim kClaims[] = {
 
 }  // namespace
 
-double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+double relative_error(const std::vector<double>& a, const std::vector<double>& b, double scale) {
   if (a.size() != b.size()) return INFINITY;
-  double worst = 0, largest = 0;
+  double worst = 0, largest = scale;
   for (size_t i = 0; i < a.size(); ++i) {
     if (!std::isfinite(a[i]) || !std::isfinite(b[i])) return INFINITY;
     worst = std::max(worst, std::abs(a[i] - b[i]));

@@ -16,8 +16,9 @@ struct Check {
   bool pass() const { return value <= bound; }  // not if it is no number
 };
 
-// max|a − b| / max|b|; infinite where the sizes differ or a number is none.
-double relative_error(const std::vector<double>& a, const std::vector<double>& b);
+// max|a − b| / max|b|, or over a scale that is larger; infinite where the sizes differ or a number
+// is none.
+double relative_error(const std::vector<double>& a, const std::vector<double>& b, double scale = 0);
 
 // How far two computations of one thing may differ in this precision.
 double agreement(DType dtype);

@@ -41,6 +41,21 @@ Tensor RandomOperator::apply(Exec& exec, const Tensor& x, State* state) const {
   return op.apply(weights(vars), tape.constant(x), features, state).value();
 }
 
+double RandomOperator::scale(Exec& exec, const Tensor& x) const {
+  if (op.liv().op.entries() != Entries::relu) return 0;
+  LivClass uncut = op.liv();
+  uncut.op.digits[3] = int(Entries::linear);
+  Tape tape(exec, false);
+  const std::vector<Var> vars = on(tape);
+  FeatureSet features;
+  const Operator all(uncut, op.layout().sizes);
+  double largest = 0;
+  for (double y :
+       all.apply(weights(vars), tape.constant(x), features, nullptr).value().to_doubles())
+    largest = std::max(largest, std::abs(y));
+  return largest;
+}
+
 Tensor tokens_between(Exec& exec, const Tensor& x, int64_t from, int64_t to) {
   return exec.contiguous(x.narrow(1, from, to - from));
 }

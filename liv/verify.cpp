@@ -20,9 +20,10 @@ std::vector<Check> compare_views(Exec& exec, const LivClass& liv, const Sizes& s
     const std::vector<Var> values = random.on(tape);
     Testimony t = gather(random.op, random.weights(values), tape.constant(x));
     const char* precision = dtype_name(dtype);
+    const double scale = random.scale(exec, x);
     auto compare = [&](const char* view, const std::vector<double>& y) {
       checks.push_back({fmt::format("{} {}", view, precision), "T",
-                        relative_error(y, t.whole.parallel), agreement(dtype)});
+                        relative_error(y, t.whole.parallel, scale), agreement(dtype)});
     };
     if (dtype == DType::f64)
       checks = certify(random.op.layout(), t);
