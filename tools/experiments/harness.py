@@ -21,20 +21,14 @@ def write_json(path, value):
     write_whole(path, (json.dumps(value, ensure_ascii=False) + "\n").encode())
 
 
-def require_same(found, plan, said):
-    """That what was read as JSON is this plan."""
-    if found != json.loads(json.dumps(plan)):
-        raise Failed(said, 2)
-
-
 def require_plan(folder, plan):
     """A folder holds the results of one plan; it is kept there as JSON."""
     path = os.path.join(folder, "plan.json")
     if not os.path.exists(path):
         write_json(path, plan)
     with open(path, encoding="utf-8") as file:
-        require_same(json.load(file), plan,
-                     f"{folder} holds results of other settings (plan.json): take another folder")
+        if json.load(file) != json.loads(json.dumps(plan)):
+            raise Failed(f"{folder} holds results of other settings (plan.json): take another folder", 2)
 
 
 def rounded(value):

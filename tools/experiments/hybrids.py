@@ -81,7 +81,7 @@ def run(args):
     stages = chosen(hybrids_plan.stages_of(plan), args.only)
     folder = Folder(args.folder, plan, Program(args.star, args.workers))
     if args.known:
-        folder.records.unpack(args.known, plan.as_json())
+        folder.records.unpack(args.known)
     if args.page:
         hybrids_page.write(folder, args.out)
     elif args.list:

@@ -29,6 +29,10 @@ def size(n):
     return f"{n:,} B" if n < 1024 else f"{n / 1024:,.1f} KiB"
 
 
+def in_words(rates):
+    return " and ".join(f"{r:g}" for r in rates)
+
+
 class Page:
     def __init__(self, folder, out):
         self.plan, self.out, self.parts = folder.plan, out, []
@@ -104,9 +108,9 @@ class Page:
             if result["accuracy"]:
                 point = (result["cache"], 100 * mean(result["accuracy"][task.text]))
                 curves.setdefault(case.curve, []).append(point)
-        self.add("## Recall against state\n", f"`{task.text}`, {task.steps} steps of {task.batch} sequences. A short "
-                 "convolution, and a look-up of which the width, the heads, the states a channel or the band are "
-                 "varied.\n")
+        self.add("## Recall against state\n", f"`{task.text}`, {task.steps} steps of {task.batch} sequences, rates of "
+                 f"{in_words(task.rates or self.plan.rates)}. A short convolution, and a look-up of which the width, the heads, the "
+                 "states a channel or the band are varied.\n")
         title = f"accuracy on MQAR with {task.text.split('D=')[1].split(',')[0]} pairs against state"
         self.lines("state", title, curves, "bytes of state")
         self.add(table(["design", "width", "heads", "band", "state", "accuracy"], [
@@ -152,7 +156,7 @@ class Page:
     def text(self):
         p = self.plan
         self.add(HEAD.format(width=p.width, heads=p.heads, window=p.window, seeds=p.seeds,
-                             rates=" and ".join(f"{r:g}" for r in p.rates)))
+                             rates=in_words(p.rates)))
         for part in (self.status, self.tasks, self.lengths, self.state, self.copying, self.parity, self.rates):
             part()
         return "\n".join(self.parts)
@@ -164,5 +168,5 @@ def write(folder, out):
     os.makedirs(os.path.join(out, "results"), exist_ok=True)
     with open(os.path.join(out, "HYBRIDS.md"), "w", encoding="utf-8") as file:
         file.write(page.text())
-    folder.records.pack(os.path.join(out, "results", "hybrids.jsonl.gz"), folder.plan.as_json())
+    folder.records.pack(os.path.join(out, "results", "hybrids.jsonl.gz"))
     print(os.path.join(out, "HYBRIDS.md"))

@@ -51,6 +51,7 @@ class Task:
     steps: int
     length: int         # tokens a sequence, as the text says
     also: tuple = ()    # other texts, such as the same task with longer sequences
+    rates: tuple = ()   # instead of those of the plan
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,8 @@ class Plan:
         Task("mqar", "mqar:V=64,D=8,L=64", 32, 600, 64),
         Task("parity", "parity:L=128", 16, 600, 128, lengthened("parity", "", (512,))))
     # The state that a design needs for D pairs: width, heads, states and windows are varied.
-    state_task: Task = Task("mqar-state", "mqar:V=64,D=8,L=64", 16, 1500, 64)
+    # Of states it is asked what they hold, so all have the time and the rates at which a matrix state comes to the end.
+    state_task: Task = Task("mqar-state", "mqar:V=32,D=8,L=32", 64, 2000, 32, rates=(3e-3, 1.5e-3))
     state_widths: tuple = (16, 32, 64)
     state_heads: tuple = (16, 4, 1)
     state_states: tuple = (("1", "1"), ("4", "3"), ("16", "5"))  # states a channel, and their digit
@@ -176,7 +178,7 @@ QUICK = replace(
            Task("copy", "copy:V=8,n=2,L=8", 2, 3, 8, lengthened("copy", "V=8,n=2,", (16,))),
            Task("memorize", "memorize:V=16,L=8", 2, 3, 8), Task("mqar", "mqar:V=16,D=2,L=8", 2, 3, 8),
            Task("parity", "parity:L=8", 2, 3, 8, lengthened("parity", "", (16,)))),
-    state_task=Task("mqar-state", "mqar:V=16,D=2,L=8", 2, 3, 8), state_widths=(8, 16), state_heads=(4, 1),
+    state_task=Task("mqar-state", "mqar:V=16,D=2,L=8", 2, 3, 8, rates=(3e-3, 1e-3)), state_widths=(8, 16), state_heads=(4, 1),
     state_states=(("1", "1"), ("4", "3")), state_windows=(2, 4),
     copying_designs=("SA-1", "Rec-1"), copying_tasks=(copying(2, 2, 3, (4,)), copying(4, 2, 3)),
     parity_designs=("Rec-4", "Rec-6, 2σ"), parity_tasks=(parity(4, 2, 3, (8,)), parity(8, 2, 3, (16,))))

@@ -9,7 +9,7 @@ from functools import partial
 
 from claims_runs import Failed
 from claims_statistics import mean
-from harness import require_plan, require_same, rounded, write_whole
+from harness import require_plan, rounded, write_whole
 
 
 class Records:
@@ -34,18 +34,17 @@ class Records:
     def get(self, asked):
         return self.found.get(self.text(asked))
 
-    def pack(self, path, plan):
-        """All of them in one file, which says of which plan they are; equal records make equal bytes."""
-        lines = [{"plan": plan}] + [{"asked": json.loads(a), "found": f} for a, f in sorted(self.found.items())]
+    def pack(self, path):
+        """All of them in one file; equal records make equal bytes."""
+        lines = [{"asked": json.loads(a), "found": f} for a, f in sorted(self.found.items())]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         write_whole(path, gzip.compress(text.encode(), mtime=0))
 
-    def unpack(self, path, plan):
-        """Takes from such a file what is not here yet."""
+    def unpack(self, path):
+        """Takes from such a file what is not here yet. It may be of another plan: a record says all that was asked."""
         try:
             with gzip.open(path, "rt", encoding="utf-8") as file:
-                first, *lines = map(json.loads, file)
-            require_same(first["plan"], plan, f"{path} holds results of other settings")
+                lines = list(map(json.loads, file))
             for line in lines:
                 if self.get(line["asked"]) is None:
                     self.add(line["asked"], line["found"])
@@ -89,6 +88,9 @@ class Folder:
         os.makedirs(os.path.join(path, "checkpoints"), exist_ok=True)
         require_plan(path, plan.as_json())
         self.records = Records(os.path.join(path, "trainings.jsonl"))
+
+    def rates(self, case):
+        return case.task.rates or self.plan.rates
 
     def checkpoint(self, asked):
         name = hashlib.sha256(Records.text(asked).encode()).hexdigest()[:16]
@@ -140,19 +142,19 @@ class Folder:
         """All of a case; what is known is not done anew."""
         self.shown(case)
         at = partial(training_of, case)
-        rate = best_rate({r: self.trained(at(r, 0)) for r in self.plan.rates})
+        rate = best_rate({r: self.trained(at(r, 0)) for r in self.rates(case)})
         for seed in range(self.plan.seeds) if rate else ():
             if "failed" not in self.trained(at(rate, seed)):
                 for text in (case.task.text, *case.task.also):
                     self.judged(at(rate, seed), text)
-        for r, seed in [(r, 0) for r in self.plan.rates] + [(rate, s) for s in range(self.plan.seeds)]:
+        for r, seed in [(r, 0) for r in self.rates(case)] + [(rate, s) for s in range(self.plan.seeds)]:
             if os.path.exists(self.checkpoint(at(r, seed))):
                 os.remove(self.checkpoint(at(r, seed)))
 
     def result(self, case):
         """What a case has come to, from the records alone; None if it has not been run to its end."""
         at = partial(training_of, case)
-        first = {r: self.records.get(at(r, 0)) for r in self.plan.rates}
+        first = {r: self.records.get(at(r, 0)) for r in self.rates(case)}
         shown = self.records.get(model_of(case))
         if not shown or not all(first.values()):
             return None
@@ -170,7 +172,7 @@ class Folder:
 
     def seconds(self, case):
         """Of the trainings of a case that are still to come: by those of its genome, else by all, else by the plan."""
-        known = {r: self.records.get(training_of(case, r, 0)) for r in self.plan.rates}
+        known = {r: self.records.get(training_of(case, r, 0)) for r in self.rates(case)}
         left = sum(k is None for k in known.values()) + self.plan.seeds - 1
         tokens = case.task.batch * case.task.length * case.task.steps
         return 0 if self.result(case) else left * tokens * self.pace(case.design.genome)
