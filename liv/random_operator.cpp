@@ -42,17 +42,16 @@ Tensor RandomOperator::apply(Exec& exec, const Tensor& x, State* state) const {
 }
 
 double RandomOperator::scale(Exec& exec, const Tensor& x) const {
-  if (op.liv().op.entries() != Entries::relu) return 0;
-  LivClass uncut = op.liv();
-  uncut.op.digits[3] = int(Entries::linear);
+  if (row_of(op.liv().op.entries()).normalises) return 0;
+  LivClass plain = op.liv();
+  plain.op.digits[3] = int(Entries::linear);
   Tape tape(exec, false);
   const std::vector<Var> vars = on(tape);
   FeatureSet features;
-  const Operator all(uncut, op.layout().sizes);
+  const Operator with_plain_scores(plain, op.layout().sizes);
   double largest = 0;
-  for (double y :
-       all.apply(weights(vars), tape.constant(x), features, nullptr).value().to_doubles())
-    largest = std::max(largest, std::abs(y));
+  const Var y = with_plain_scores.apply(weights(vars), tape.constant(x), features, nullptr);
+  for (double each : y.value().to_doubles()) largest = std::max(largest, std::abs(each));
   return largest;
 }
 

@@ -23,8 +23,9 @@ class RandomOperator {
   Weights weights(std::vector<Var>&& passing) const = delete;
   // y [B, L, d] of x [B, L, d]. With a state, x continues what it has seen.
   Tensor apply(Exec& exec, const Tensor& x, State* state = nullptr) const;
-  // What the rounding of y is relative to: max|y| without the relu on the entries of T, which may
-  // leave of all scores one that nearly cancels. 0 of other entries: max|y| itself.
+  // What the rounding of y is relative to: of T whose rows are not divided by their sums max|y| with
+  // plain scores, since a function such as relu may leave of all of them one that nearly cancels; of
+  // others 0, which is max|y| itself.
   double scale(Exec& exec, const Tensor& x) const;
 
   Operator op;
