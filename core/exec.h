@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "core/kernels.h"
+#include "core/math.h"
 #include "core/rates.h"
 #include "core/tensor.h"
 #include "core/thread_pool.h"
@@ -47,6 +48,7 @@ class Exec {
   const Backend& backend() const { return backend_; }
   Arena& arena() { return arena_; }
   ThreadPool& pool() { return pool_; }
+  Math math() const { return math_; }  // of products of float32 matrices
 
   template <class T>
   const Kernels<T>& kernels() const {
@@ -75,6 +77,21 @@ class Exec {
   const Backend& backend_;
   Arena arena_;
   ThreadPool pool_;
+  Math math_ = Math::fp32;
+  friend class MathScope;
+};
+
+// As long as it lives, an Exec computes its products so.
+class MathScope {
+ public:
+  MathScope(Exec& exec, Math math) : exec_(exec), before_(exec.math_) { exec.math_ = math; }
+  ~MathScope() { exec_.math_ = before_; }
+  MathScope(const MathScope&) = delete;
+  MathScope& operator=(const MathScope&) = delete;
+
+ private:
+  Exec& exec_;
+  Math before_;
 };
 
 }  // namespace star

@@ -4,6 +4,8 @@
 // worth it.
 #include <cblas.h>
 
+#include <tuple>
+
 #include "core/blas_memory.h"
 #include "cpu/tile.h"
 
@@ -131,10 +133,8 @@ void block_product(const Gemm<T>& args, const T* a, const T* b, T* c, const T* b
   }
 }
 
-}  // namespace
-
 template <class T>
-void gemm(Exec& exec, const Gemm<T>& args) {
+void product(Exec& exec, const Gemm<T>& args) {
   int64_t batch = args.batch.numel();
   if (args.m == 0 || args.n == 0 || batch == 0) return;
   double flops = 2.0 * double(args.m) * double(args.n) * double(args.k);
@@ -170,6 +170,68 @@ void gemm(Exec& exec, const Gemm<T>& args) {
     else
       one(task / cuts, 0, args.m, begin, end);
   });
+}
+
+// A factor of the products of a batch: rows × columns, one of its two strides is 1.
+struct Factor {
+  const float* data;
+  int64_t rows, columns, row, col;
+  Shape batch;  // strides
+};
+
+// A copy, rounded, of lines that follow each other: rows, or columns where these are whole. What a
+// batch repeats is there once.
+struct RoundedFactor {
+  Tensor memory;
+  Factor factor;
+
+  RoundedFactor(Exec& exec, const Factor& from, const Shape& items) : factor(from) {
+    const bool by_rows = from.col == 1;
+    const int64_t lines = by_rows ? from.rows : from.columns;
+    const int64_t length = by_rows ? from.columns : from.rows;
+    (by_rows ? factor.row : factor.col) = length;
+    Shape distinct = items;
+    int64_t size = lines * length;
+    for (int i = items.rank() - 1; i >= 0; --i) {
+      if (from.batch[i] == 0) distinct[i] = 1;
+      factor.batch[i] = from.batch[i] == 0 ? 0 : size;
+      size *= distinct[i];
+    }
+    memory = exec.empty({size}, DType::f32);
+    float* to = memory.data<float>();
+    factor.data = to;
+    const int dropped = dropped_bits(exec.math());
+    const int64_t block = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, length));
+    for_blocks(exec, distinct.numel() * lines, block, [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) {
+        const float* x = from.data + offset_of(line / lines, distinct, from.batch) +
+                         line % lines * (by_rows ? from.row : from.col);
+        for (int64_t i = 0; i < length; ++i) to[line * length + i] = rounded(x[i], dropped);
+      }
+    });
+  }
+};
+
+// The products of rounded factors are exact, and summed as those of others.
+void rounded_product(Exec& exec, const Gemm<float>& args) {
+  const Factor a{args.a, args.m, args.k, args.a_row, args.a_col, args.a_batch};
+  const Factor b{args.b, args.k, args.n, args.b_row, args.b_col, args.b_batch};
+  const RoundedFactor left(exec, a, args.batch), right(exec, b, args.batch);
+  Gemm<float> of = args;
+  std::tie(of.a, of.a_row, of.a_col, of.a_batch) =
+      std::tie(left.factor.data, left.factor.row, left.factor.col, left.factor.batch);
+  std::tie(of.b, of.b_row, of.b_col, of.b_batch) =
+      std::tie(right.factor.data, right.factor.row, right.factor.col, right.factor.batch);
+  product(exec, of);
+}
+
+}  // namespace
+
+template <class T>
+void gemm(Exec& exec, const Gemm<T>& args) {
+  if constexpr (std::is_same_v<T, float>)
+    if (exec.math() != Math::fp32) return rounded_product(exec, args);
+  product(exec, args);
 }
 
 STAR_INSTANTIATE(gemm, Gemm)

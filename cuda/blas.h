@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "core/math.h"
 #include "cuda/kernel.h"
 
 namespace star::cuda {
@@ -27,8 +28,9 @@ struct BlasProduct {
   int64_t c_leading, c_step;
 };
 
-// Throws `Error` where cuBLAS is not to be had, or a size is beyond it.
+// Of float32, `math` is read; tensor cores multiply what has no more than 11 bits. Throws `Error`
+// where cuBLAS is not to be had, or a size is beyond it.
 template <class T>
-void multiply(const BlasProduct<T>& product);
+void multiply(const BlasProduct<T>& product, Math math);
 
 }  // namespace star::cuda

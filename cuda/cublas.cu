@@ -60,7 +60,7 @@ const Cublas& Cublas::here() {
 #if !defined(__CUDACC__)
 
 Cublas::Cublas()
-    : multiply_f32(cublasSgemmStridedBatched),
+    : multiply_f32(cublasGemmStridedBatchedEx),
       multiply_f64(cublasDgemmStridedBatched),
       create_(cublasCreate),
       set_stream_(cublasSetStream),
@@ -101,7 +101,7 @@ void find(void* library, const char* name, Function& function) {
 }  // namespace
 
 Cublas::Cublas() : library_(open_library()) {
-  find(library_, STAR_TEXT(cublasSgemmStridedBatched), multiply_f32);
+  find(library_, STAR_TEXT(cublasGemmStridedBatchedEx), multiply_f32);
   find(library_, STAR_TEXT(cublasDgemmStridedBatched), multiply_f64);
   find(library_, STAR_TEXT(cublasCreate), create_);
   find(library_, STAR_TEXT(cublasSetStream), set_stream_);

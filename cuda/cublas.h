@@ -34,7 +34,13 @@ class Cublas {
   // emulator.
   void* function(const char* name) const;
 
-  decltype(&cublasSgemmStridedBatched) multiply_f32;
+  // The header has two of this name, of which one takes the older way to say how to compute.
+  cublasStatus_t (*multiply_f32)(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb, int m,
+                                 int n, int k, const void* alpha, const void* a, cudaDataType,
+                                 int lda, long long step_a, const void* b, cudaDataType, int ldb,
+                                 long long step_b, const void* beta, void* c, cudaDataType, int ldc,
+                                 long long step_c, int count, cublasComputeType_t,
+                                 cublasGemmAlgo_t);
   decltype(&cublasDgemmStridedBatched) multiply_f64;
 
  private:

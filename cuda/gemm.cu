@@ -32,7 +32,7 @@ Factor factor_of(int64_t rows, int64_t columns, int64_t row, int64_t column) {
 }  // namespace
 
 template <class T>
-void gemm(Exec&, const Gemm<T>& args) {
+void gemm(Exec& exec, const Gemm<T>& args) {
   int64_t items = args.batch.numel();
   if (args.m == 0 || args.n == 0 || items == 0) return;
   if (args.base && args.beta != 0)
@@ -64,7 +64,8 @@ void gemm(Exec&, const Gemm<T>& args) {
                        .step = step(args.a_batch)},
                  .c = args.c + offset_of(i, rest, args.c_batch),
                  .c_leading = args.c_row,
-                 .c_step = step(args.c_batch)});
+                 .c_step = step(args.c_batch)},
+                exec.math());
 }
 
 STAR_INSTANTIATE(gemm, Gemm)

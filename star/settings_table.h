@@ -81,6 +81,12 @@ void for_each_training_setting(const F& f) {
             .help = "Share of the steps, the last ones, in which wsd decays",
             .newer = true},
     STAR_FIELD(decay));
+  f(Setting{.name = "math",
+            .option = "--math",
+            .help = "What the products of a step read of a number: all of it; 11 bits, by tensor "
+                    "cores on a GPU; or 8, as bfloat16. Sums and weights are float32",
+            .newer = true},
+    STAR_FIELD(math));
   f(Setting{"training_seed"}, STAR_FIELD(seed));
   f(Setting{"weight_decay", "--weight-decay", from_zero(), "Of linear maps and the embedding"},
     STAR_FIELD(optimizer.weight_decay));

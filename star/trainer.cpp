@@ -97,7 +97,7 @@ TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainO
     if (part.save_every > 0 && done > 0 && done < until && done % part.save_every == 0)
       part.save(state_of(model, optimizer, result));
   };
-  TrainingStep gradient(exec, model);
+  TrainingStep gradient(exec, model, options.math->math);
   save();
   while (result.steps < until) {
     const double start = seconds_now(), rate = rate_at(options, result.steps);

@@ -11,6 +11,7 @@
 #include "star/curve.h"
 #include "star/data.h"
 #include "star/learning_rate.h"
+#include "star/math.h"
 #include "star/training_state.h"
 
 namespace star::synthesis {
@@ -22,8 +23,9 @@ struct TrainOptions {
   double learning_rate = 5e-3;  // peak
   double warmup = 0.05;         // share of the steps
   RateSchedule schedule = "cosine";
-  double decay = 0.2;  // share of the steps, where the schedule has one
-  uint64_t seed = 0;   // draws the batches
+  double decay = 0.2;      // share of the steps, where the schedule has one
+  uint64_t seed = 0;       // draws the batches
+  MathName math = "fp32";  // of the products in a step; what is judged is judged in float32
   AdamWOptions optimizer = {};
 };
 

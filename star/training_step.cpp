@@ -21,8 +21,9 @@ Tensor targets_of(Exec& exec, const Batch& b) {
   return exec.from({int64_t(b.targets.size())}, b.targets);
 }
 
-TrainingStep::TrainingStep(Exec& exec, const Backbone& model)
+TrainingStep::TrainingStep(Exec& exec, const Backbone& model, Math math)
     : exec_(exec),
+      math_(math),
       work_(exec.backend().graphs ? own_.emplace(exec.backend()) : exec),
       model_(model),
       tape_(work_),
@@ -30,6 +31,7 @@ TrainingStep::TrainingStep(Exec& exec, const Backbone& model)
       recordable_(exec.backend().graphs) {}
 
 double TrainingStep::run(const Batch& batch, int parts) {
+  const MathScope of_loss(exec_, math_), of_passes(work_, math_);
   exec_.fill(model_.flat_grads(), 0);
   const int64_t counted = counted_targets(batch);
   if (parts == 1) return add(batch, counted);

@@ -18,7 +18,7 @@ Tensor targets_of(Exec& exec, const Batch& batch);  // [sequences · length]
 class TrainingStep {
  public:
   // Both outlive it.
-  TrainingStep(Exec& exec, const Backbone& model);
+  TrainingStep(Exec& exec, const Backbone& model, Math math = Math::fp32);
 
   // Overwrites model.flat_grads(); returns the loss. Tokens and targets are within the vocabulary.
   // In `parts` parts, of whole sequences and one after the other, it takes their memory, and comes
@@ -47,6 +47,7 @@ class TrainingStep {
   Tensor run_recorded(const Batch& part, int64_t counted);
 
   Exec& exec_;  // of the model
+  const Math math_;
   // Where graphs are kept the memory of the passes is their own: what lies there between them is
   // nobody else's, not even of the loss. Passes that are not recorded take the same memory.
   std::optional<Exec> own_;

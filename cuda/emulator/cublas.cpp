@@ -2,6 +2,9 @@
 
 #include <cblas.h>
 
+#include <vector>
+
+#include "core/math.h"
 #include "cuda/emulator/block.h"
 #include "cuda/emulator/memory.h"
 
@@ -38,6 +41,27 @@ cublasStatus_t gemm(cublasHandle_t handle, Product product, cublasOperation_t ta
   return CUBLAS_STATUS_SUCCESS;
 }
 
+int dropped_bits(cublasComputeType_t type) {
+  switch (type) {
+    case CUBLAS_COMPUTE_32F:
+      return 0;
+    case CUBLAS_COMPUTE_32F_FAST_TF32:
+      return dropped_bits(star::Math::tf32);
+    case CUBLAS_COMPUTE_32F_FAST_16BF:
+      return dropped_bits(star::Math::bf16);
+  }
+  star::fail("cuda emulator: a product of no known type");
+}
+
+// Its columns one after the other.
+std::vector<float> rounded(const float* matrix, int rows, int columns, int leading, int dropped) {
+  std::vector<float> out;
+  for (int j = 0; j < columns; ++j)
+    for (int i = 0; i < rows; ++i)
+      out.push_back(star::rounded(matrix[int64_t(j) * leading + i], dropped));
+  return out;
+}
+
 }  // namespace
 
 cublasStatus_t cublasCreate(cublasHandle_t* handle) {
@@ -56,14 +80,32 @@ cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t
   return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t ta,
-                                         cublasOperation_t tb, int m, int n, int k,
-                                         const float* alpha, const float* a, int lda,
-                                         long long step_a, const float* b, int ldb,
-                                         long long step_b, const float* beta, float* c, int ldc,
-                                         long long step_c, int count) {
-  return gemm(handle, cblas_sgemm, ta, tb, m, n, k, *alpha, a, lda, step_a, b, ldb, step_b, *beta,
-              c, ldc, step_c, count);
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t ta,
+                                          cublasOperation_t tb, int m, int n, int k,
+                                          const void* alpha, const void* a, cudaDataType, int lda,
+                                          long long step_a, const void* b, cudaDataType, int ldb,
+                                          long long step_b, const void* beta, void* c, cudaDataType,
+                                          int ldc, long long step_c, int count,
+                                          cublasComputeType_t type, cublasGemmAlgo_t) {
+  const int dropped = dropped_bits(type);
+  auto product = [=](auto order, auto at, auto bt, int rows, int columns, int inner, float scale,
+                     const float* A, int a_leading, const float* B, int b_leading, float keep,
+                     float* C, int c_leading) {
+    const int a_rows = at == CblasTrans ? inner : rows, a_columns = rows + inner - a_rows;
+    const int b_rows = bt == CblasTrans ? columns : inner, b_columns = inner + columns - b_rows;
+    std::vector<float> left, right;
+    if (dropped) {
+      left = rounded(A, a_rows, a_columns, a_leading, dropped);
+      right = rounded(B, b_rows, b_columns, b_leading, dropped);
+      A = left.data(), a_leading = std::max(1, a_rows);
+      B = right.data(), b_leading = std::max(1, b_rows);
+    }
+    cblas_sgemm(order, at, bt, rows, columns, inner, scale, A, a_leading, B, b_leading, keep, C,
+                c_leading);
+  };
+  return gemm(handle, product, ta, tb, m, n, k, *static_cast<const float*>(alpha),
+              static_cast<const float*>(a), lda, step_a, static_cast<const float*>(b), ldb, step_b,
+              *static_cast<const float*>(beta), static_cast<float*>(c), ldc, step_c, count);
 }
 
 cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t handle, cublasOperation_t ta,

@@ -17,12 +17,23 @@ cublasStatus_t cublasCreate(cublasHandle_t* handle);
 cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream);  // takes its memory
 cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t bytes);
 
-// C = alpha · op(A) op(B) + beta · C for `count` matrices; C is m × n, the inner size is k.
-cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb,
-                                         int m, int n, int k, const float* alpha, const float* a,
-                                         int lda, long long step_a, const float* b, int ldb,
-                                         long long step_b, const float* beta, float* c, int ldc,
-                                         long long step_c, int count);
+enum cudaDataType { CUDA_R_32F = 0 };
+enum cublasComputeType_t {
+  CUBLAS_COMPUTE_32F = 68,
+  CUBLAS_COMPUTE_32F_FAST_16BF = 75,
+  CUBLAS_COMPUTE_32F_FAST_TF32 = 77
+};
+enum cublasGemmAlgo_t { CUBLAS_GEMM_DEFAULT = -1 };
+
+// C = alpha · op(A) op(B) + beta · C for `count` matrices; C is m × n, the inner size is k. Of float32
+// numbers, factors rounded to what is computed with.
+cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t, cublasOperation_t ta,
+                                          cublasOperation_t tb, int m, int n, int k,
+                                          const void* alpha, const void* a, cudaDataType, int lda,
+                                          long long step_a, const void* b, cudaDataType, int ldb,
+                                          long long step_b, const void* beta, void* c, cudaDataType,
+                                          int ldc, long long step_c, int count, cublasComputeType_t,
+                                          cublasGemmAlgo_t);
 cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t, cublasOperation_t ta, cublasOperation_t tb,
                                          int m, int n, int k, const double* alpha, const double* a,
                                          int lda, long long step_a, const double* b, int ldb,

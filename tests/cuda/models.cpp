@@ -125,6 +125,27 @@ TEST_CASE("cuda: the losses of a training are the CPU's within 1e-4 over 100 ste
   }
 }
 
+// Where a factor is near the middle of two numbers, the last bit of what comes before decides: the two
+// backends differ by a share of what math drops.
+TEST_CASE("cuda: products of tf32 and bf16 are the CPU's") {
+  TextData data(source_text(), 16, "source");
+  const Pool pool = extended_pool();
+  auto gradient = [&](const Backend& backend, Math math) {
+    Exec exec(backend);
+    Backbone model(&exec, compile(parse(kGenome, pool), pool), {16, 2, 256, 16, 8}, DType::f32, 1);
+    TrainingStep step(exec, model, math);
+    for (int64_t i : {0, 1}) step.run(data.train_batch(0, i, 2));  // the second is recorded
+    return model.flat_grads().to_doubles();
+  };
+  const std::vector<double> exact = gradient(cpu_backend(), Math::fp32);
+  for (Math math : {Math::tf32, Math::bf16}) {
+    CAPTURE(int(math));
+    const std::vector<double> cpu = gradient(cpu_backend(), math);
+    CHECK(liv::relative_error(gradient(cuda_backend(), math), cpu) <
+          0.6 * liv::relative_error(exact, cpu));
+  }
+}
+
 TEST_CASE("cuda: a recorded step is the same as one that is not") {
   TextData data(source_text(), 16, "source");
   Exec exec(cuda_backend());

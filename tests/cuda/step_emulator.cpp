@@ -91,9 +91,9 @@ TEST_CASE("cuda: what breaks a recording is what is said of it") {
 TEST_CASE("cuda: products have memory of their own, from the first on") {
   cublasHandle_t bare = nullptr, own = cuda::Cublas::here().handle();
   REQUIRE(cublasCreate(&bare) == CUBLAS_STATUS_SUCCESS);
-  const float zero = 0;
+  const double zero = 0;
   CHECK_THROWS_WITH_AS(
-      cublasSgemmStridedBatched(bare, CUBLAS_OP_N, CUBLAS_OP_N, 0, 0, 0, &zero, nullptr, 1, 0,
+      cublasDgemmStridedBatched(bare, CUBLAS_OP_N, CUBLAS_OP_N, 0, 0, 0, &zero, nullptr, 1, 0,
                                 nullptr, 1, 0, &zero, nullptr, 1, 0, 0),
       doctest::Contains("without memory of its own"), Error);
   delete bare;

@@ -36,6 +36,10 @@ struct Problem {
   Shape batch;
 };
 
+// As a product reads it.
+float read(Math math, float x) { return math == Math::fp32 ? x : rounded(x, dropped_bits(math)); }
+double read(Math, double x) { return x; }
+
 template <class T>
 void product(Session<T>& s, const Problem& p, bool a_transposed, bool b_transposed, double alpha,
              double beta) {
@@ -47,6 +51,9 @@ void product(Session<T>& s, const Problem& p, bool a_transposed, bool b_transpos
   CAPTURE(a_transposed);
   CAPTURE(b_transposed);
   CAPTURE(beta);
+  const Math math = std::array{Math::fp32, Math::tf32, Math::bf16}[s.rng.below(3)];
+  const MathScope scope(s.exec, math);
+  CAPTURE(int(math));
   int64_t spare = s.rng.below(4);
   Layout a = layout_of(m, k, a_transposed, spare), b = layout_of(k, n, b_transposed, spare);
   Layout c = layout_of(m, n, false, s.rng.below(4));
@@ -94,8 +101,8 @@ void product(Session<T>& s, const Problem& p, bool a_transposed, bool b_transpos
     each_element([&](size_t item, int64_t i, int64_t j, int64_t at) {
       double sum = 0;
       for (int64_t l = 0; l < k; ++l)
-        sum += double(A[a_at[item] + i * a.row + l * a.column]) *
-               double(B[b_at[item] + l * b.row + j * b.column]);
+        sum += double(read(math, A[a_at[item] + i * a.row + l * a.column])) *
+               double(read(math, B[b_at[item] + l * b.row + j * b.column]));
       expected[size_t(at)] = alpha * sum + (beta == 0 ? 0 : beta * expected[size_t(at)]);
     });
     return expected;

@@ -30,6 +30,7 @@ TEST_CASE("a run file from before a setting says so, every other setting must be
   CHECK(settings_from_json(without("schedule")).training.schedule == "cosine");
   CHECK(settings_from_json(without("decay")).training.decay == 0.2);
   CHECK(settings_from_json(without("accumulate")).training.accumulate == 1);
+  CHECK(settings_from_json(without("math")).training.math == "fp32");
   CHECK(settings_from_json(without("keep")).keep == 1);
   CHECK(settings_from_json(without("screen")).screen == 0);
   CHECK(settings_from_json(without("reseed")).reseed == 0);

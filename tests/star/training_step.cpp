@@ -13,12 +13,13 @@ struct Step {
   std::vector<double> gradient;
 };
 
-Step step_in(int parts, const Batch& batch, DType dtype, int threads = 1) {
+Step step_in(int parts, const Batch& batch, DType dtype, int threads = 1, Math math = Math::fp32) {
   Exec exec(cpu_backend(), threads);
   Backbone model = fresh(exec, kGenome, dtype);
   exec.fill(model.flat_grads(), 7);  // which is overwritten
   Step step;
-  step.loss = TrainingStep(exec, model).run(batch, parts);
+  step.loss = TrainingStep(exec, model, math).run(batch, parts);
+  CHECK(exec.math() == Math::fp32);
   step.gradient = model.flat_grads().to_doubles();
   return step;
 }
@@ -47,6 +48,23 @@ TEST_CASE("training step: in parts it is that of the whole batch, whatever targe
     }
   }
   CHECK(step_in(1, none, DType::f64).loss == 0);
+}
+
+// Every rounding is 2^-12 or 2^-9 of a factor at most, and a gradient has some ten of them.
+TEST_CASE("training step: products of tf32 and bf16 move its gradient by as much as they drop") {
+  const Batch batch = Counting().train_batch(3, 0, 8);
+  const Step exact = step_in(1, batch, DType::f32), wide = step_in(1, batch, DType::f64);
+  for (auto [math, least, most] : {std::tuple{Math::tf32, 1e-5, 4e-3}, {Math::bf16, 1e-4, 3e-2}}) {
+    CAPTURE(int(math));
+    const Step step = step_in(1, batch, DType::f32, 1, math);
+    const double moved = relative_error(step.gradient, exact.gradient);
+    CHECK(moved > least);
+    CHECK(moved < most);
+    CHECK(step.loss != exact.loss);
+    CHECK(step.loss == doctest::Approx(exact.loss).epsilon(most));
+    CHECK(step.gradient == step_in(1, batch, DType::f32, 2, math).gradient);
+    CHECK(step_in(1, batch, DType::f64, 1, math).gradient == wide.gradient);
+  }
 }
 
 TEST_CASE("training step: a training in parts takes less memory, and comes to the same") {

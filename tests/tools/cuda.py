@@ -50,6 +50,13 @@ def check_train_eval(tmp):
     near(cpu["train_loss"], cuda["train_loss"], "training loss")
     near(cpu["val_loss"], cuda["val_loss"], "validation loss")
     assert cuda["params"] == cpu["params"]
+    losses = set()
+    for math in ("fp32", "tf32", "bf16"):
+        a, b = on_both("train", GENOME, "--task", "source", "--steps", "3", "--validation-tokens", "64", "--math", math, "--out",
+                       tmp + "/m.safetensors", *SMALL)
+        near(a["train_loss"], b["train_loss"], math, 1e-3)
+        losses.add(b["train_loss"])
+    assert len(losses) == 3, losses
     cpu, cuda = on_both("eval", path, "--task", "source", "--batch", "4", "--quiet")
     near(cpu["loss"], cuda["loss"], "loss", 1e-5)
     assert cuda["tokens"] == cpu["tokens"]
