@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,14 +19,17 @@
 #include <exception>
 #include <new>
 #include <numeric>
+#include <optional>
 
 #include "core/error.h"
 
 namespace star::synthesis {
 namespace {
 
-// The first byte of what a worker sends; the rest is the result or the text of the exception.
-enum Verdict : char { kResult = 'R', kException = 'E', kOutOfMemory = 'M' };
+// A message is its kind, a size, and so many bytes: what a worker is asked, the result, or the text
+// of an exception.
+enum Kind : char { kRequest = 'Q', kResult = 'R', kException = 'E', kOutOfMemory = 'M' };
+constexpr size_t kHead = 1 + sizeof(uint64_t);
 
 constexpr int kPollMilliseconds = 100;
 constexpr int kRestarts = 3;
@@ -41,6 +45,45 @@ uint64_t writable_memory() {
     std::fclose(file);
   }
   return uint64_t(pages) * uint64_t(::sysconf(_SC_PAGESIZE));
+}
+
+// The size of the message that begins so; nothing: not all of it is there.
+std::optional<size_t> whole_message(std::string_view received) {
+  if (received.size() < kHead) return std::nullopt;
+  uint64_t size = 0;
+  std::memcpy(&size, received.data() + 1, sizeof size);
+  return size <= received.size() - kHead ? std::optional(kHead + size) : std::nullopt;
+}
+
+// False: nobody reads any more.
+bool send(int pipe, Kind kind, std::string_view text) {
+  std::string message(1, kind);
+  const uint64_t size = text.size();
+  message.append(reinterpret_cast<const char*>(&size), sizeof size).append(text);
+  for (std::string_view rest = message; !rest.empty();) {
+    const ssize_t n = ::send(pipe, rest.data(), rest.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EAGAIN) {
+      pollfd writable = {pipe, POLLOUT, 0};
+      ::poll(&writable, 1, -1);
+    } else if (n < 0 && errno != EINTR) {
+      return false;
+    }
+    rest.remove_prefix(size_t(std::max<ssize_t>(n, 0)));
+  }
+  return true;
+}
+
+// In a worker: the next request, nothing when there will be none.
+std::optional<std::string> receive(int pipe) {
+  std::string message;
+  char buffer[1 << 12];
+  while (!whole_message(message)) {
+    const ssize_t n = ::read(pipe, buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return std::nullopt;
+    message.append(buffer, size_t(n));
+  }
+  return message.substr(kHead);
 }
 
 void set_limit(int resource, uint64_t soft, uint64_t hard) {
@@ -62,6 +105,14 @@ void limit_processor(double seconds) {
   set_limit(RLIMIT_CPU, uint64_t(whole) + 1, uint64_t(whole) + 2);
 }
 
+// Of what is taken from now on. Not the address space, of which CUDA reserves more than any machine
+// has memory.
+void limit_memory(uint64_t bytes, bool lives) {
+  if (bytes == 0) return;
+  const uint64_t all = writable_memory() + std::min(bytes, uint64_t(1) << 60);
+  set_limit(RLIMIT_DATA, all, lives ? RLIM_INFINITY : all);
+}
+
 void prepare_worker(const Limits& limits, pid_t supervisor) {
   for (int signal = 1; signal < NSIG; ++signal) ::signal(signal, SIG_DFL);
   for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) ::signal(signal, SIG_IGN);
@@ -73,29 +124,87 @@ void prepare_worker(const Limits& limits, pid_t supervisor) {
   if (::getppid() != supervisor) ::_exit(1);  // it died before the line above
 
   set_limit(RLIMIT_CORE, 0, 0);
-  if (limits.memory_bytes) {
-    // Not the address space, of which CUDA reserves more than any machine has memory.
-    uint64_t bytes = writable_memory() + std::min(limits.memory_bytes, uint64_t(1) << 60);
-    set_limit(RLIMIT_DATA, bytes, bytes);
-  }
   if (limits.cpu_seconds > 0) limit_processor(std::min(limits.cpu_seconds, 1e9));
 }
 
-void send(int pipe, Verdict verdict, std::string_view text) {
-  char first = verdict;
-  for (std::string_view rest : {std::string_view(&first, 1), text}) {
-    while (!rest.empty()) {
-      ssize_t n = ::write(pipe, rest.data(), rest.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) ::_exit(1);
-      rest.remove_prefix(size_t(n));
-    }
+std::string failure_of_signal(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  const char* words = ::sigdescr_np(signal);
+  return fmt::format("killed by SIG{} ({})", name ? name : "?", words ? words : "unknown signal");
+}
+
+// What the worker has sent.
+void interpret(std::string_view received, Outcome& outcome) {
+  const char kind = whole_message(received) ? received.front() : '\0';
+  const std::string_view text = received.substr(std::min(kHead, received.size()));
+  if (kind == kResult) {
+    outcome.result = text;
+  } else if (kind == kOutOfMemory) {
+    outcome.failure = "out of memory";
+  } else if (kind == kException) {
+    outcome.failure = text.empty() ? "an exception without text" : text;
+  } else {
+    outcome.failure = "ended without a result";
   }
 }
 
-[[noreturn]] void run_worker(const Work& work, int pipe) {
+}  // namespace
+
+WorkerPool::WorkerPool(const Limits& limits, Serve serve, bool lives)
+    : limits_(limits), serve_(std::move(serve)), lives_(lives) {
+  require(!lives || limits.cpu_seconds == 0, "a worker that lives on has no limit of its time");
+}
+
+WorkerPool::~WorkerPool() {
+  kill_all(workers_);
+  kill_all(idle_);
+}
+
+void WorkerPool::kill_all(std::vector<Worker>& workers) {
+  for (const auto& worker : workers) ::kill(worker.pid, SIGKILL);
+  for (const auto& worker : workers) {
+    while (::waitpid(worker.pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    if (worker.pipe >= 0) ::close(worker.pipe);
+  }
+}
+
+void WorkerPool::start(int job, const Work& work) { launch({.job = job, .work = work}); }
+
+void WorkerPool::start(int job, const std::string& request) {
+  while (!idle_.empty())
+    if (hand_over(request, job)) return;
+  start(job, [this, request] { return serve_(request); });
+}
+
+// To a worker that is idle. It may have ended meanwhile.
+bool WorkerPool::hand_over(const std::string& request, int job) {
+  std::vector<Worker> one;
+  one.push_back(std::move(idle_.back()));
+  idle_.pop_back();
+  if (!send(one[0].pipe, kRequest, request)) {
+    kill_all(one);
+    return false;
+  }
+  count_time();
+  Worker worker = {.job = job, .work = [this, request] { return serve_(request); }};
+  worker.pid = one[0].pid;
+  worker.pipe = one[0].pipe;
+  workers_.push_back(std::move(worker));
+  return true;
+}
+
+// Goes on only after a result: who has thrown may have left anything behind.
+void WorkerPool::run_worker(const Work& work, int pipe) {
+  Work next = work;
   try {
-    send(pipe, kResult, work());
+    for (;;) {
+      limit_memory(limits_.memory_bytes, lives_);
+      if (!send(pipe, kResult, next()) || !lives_) break;
+      std::optional<std::string> request = receive(pipe);
+      if (!request) break;
+      next = [this, request] { return serve_(*request); };
+    }
   } catch (const std::bad_alloc&) {
     send(pipe, kOutOfMemory, "");
   } catch (const std::exception& e) {
@@ -106,40 +215,6 @@ void send(int pipe, Verdict verdict, std::string_view text) {
   // Not exit(): buffers and destructors belong to the supervisor.
   ::_exit(0);
 }
-
-std::string failure_of_signal(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  const char* words = ::sigdescr_np(signal);
-  return fmt::format("killed by SIG{} ({})", name ? name : "?", words ? words : "unknown signal");
-}
-
-// What the worker sent before it ended in good order.
-void interpret(std::string_view received, Outcome& outcome) {
-  char verdict = received.empty() ? '\0' : received.front();
-  std::string_view text = received.substr(received.empty() ? 0 : 1);
-  if (verdict == kResult) {
-    outcome.result = text;
-  } else if (verdict == kOutOfMemory) {
-    outcome.failure = "out of memory";
-  } else if (verdict == kException) {
-    outcome.failure = text.empty() ? "an exception without text" : text;
-  } else {
-    outcome.failure = "ended without a result";
-  }
-}
-
-}  // namespace
-
-WorkerPool::~WorkerPool() {
-  for (const auto& worker : workers_) ::kill(worker.pid, SIGKILL);
-  for (const auto& worker : workers_) {
-    while (::waitpid(worker.pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    if (worker.pipe >= 0) ::close(worker.pipe);
-  }
-}
-
-void WorkerPool::start(int job, const Work& work) { launch({.job = job, .work = work}); }
 
 // Adds the time since it was called last to the workers that could run.
 void WorkerPool::count_time() {
@@ -158,13 +233,15 @@ void WorkerPool::count_time() {
 void WorkerPool::launch(Worker worker) {
   count_time();
   int ends[2];
-  require(::pipe2(ends, O_CLOEXEC) == 0, "a worker cannot be started: {}", std::strerror(errno));
+  require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0,
+          "a worker cannot be started: {}", std::strerror(errno));
   workers_.reserve(workers_.size() + 1);
   pid_t supervisor = ::getpid();
   pid_t pid = ::fork();
   if (pid == 0) {
-    for (const auto& other : workers_)
-      if (other.pipe >= 0) ::close(other.pipe);
+    for (const auto* others : {&workers_, &idle_})
+      for (const auto& other : *others)
+        if (other.pipe >= 0) ::close(other.pipe);
     ::close(ends[0]);
     prepare_worker(limits_, supervisor);
     run_worker(worker.work, ends[1]);
@@ -214,6 +291,12 @@ bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
   if (limits_.wall_seconds > 0 && seconds > limits_.wall_seconds && !worker.overran) {
     ::kill(worker.pid, SIGKILL);
     worker.overran = true;
+  }
+  if (lives_ && whole_message(worker.received) && worker.received[0] == kResult) {
+    outcome.seconds = seconds;
+    interpret(worker.received, outcome);
+    idle_.push_back(std::move(worker));
+    return true;
   }
   int status = 0;
   rusage usage{};
@@ -291,19 +374,20 @@ void WorkerPool::resume() {
 bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
               const std::function<std::string(int)>& work,
               const std::function<void(int, const Outcome&)>& done,
-              const std::function<bool()>& interrupted) {
+              const std::function<bool()>& interrupted, bool lives) {
   require(workers >= 1, "{} workers; at least 1 is needed", workers);
   std::vector<int> order(costs.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](int a, int b) { return costs[size_t(a)] > costs[size_t(b)]; });
-  WorkerPool pool(limits);
+  WorkerPool pool(
+      limits, [&](const std::string& job) { return work(std::stoi(job)); }, lives);
   size_t next = 0;
   while (next < order.size() || pool.running() > 0) {
     if (interrupted && interrupted()) return false;
     if (next < order.size() && pool.running() < workers) {
       int job = order[next++];
-      pool.start(job, [&, job] { return work(job); });
+      pool.start(job, std::to_string(job));
       continue;
     }
     auto finished = pool.wait(interrupted);

@@ -2,7 +2,8 @@
 // failed job and nothing more.
 //
 // A worker is a fork of this process, without exec: the job sees all that the caller has in memory
-// and hands back text. fork() copies the calling thread alone, so no other thread of the caller may
+// and hands back text. It ends with its job, or lives on and answers requests: to start what a GPU
+// needs takes longer than to train a candidate there. fork() copies the calling thread alone, so no other thread of the caller may
 // hold a lock at that moment, and a worker ends with the thread that started it: call from the main
 // thread. A worker may start threads of its own.
 #pragma once
@@ -37,6 +38,7 @@ struct Outcome {
 // terminal sends to the whole group, are ignored: the supervisor decides. Standard output is
 // shared.
 using Work = std::function<std::string()>;
+using Serve = std::function<std::string(const std::string& request)>;
 
 // Several running jobs. Not for several threads at once. A worker dies with its supervisor, however
 // that ends; the destructor kills what still runs. A job whose worker is killed by a SIGKILL from
@@ -49,12 +51,17 @@ using Work = std::function<std::string()>;
 class WorkerPool {
  public:
   explicit WorkerPool(const Limits& limits) : limits_(limits) {}
+  // Of workers that answer requests; of some that live on where `lives`. Whatever ends a worker other
+  // than a result, be it an exception, costs one request: the next one has a new worker. Processor
+  // time is that of a process, so what lives has no limit of it.
+  WorkerPool(const Limits& limits, Serve serve, bool lives);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
   // Starts a job at once. Error: no process or pipe to be had.
   void start(int job, const Work& work);
+  void start(int job, const std::string& request);
   int running() const { return int(workers_.size()); }
 
   struct Finished {
@@ -77,7 +84,7 @@ class WorkerPool {
     Work work;
     int restarts = 0;
     pid_t pid = -1;
-    int pipe = -1;  // −1 once it is closed at the other end
+    int pipe = -1;  // both ways; −1 once it is closed at the other end
     std::string received{};
     Clock::duration ran{};
     bool overran = false;  // killed here, for its wall time
@@ -87,13 +94,19 @@ class WorkerPool {
   };
 
   void launch(Worker worker);
+  [[noreturn]] void run_worker(const Work& work, int pipe);
+  bool hand_over(const std::string& request, int job);
   void count_time();
   void poll_pipes();
   bool reap(Worker& worker, Outcome& outcome);
   static void drain(Worker& worker);
+  static void kill_all(std::vector<Worker>& workers);
 
   Limits limits_;
+  Serve serve_;
+  bool lives_ = false;
   std::vector<Worker> workers_;
+  std::vector<Worker> idle_;
   Clock::time_point looked_{};  // when time was counted last
   Clock::duration worked_{};    // processor time of this process by then
 };
@@ -101,10 +114,10 @@ class WorkerPool {
 // Runs jobs 0 … costs.size() − 1, at most `workers` at a time, the dearest first. `work(job)` runs
 // in the worker, `done(job, outcome)` here as each job ends. When `interrupted` says so, what runs
 // is killed and false is returned; true when all jobs have ended. An exception of `done` kills what
-// runs and passes through.
+// runs and passes through. Workers may live on.
 bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
               const std::function<std::string(int)>& work,
               const std::function<void(int, const Outcome&)>& done,
-              const std::function<bool()>& interrupted = {});
+              const std::function<bool()>& interrupted = {}, bool lives = false);
 
 }  // namespace star::synthesis

@@ -69,7 +69,8 @@ Search::~Search() = default;
 std::unique_ptr<Workers> Search::local_workers(int count) const {
   return std::make_unique<LocalWorkers>(
       count, worker_limits(settings_),
-      [this](const Request& request) { return answer(settings_, data_, request); });
+      [this](const Request& request) { return answer(settings_, data_, request); },
+      settings_.device != "cpu");
 }
 
 SearchResult Search::run(RunFile& file, Workers& workers,

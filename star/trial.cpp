@@ -217,9 +217,11 @@ std::optional<std::vector<Evaluation>> run_trials(
   };
   report();
   if (!jobs.empty()) prepare_blas();
+  const bool on_device = !jobs.empty() && jobs[0]->device != "cpu";
   bool all = run_jobs(
       costs, options.workers, options.limits,
-      [&](int job) { return to_text(work(*jobs[size_t(job)])); }, done, options.interrupted);
+      [&](int job) { return to_text(work(*jobs[size_t(job)])); }, done, options.interrupted,
+      on_device);
   if (!all) return std::nullopt;
   std::vector<Evaluation> evaluations;
   for (const Trial& trial : trials) evaluations.push_back(*known[{trial.genome, trial.recipe}]);

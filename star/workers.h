@@ -34,18 +34,18 @@ class Workers {
 
 class LocalWorkers : public Workers {
  public:
-  LocalWorkers(int count, const Limits& limits, Answer answer);
+  // Processes that live on from request to request, where so said.
+  LocalWorkers(int count, const Limits& limits, Answer answer, bool live = false);
   int count() const override { return count_; }
-  int running() const override { return pool_.running(); }
+  int running() const override { return pool_->running(); }
   void start(int job, const Request& request) override;
   WorkerPool::Finished wait(const Interrupt& interrupted) override;
   std::optional<Outcome> alone(const Request& request, const Interrupt& interrupted) override;
 
  private:
   int count_;
-  Limits limits_;
-  Answer answer_;
-  WorkerPool pool_;
+  std::function<std::unique_ptr<WorkerPool>()> make_pool_;
+  std::unique_ptr<WorkerPool> pool_, single_;  // of several, and of one alone
 };
 
 }  // namespace star::synthesis

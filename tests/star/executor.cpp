@@ -460,3 +460,126 @@ TEST_CASE("executor: workers die with their supervisor, however it ends") {
   CHECK(read(ends[0], &byte, 1) == 0);
   close(ends[0]);
 }
+
+namespace {
+
+// Asks a pool whose workers live on one thing at a time.
+struct Asking {
+  explicit Asking(const Limits& limits = {}, const Serve& further = {})
+      : pool(
+            limits, [further](auto& request) { return answer(request, further); }, true) {}
+
+  static std::string answer(const std::string& request, const Serve& further) {
+    static int answered = 0;
+    ++answered;
+    if (request == "throw") throw std::runtime_error("thrown");
+    if (request == "exit") _exit(3);
+    if (request == "spin") return spin();
+    if (request == "pid") return fmt::format("{}", getpid());
+    if (request == "answered") return fmt::format("{}", answered);
+    return further ? further(request) : request;
+  }
+  Outcome ask(const std::string& request) {
+    pool.start(5, request);
+    CHECK(pool.running() == 1);
+    const WorkerPool::Finished finished = pool.wait();
+    CHECK(finished.job == 5);
+    CHECK(pool.running() == 0);
+    return finished.outcome;
+  }
+  std::string result(const std::string& request) {
+    const Outcome outcome = ask(request);
+    CHECK(outcome.failure == "");
+    return outcome.result;
+  }
+  pid_t pid() { return pid_t(std::stol(result("pid"))); }
+
+  WorkerPool pool;
+};
+
+}  // namespace
+
+TEST_CASE("executor: a worker that lives on answers one request after the other") {
+  pid_t worker = 0;
+  {
+    Asking asking;
+    worker = asking.pid();
+    CHECK(worker != getpid());
+    CHECK(asking.pid() == worker);
+    CHECK(asking.result("answered") == "3");
+    const std::string large(3'000'000, 'x');  // beyond what waits between two processes
+    CHECK(asking.result(large) == large);
+    CHECK(asking.result("") == "");
+    CHECK(asking.pid() == worker);
+    // Two at a time are two, of which the next request takes one.
+    asking.pool.start(1, "pid");
+    asking.pool.start(2, "pid");
+    std::set<std::string> two;
+    for (int i = 0; i < 2; ++i) two.insert(asking.pool.wait().outcome.result);
+    CHECK(two.size() == 2);
+    CHECK(two.count(fmt::format("{}", asking.pid())) == 1);
+  }
+  CHECK(kill(worker, 0) == -1);
+}
+
+TEST_CASE("executor: what ends a worker that lives on costs one request") {
+  Asking asking;
+  pid_t worker = asking.pid();
+  for (auto [request, failure] : {std::pair{"throw", "thrown"}, {"exit", "exit status 3"}}) {
+    CHECK(has(asking.ask(request).failure, failure));
+    const pid_t next = asking.pid();
+    CHECK(next != worker);
+    CHECK(asking.result("answered") == "2");
+    worker = next;
+  }
+  kill(worker, SIGKILL);  // between two requests
+  CHECK(asking.pid() != worker);
+}
+
+TEST_CASE("executor: a request whose worker was killed from outside is begun again") {
+  Shared* shared = Shared::make();
+  const Serve killed = [shared](const std::string&) -> std::string {
+    if (++shared->count <= 2) raise(SIGKILL);
+    return "fine";
+  };
+  Asking asking({}, killed);
+  const pid_t worker = asking.pid();
+  CHECK(asking.result("kill") == "fine");
+  CHECK(shared->count == 3);
+  CHECK(asking.pid() != worker);
+  Shared::free(shared);
+}
+
+TEST_CASE("executor: limits of a worker that lives on are those of a request") {
+  Limits limits;
+  limits.wall_seconds = kRuns;
+  const Serve sleeps = [](const std::string& request) {
+    usleep(useconds_t(std::stod(request) * 1e6));
+    return std::string("slept");
+  };
+  Asking asking(limits, sleeps);
+  const pid_t worker = asking.pid();
+  for (int i = 0; i < 3; ++i) CHECK(asking.result(fmt::format("{}", 0.6 * kRuns)) == "slept");
+  CHECK(asking.pid() == worker);
+  CHECK(asking.ask("spin").failure == "time limit");
+  CHECK(asking.pid() != worker);
+  limits.cpu_seconds = 1;
+  CHECK_THROWS_WITH_AS(Asking{limits}, doctest::Contains("no limit of its time"), Error);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("executor: the memory of a worker that lives on is counted from each request") {
+  Limits limits;
+  limits.memory_bytes = 64 << 20;
+  const Serve takes = [](const std::string& request) {
+    static std::vector<std::vector<char>> kept;
+    kept.emplace_back(std::stoul(request) << 20, 'x');
+    return std::string("taken");
+  };
+  Asking asking(limits, takes);
+  for (int i = 0; i < 3; ++i) CHECK(asking.result("40") == "taken");
+  // More than what earlier tests may have left free in this process.
+  CHECK(asking.ask("400").failure == "out of memory");
+  CHECK(asking.result("40") == "taken");
+}
+#endif

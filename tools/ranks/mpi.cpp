@@ -140,7 +140,8 @@ void serve_search(const std::string& text) {
           "the data is not that of rank 0 ({}, there {})", data->identity(),
           settings.data_identity);
   prepare_blas();
-  WorkerPool pool(worker_limits(settings));
+  const Serve serve = [&](auto& request) { return answer(settings, *data, request_of(request)); };
+  WorkerPool pool(worker_limits(settings), serve, settings.device != "cpu");
   bool paused = false;
   while (true) {
     while (!arrived(0)) {
@@ -153,9 +154,7 @@ void serve_search(const std::string& text) {
     }
     Message message = receive(0);
     if (message.tag == kEnd) return;
-    if (message.tag == kWork)
-      pool.start(
-          0, [&, request = request_of(message.text)] { return answer(settings, *data, request); });
+    if (message.tag == kWork) pool.start(0, message.text);
     if (message.tag == kPause) {
       pool.pause();
       send(0, kPaused);
