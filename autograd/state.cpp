@@ -48,6 +48,18 @@ State& State::part(int part) {
   return parts_[size_t(part)];
 }
 
+State State::of(Exec& exec, std::span<const int64_t> sequences) const {
+  State some = *this;
+  for (auto& [what, slot] : some.slots_) {
+    const Tensor all = slot.buffer;
+    slot.buffer = exec.empty(all.shape().with(0, int64_t(sequences.size())), all.dtype());
+    for (size_t i = 0; i < sequences.size(); ++i)
+      exec.copy(all.narrow(0, sequences[i], 1), slot.buffer.narrow(0, int64_t(i), 1));
+  }
+  for (State& part : some.parts_) part = part.of(exec, sequences);
+  return some;
+}
+
 int64_t State::floats() const {
   int64_t total = 0;
   for (const State& part : parts_) total += part.floats();

@@ -1,10 +1,11 @@
-// What decoding keeps between tokens: tensors by number, one set an operator. A tensor holds rows
-// along axis 1, its tokens; `extend` appends to it. A contraction keeps one, `kCarried`; whoever
+// What decoding keeps between tokens: tensors by number, one set an operator. Along axis 0 a tensor
+// holds the sequences of a batch, along axis 1 rows, its tokens; `extend` appends to it. A contraction keeps one, `kCarried`; whoever
 // keeps more chooses other numbers.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <span>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -33,6 +34,10 @@ class State {
 
   // What one part of a differential operator keeps beside what is kept once.
   State& part(int part);
+
+  // What is kept of these sequences of the batch, in this order; of one of them, as often as it stands
+  // here.
+  State of(Exec& exec, std::span<const int64_t> sequences) const;
 
   int64_t floats() const;  // held now, the memo aside
 

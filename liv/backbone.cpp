@@ -15,6 +15,12 @@ std::string block_prefix(int block) { return fmt::format("blocks.{}.", block); }
 
 }  // namespace
 
+DecodingState DecodingState::of(Exec& exec, std::span<const int64_t> sequences) const {
+  DecodingState some;
+  for (const State& state : states_) some.states_.push_back(state.of(exec, sequences));
+  return some;
+}
+
 int64_t DecodingState::floats() const {
   int64_t total = 0;
   for (auto& state : states_) total += state.floats();

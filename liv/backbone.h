@@ -35,6 +35,8 @@ class DecodingState {
  public:
   int64_t position() const { return states_.empty() ? 0 : states_[0].position; }
   int64_t floats() const;
+  // As State::of.
+  DecodingState of(Exec& exec, std::span<const int64_t> sequences) const;
 
  private:
   friend class Backbone;

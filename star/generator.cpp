@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/clock.h"
 
@@ -17,41 +18,70 @@ void check_tokens(const Backbone& model, std::span<const int32_t> tokens) {
             i + 1, tokens[i], model.sizes().vocab - 1);
 }
 
-// The logits of the last token of a sequence.
-std::vector<double> last_logits(const Var& logits) {
-  std::vector<double> last = logits.value().narrow(0, logits.size(0) - 1, 1).to_doubles();
-  for (double x : last) require(std::isfinite(x), "generate: the model's logits are no numbers");
-  return last;
+// One of the texts that are made together.
+struct Text {
+  int64_t number;
+  Rng rng;
+  std::vector<int32_t> tokens;  // from the prompt on
+};
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + int64_t(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
 }  // namespace
 
 GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_t> prompt,
-                       const GenerateOptions& options, const std::function<bool(int32_t)>& token) {
+                       const GenerateOptions& options, int64_t first, int64_t last,
+                       const std::function<bool(int64_t text, int32_t token)>& token) {
   check_tokens(model, prompt);
+  std::vector<Text> texts;
+  for (int64_t i = first; i < last; ++i)
+    texts.push_back(
+        {i, Rng(options.seed, "generate", uint64_t(i)), {prompt.begin(), prompt.end()}});
   Tape tape(exec, false);
   DecodingState state;
-  Rng rng(options.seed, "generate", options.sample);
-  std::vector<int32_t> text(prompt.begin(), prompt.end());
-  GenerateTimes times;
-  double start = milliseconds_now();
-  auto feed = [&](std::span<const int32_t> tokens) {
-    return last_logits(model.forward(tape, exec.from({1, int64_t(tokens.size())}, tokens), &state));
+  std::vector<double> logits, steps;  // of the last token of each sequence; milliseconds
+  auto feed = [&](int64_t sequences, std::span<const int32_t> tokens) {
+    const double start = milliseconds_now();
+    const int64_t length = int64_t(tokens.size()) / sequences;
+    const Var all = model.forward(tape, exec.from({sequences, length}, tokens), &state);
+    logits = all.value().narrow(0, all.size(0) - sequences, sequences).to_doubles();
+    for (double x : logits)
+      require(std::isfinite(x), "generate: the model's logits are no numbers");
+    return milliseconds_now() - start;
   };
-  std::vector<double> logits = feed(prompt), decode;
-  times.prefill_ms = milliseconds_now() - start;
+  GenerateTimes times;
+  times.prefill_ms = feed(1, prompt);
+  std::vector<int64_t> from(texts.size(), 0);  // the sequence of the batch that each text goes on
+  std::vector<int64_t> batch = {0};            // all of them
   for (int64_t i = 0; i < options.tokens; ++i) {
-    const int32_t next = draw_token(std::move(logits), text, options.sampling, rng);
-    if (!token(next) || i + 1 == options.tokens) break;
-    text.push_back(next);
-    start = milliseconds_now();
-    logits = feed({&next, 1});
-    decode.push_back(milliseconds_now() - start);
+    const int64_t V = model.sizes().vocab;
+    std::vector<Text> on;
+    std::vector<int64_t> sequences;
+    std::vector<int32_t> drawn;
+    for (size_t t = 0; t < texts.size(); ++t) {
+      const auto own = logits.begin() + from[t] * V;
+      const int32_t next =
+          draw_token({own, own + V}, texts[t].tokens, options.sampling, texts[t].rng);
+      if (!token(texts[t].number, next)) continue;
+      sequences.push_back(from[t]);
+      drawn.push_back(next);
+      on.push_back(std::move(texts[t]));
+      on.back().tokens.push_back(next);
+    }
+    texts = std::move(on);
+    if (texts.empty() || i + 1 == options.tokens) break;
+    if (sequences != batch) state = state.of(exec, sequences);
+    batch.resize(texts.size());
+    std::iota(batch.begin(), batch.end(), 0);
+    from = batch;
+    steps.push_back(feed(int64_t(texts.size()), drawn) / double(texts.size()));
   }
-  if (!decode.empty()) {
-    std::nth_element(decode.begin(), decode.begin() + int64_t(decode.size() / 2), decode.end());
-    times.decode_ms_per_token = decode[decode.size() / 2];
-  }
+  times.decode_ms_per_token = median(std::move(steps));
   return times;
 }
 

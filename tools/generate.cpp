@@ -29,25 +29,28 @@ struct Generate {
     const TextCoding coding(loaded, checkpoint, tokenizer);
     options.seed = common.seed;
     std::vector<Sample> made;
-    for (int64_t i = 0; i < samples; ++i) {
-      if (samples > 1 && !common.json) fmt::print("--- {} of {}\n", i + 1, samples);
-      options.sample = uint64_t(i);
-      made.push_back(sample(*exec, *loaded.model, coding, text));
+    GenerateTimes times;
+    for (int64_t i = 0; i < samples; i += kTogether) {
+      const GenerateTimes some = make(*exec, *loaded.model, coding, text, i, made);
+      if (i == 0) times = some;
     }
-    const GenerateTimes& times = made[0].times;
     if (common.json)
-      print_document(made);
+      print_document(made, times);
     else if (!common.quiet)
       say("prefill {:.2f} ms, decode {:.3f} ms a token\n", times.prefill_ms,
           times.decode_ms_per_token);
   }
 
  private:
+  // Texts that are made together: a product with weights takes about as long for all of them as for
+  // one.
+  static constexpr int64_t kTogether = 16;
+
   struct Sample {
-    std::string text;
+    StopWords stop;
+    std::string text = {};
     int64_t tokens = 0;
-    bool stopped = false;  // by one of the words
-    GenerateTimes times = {};
+    size_t shown = 0;  // bytes
   };
 
   std::string prompt_text() const {
@@ -62,42 +65,68 @@ struct Generate {
     return text;
   }
 
-  // Shown as it comes, unless it becomes a document.
-  Sample sample(Exec& exec, const Backbone& model, const TextCoding& coding,
-                const std::string& text) const {
-    Sample made;
-    StopWords stop(stop_words);
-    auto show = [&](const std::string& piece) {
-      made.text += piece;
-      if (common.json) return;
-      fmt::print("{}", piece);
-      flush_output();  // where nobody reads any more, nothing more is to be said
+  // Those from the number `first` on. The first one that goes on is shown as it comes, those after it
+  // when it has ended; none where they become a document.
+  GenerateTimes make(Exec& exec, const Backbone& model, const TextCoding& coding,
+                     const std::string& text, int64_t first, std::vector<Sample>& made) const {
+    const int64_t last = std::min(samples, first + kTogether);
+    int64_t showing = first;
+    for (int64_t i = first; i < last; ++i) made.push_back({StopWords(stop_words)});
+    auto sample = [&](int64_t i) -> Sample& { return made[size_t(i)]; };
+    if (!common.json) show_head(text, first);
+    auto add = [&](int64_t i, const std::string& piece) {
+      sample(i).text += piece;
+      if (i == showing && !common.json) show(sample(i));
     };
-    const std::vector<int32_t> tokens = coding.encode(text);
-    if (!common.json && !no_echo) fmt::print("{}", text);
-    made.times = generate(exec, model, tokens, options, [&](int32_t token) {
-      ++made.tokens;
-      show(stop.add(coding.decode(token)));
-      return !stop.ended() && !interrupted();
-    });
-    show(stop.rest());
+    auto ended = [&](int64_t i) {
+      return sample(i).stop.ended() || sample(i).tokens == options.tokens;
+    };
+    auto end = [&](int64_t i) {
+      add(i, sample(i).stop.rest());
+      for (; showing < last && ended(showing); ++showing) {
+        if (common.json) continue;
+        show(sample(showing));
+        fmt::print("\n");
+        if (showing + 1 < last) show_head(text, showing + 1), show(sample(showing + 1));
+      }
+    };
+    const GenerateTimes times = generate(exec, model, coding.encode(text), options, first, last,
+                                         [&](int64_t i, int32_t token) {
+                                           ++sample(i).tokens;
+                                           add(i, sample(i).stop.add(coding.decode(token)));
+                                           if (ended(i)) end(i);
+                                           return !ended(i) && !interrupted();
+                                         });
+    if (showing == last) return times;
+    add(showing, sample(showing).stop.rest());
     if (!common.json) fmt::print("\n");
-    made.stopped = stop.ended();
-    if (!made.stopped && made.tokens < options.tokens)
-      throw Interrupted(
-          fmt::format("interrupted after {} of {} tokens", made.tokens, options.tokens));
-    return made;
+    throw Interrupted(fmt::format("interrupted after {} of {} tokens{}", sample(showing).tokens,
+                                  options.tokens,
+                                  samples > 1 ? fmt::format(" of text {}", showing + 1) : ""));
   }
 
-  static void print_document(const std::vector<Sample>& made) {
+  void show_head(const std::string& text, int64_t i) const {
+    if (samples > 1) fmt::print("--- {} of {}\n", i + 1, samples);
+    if (!no_echo) fmt::print("{}", text);
+  }
+
+  // What is new of it. Where nobody reads any more, nothing more is to be said.
+  static void show(Sample& sample) {
+    fmt::print("{}", std::string_view(sample.text).substr(sample.shown));
+    sample.shown = sample.text.size();
+    flush_output();
+  }
+
+  static void print_document(const std::vector<Sample>& made, const GenerateTimes& times) {
     nlohmann::json all = nlohmann::json::array();
     for (auto& s : made)
-      all.push_back(
-          {{"text", s.text}, {"tokens", s.tokens}, {"ended_by", s.stopped ? "stop" : "tokens"}});
+      all.push_back({{"text", s.text},
+                     {"tokens", s.tokens},
+                     {"ended_by", s.stop.ended() ? "stop" : "tokens"}});
     print_json({{"text", made[0].text},
                 {"samples", all},
-                {"prefill_ms", made[0].times.prefill_ms},
-                {"decode_ms_per_token", made[0].times.decode_ms_per_token}});
+                {"prefill_ms", times.prefill_ms},
+                {"decode_ms_per_token", times.decode_ms_per_token}});
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <numeric>
 #include <set>
 
 #include "autograd/rows.h"
@@ -24,11 +25,13 @@ Sample sample(Exec& exec, int64_t B, int64_t L, uint64_t seed) {
   return {tokens, random_tokens(exec, rng, B, L, kSizes.vocab).reshape({B * L})};
 }
 
-// Columns from … to of tokens [B, L].
-Tensor token_columns(Exec& exec, const Tensor& tokens, int64_t from, int64_t to) {
-  std::vector<int32_t> columns;
-  for (double t : tokens.narrow(1, from, to - from).to_doubles()) columns.push_back(int32_t(t));
-  return exec.from({tokens.size(0), to - from}, columns);
+// Of some sequences of x [B, L, …] the tokens from … to.
+std::vector<double> piece(const Tensor& x, const std::vector<int64_t>& sequences, int64_t from,
+                          int64_t to) {
+  std::vector<double> all;
+  for (int64_t s : sequences)
+    for (double y : x.narrow(0, s, 1).narrow(1, from, to - from).to_doubles()) all.push_back(y);
+  return all;
 }
 
 double loss_of(Exec& exec, const Backbone& model, const Sample& s) {
@@ -253,15 +256,25 @@ TEST_CASE("backbone: decoding is the parallel form, and keeps what cache_bytes s
     Tensor parallel = model.forward(tape, tokens).value().reshape({B, L, kSizes.vocab});
     DecodingState state;
     int64_t from = 0, prefix = rng.below(4);
+    std::vector<int64_t> order(static_cast<size_t>(B));  // the sequences that go on
+    std::iota(order.begin(), order.end(), 0);
     while (from < L) {
       int64_t to = from == 0 && prefix > 0 ? prefix : from + 1;
-      Var y = model.forward(tape, token_columns(exec, tokens, from, to), &state);
+      const int64_t count = int64_t(order.size());
+      const std::vector<double> next = piece(tokens, order, from, to);
+      const std::vector<int32_t> given(next.begin(), next.end());
+      Var y = model.forward(tape, exec.from({count, to - from}, given), &state);
       CHECK(state.position() == to);
-      CHECK(4 * state.floats() == B * model.cache_bytes(to));
-      CHECK(
-          relative_error(y.value().to_doubles(), parallel.narrow(1, from, to - from).to_doubles()) <
-          (wide ? 1e-10 : 1e-4));
+      CHECK(4 * state.floats() == count * model.cache_bytes(to));
+      CHECK(relative_error(y.value().to_doubles(), piece(parallel, order, from, to)) <
+            (wide ? 1e-10 : 1e-4));
       from = to;
+      if (rng.chance(0.5)) continue;
+      std::vector<int64_t> some(1 + rng.below(3)), then;
+      for (int64_t& i : some) i = rng.below(uint32_t(order.size()));
+      for (int64_t i : some) then.push_back(order[size_t(i)]);
+      state = state.of(exec, some);
+      order = then;
     }
   }
 }

@@ -13,9 +13,9 @@ namespace {
 const Sizes kSizes{8, 2, 9, 6, 3};
 
 std::vector<int32_t> generated(Exec& exec, const Backbone& model, std::vector<int32_t> prompt,
-                               const GenerateOptions& options) {
+                               const GenerateOptions& options, int64_t number = 0) {
   std::vector<int32_t> out;
-  generate(exec, model, prompt, options, [&](int32_t t) {
+  generate(exec, model, prompt, options, number, number + 1, [&](int64_t, int32_t t) {
     out.push_back(t);
     return true;
   });
@@ -104,10 +104,38 @@ TEST_CASE("generator: a seed gives one text, another another; the callback ends 
   options.seed = 1;
   CHECK(text != generated(exec, model, {1}, options));
   int calls = 0;
-  generate(exec, model, std::vector<int32_t>{1}, options, [&](int32_t) { return ++calls < 7; });
+  generate(exec, model, std::vector<int32_t>{1}, options, 0, 1,
+           [&](int64_t, int32_t) { return ++calls < 7; });
   CHECK(calls == 7);
   options.tokens = 0;
   CHECK(generated(exec, model, {1}, options).empty());
+}
+
+TEST_CASE("generator: texts that are made together are those made one by one, and end apart") {
+  for (const char* genome : {"11111-91111", "51112-51112-71111", "81111-l1111", "d1111-j1111"}) {
+    INFO(std::string(genome));
+    Exec exec(cpu_backend());
+    Backbone model = random_model(exec, genome, kSizes, DType::f64, 2);
+    GenerateOptions options;
+    options.tokens = 12;
+    options.sampling.temperature = 1.5;
+    // Text i ends after `last[i]` tokens, the others go on.
+    const std::vector<int64_t> last = {12, 3, 1, 7, 3, 12};
+    std::vector<std::vector<int32_t>> texts(last.size());
+    generate(exec, model, std::vector<int32_t>{5, 2}, options, 4, 10, [&](int64_t i, int32_t t) {
+      auto& text = texts[size_t(i - 4)];
+      text.push_back(t);
+      return int64_t(text.size()) < last[size_t(i - 4)];
+    });
+    std::set<std::vector<int32_t>> different;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      std::vector<int32_t> alone = generated(exec, model, {5, 2}, options, 4 + int64_t(i));
+      different.insert(alone);
+      alone.resize(size_t(last[i]));
+      CHECK(texts[i] == alone);
+    }
+    CHECK(different.size() > 3);
+  }
 }
 
 TEST_CASE("generator: tokens outside the vocabulary and empty prompts are errors") {
