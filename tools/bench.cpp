@@ -14,6 +14,7 @@
 #include "tools/bench_dump.h"
 #include "tools/bench_kernels.h"
 #include "tools/command.h"
+#include "tools/kernel_clock.h"
 #include "tools/options.h"
 #include "tools/output.h"
 
@@ -99,11 +100,35 @@ struct Bench {
   std::vector<std::string> genomes, only = {"train", "prefill", "decode"};
   std::string dump, config;
   int batch = 8;
+  MathName math = "fp32";
   double seconds = 0.5;
-  bool kernels = false;
+  bool kernels = false, search = false;
 
   bool wanted(const char* what) const {
     return std::find(only.begin(), only.end(), what) != only.end();
+  }
+
+  static std::vector<std::string> every_class() {
+    std::vector<std::string> all;
+    for (const LivClass& liv : extended_pool().classes)
+      if (!liv.differential)
+        all.push_back(
+            fmt::format("{0}1111-91111-{0}1111-91111-{0}1111-91111-{0}1111-91111", liv.id));
+    return all;
+  }
+
+  // What a search trains: every class alone, and the designs that it is compared with.
+  void fill_search(const CLI::App& app) {
+    auto usual = [&](const char* option, auto& value, const auto& of_search) {
+      if (app.count(option) == 0) value = of_search;
+    };
+    usual("--threads", common.threads, 1);
+    usual("--width", model.sizes.width, int64_t(64));
+    usual("--seq", model.length, int64_t(128));
+    only = {"train"};
+    if (!genomes.empty()) return;
+    genomes = every_class();
+    for (auto& name : genome_names()) genomes.push_back(fmt::format("{}:8", name));
   }
 
   void run() {
@@ -117,24 +142,23 @@ struct Bench {
       return fmt::print("{}: the first training step of {}\n", dump, genomes[0]);
     }
     for (auto& genome : genomes) check_genome(genome);  // before anything is timed
-    Rates rates(*exec, seconds);
+    const Rates rates = [&] {
+      const MathScope scope(*exec, math->math);
+      return Rates(*exec, seconds);
+    }();
     nlohmann::json rows = nlohmann::json::array();
     if (!common.json)
       fmt::print(
-          "{}: {:.1f} GFLOP/s in a product of {} x {}, "
+          "{}: {:.1f} GFLOP/s in a product of {} x {} in {}, "
           "{:.1f} GB/s in a copy\n\n{:8} {:26} {:>10} {:>10} {:>11} {:>9} {:>6} {:>6}\n",
-          description(*exec), rates.gemm / 1e9, rates.n, rates.n, rates.memory / 1e9, "", "",
+          description(*exec), rates.gemm / 1e9, rates.n, rates.n, math, rates.memory / 1e9, "", "",
           "least ms", "median ms", "tokens/s", "GFLOP/s", "GEMM", "mem.");
     auto report = [&](const Row& row) { rows.push_back(print(row, rates)); };
     if (kernels || genomes.empty()) {
       bench_kernels(report);
       bench_planning(report);
     }
-    if (genomes.empty())
-      for (const LivClass& liv : extended_pool().classes)
-        if (!liv.differential)
-          genomes.push_back(
-              fmt::format("{0}1111-91111-{0}1111-91111-{0}1111-91111-{0}1111-91111", liv.id));
+    if (genomes.empty()) genomes = every_class();
     for (auto& genome : genomes) bench_genome(genome, report);
     if (common.json)
       print_json({{"machine", processor()},
@@ -142,6 +166,7 @@ struct Bench {
                   {"target", exec->backend().target},
                   {"blas", cpu_kernels().blas},
                   {"threads", exec->pool().threads()},
+                  {"math", math.name()},
                   {"gemm_gflops", rates.gemm / 1e9},
                   {"memory_gb_s", rates.memory / 1e9},
                   {"rows", rows}});
@@ -153,7 +178,17 @@ struct Bench {
     for (auto& [name, value] : row.more.items())
       if (name.ends_with("_a_call") || name.starts_with("launches"))
         text += fmt::format("  {} {:.4g}", name, value.get<double>());
-    return text;
+    if (!row.more.contains("kernels")) return text;
+    // The longest of them, and the rest.
+    constexpr size_t kShown = 5;
+    const nlohmann::json& kernels = row.more.at("kernels");
+    double rest = 1;
+    for (size_t i = 0; i < std::min(kShown, kernels.size()); ++i) {
+      const double share = kernels[i].at("share");
+      text += fmt::format("  {} {:.0f}%", kernels[i].at("kernel").get<std::string>(), 100 * share);
+      rest -= share;
+    }
+    return text + fmt::format("  rest {:.0f}%", 100 * rest);
   }
 
   nlohmann::json print(const Row& row, const Rates& rates) const {
@@ -268,13 +303,33 @@ struct Bench {
     std::string name = text.size() > 26 ? text.substr(0, 23) + "..." : text;
     nlohmann::json about = {{"genome", text}, {"params", s.backbone.parameter_count()}};
 
+    if (search) about["kernels"] = kernel_shares(*exec, text);
     if (wanted("train")) report(training_row(*exec, s, name, about));
     if (wanted("prefill") || wanted("decode"))
       decoding_rows(*exec, s.backbone, s.data, name, about, report);
   }
 
+  // Of the time of training steps, the longest first.
+  nlohmann::json kernel_shares(Exec& exec, const std::string& text) const {
+    KernelClock clock(exec.backend());
+    Exec timed(clock.backend(), exec.pool().threads());
+    Subject s(*this, timed, text);
+    s.trial.training = {.steps = 1 << 20, .batch = batch, .math = math};
+    double begin = 0, end = 0;
+    const auto after_step = [&](const StepReport& step) {
+      end = seconds_now();
+      if (step.number <= 2) clock.reset(), begin = end;
+      return step.number < 7 || end - begin < seconds;
+    };
+    train_and_judge(timed, s.backbone, s.data, s.trial, after_step);
+    nlohmann::json shares = nlohmann::json::array();
+    for (auto& time : clock.times())
+      shares.push_back({{"kernel", time.kernel}, {"share", time.seconds / (end - begin)}});
+    return shares;
+  }
+
   Row training_row(Exec& exec, Subject& s, const std::string& name, nlohmann::json about) const {
-    s.trial.training = {.steps = 1 << 20, .batch = batch};
+    s.trial.training = {.steps = 1 << 20, .batch = batch, .math = math};
     std::vector<double> steps;
     // So far; the second step may record what later ones launch.
     struct Counts {
@@ -369,6 +424,10 @@ void declare_bench(CLI::App& app) {
   c->model.declare(*sub);
   add_whole(*sub, "--batch", c->batch, 1, 1 << 16, "Sequences a training step")
       ->capture_default_str();
+  add_named(
+      *sub, "--math", c->math,
+      "What products read of a number: those of a training step, and the one that shares are of")
+      ->capture_default_str();
   auto* seconds = add_real(*sub, "--seconds", c->seconds, within(0, 3600),
                            "Least time that a row is repeated; a training, four of it")
                       ->capture_default_str();
@@ -379,9 +438,16 @@ void declare_bench(CLI::App& app) {
   auto* dump = sub->add_option("--dump", c->dump,
                                "Time nothing, but write the first training step of one genome as "
                                "safetensors: parameters, tokens, targets, loss and gradients");
-  for (auto* timing : {seconds, only, kernels}) dump->excludes(timing);
+  auto* search =
+      sub->add_flag("--search", c->search,
+                    "Training steps at the sizes of a search, of every class and every named "
+                    "design, and which kernels take their time; one thread, width 64, 128 tokens")
+          ->excludes(kernels);
+  for (auto* timing : {seconds, only, kernels, search}) dump->excludes(timing);
+  search->excludes(only);
   sub->callback([c, sub] {
     c->config = config_file(*sub);
+    if (c->search) c->fill_search(*sub);
     c->run();
   });
 }

@@ -295,6 +295,16 @@ def check_bench(tmp):
     assert all(row["median_ms"] >= row["ms"] > 0 and row["gemm_share"] >= 0 for row in rows), rows
     assert rows[-3]["allocations_a_step"] == 0, rows[-3]
     assert timed["gemm_gflops"] > 0 and timed["memory_gb_s"] > 0, timed
+    small = ["--search", "--seconds", "0", "--width", "16", "--heads", "2", "--seq", "16", "--batch", "2"]
+    timed = doc("bench", "11111-91111", *small, "--math", "bf16")
+    assert timed["threads"] == 1 and timed["math"] == "bf16" and len(timed["rows"]) == 1, timed
+    shares = {k["kernel"]: k["share"] for k in timed["rows"][0]["kernels"]}
+    assert {"gemm", "attention", "attention_grad", "rms_norm", "adamw"} <= set(shares) <= listed, shares
+    assert list(shares.values()) == sorted(shares.values(), reverse=True) and 0 < sum(shares.values()) <= 1, shares
+    assert "gemm" in star("bench", "11111-91111", *small)
+    timed = [row["genome"] for row in doc("bench", *small)["rows"]]
+    alone = [c["id"] for c in doc("liv", "list")["classes"] if not c["differential"]]
+    assert [g[0] for g in timed if g[0] != "@"] == alone and {"@hybrid:8", "@conv:8"} <= set(timed), timed
     timed = doc("bench", "61111-91111", "--only", "decode", "--seconds", "0", *SMALL)
     assert [row["what"] for row in timed["rows"]] == ["decode"], timed
 
