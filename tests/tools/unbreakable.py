@@ -92,7 +92,10 @@ def strike(rng, running, counts):
         victims = children(running.pid)
         if not victims:
             return False
-        os.kill(rng.choice(victims), signal.SIGKILL)
+        try:
+            os.kill(rng.choice(victims), signal.SIGKILL)
+        except ProcessLookupError:  # it has ended meanwhile
+            return False
     elif what == "everything":
         os.killpg(running.pid, signal.SIGKILL)
     else:
