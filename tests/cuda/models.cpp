@@ -126,23 +126,35 @@ TEST_CASE("cuda: the losses of a training are the CPU's within 1e-4 over 100 ste
 }
 
 // Where a factor is near the middle of two numbers, the last bit of what comes before decides: the two
-// backends differ by a share of what math drops.
+// backends differ by a share of what math drops. Taken over several models, since one such factor
+// early in a model moves much of what follows.
 TEST_CASE("cuda: products of tf32 and bf16 are the CPU's") {
-  TextData data(source_text(), 16, "source");
   const Pool pool = extended_pool();
-  auto gradient = [&](const Backend& backend, Math math) {
+  std::string letters;
+  for (Rng rng(1, "test.math"); letters.size() < 4000;) letters += char('a' + rng.below(26));
+  TextData data(std::vector<TextFile>{{"letters", letters}}, 16, "letters");
+  auto gradient = [&](const Backend& backend, Math math, uint64_t seed) {
     Exec exec(backend);
-    Backbone model(&exec, compile(parse(kGenome, pool), pool), {16, 2, 256, 16, 8}, DType::f32, 1);
+    Backbone model(&exec, compile(parse(kGenome, pool), pool), {16, 2, 256, 16, 8}, DType::f32,
+                   seed);
     TrainingStep step(exec, model, math);
     for (int64_t i : {0, 1}) step.run(data.train_batch(0, i, 2));  // the second is recorded
     return model.flat_grads().to_doubles();
   };
-  const std::vector<double> exact = gradient(cpu_backend(), Math::fp32);
+  auto square = [](const std::vector<double>& a, const std::vector<double>& b) {
+    double sum = 0;
+    for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return sum;
+  };
   for (Math math : {Math::tf32, Math::bf16}) {
     CAPTURE(int(math));
-    const std::vector<double> cpu = gradient(cpu_backend(), math);
-    CHECK(liv::relative_error(gradient(cuda_backend(), math), cpu) <
-          0.6 * liv::relative_error(exact, cpu));
+    double between = 0, dropped = 0;
+    for (uint64_t seed : {1, 2, 3, 4}) {
+      const std::vector<double> cpu = gradient(cpu_backend(), math, seed);
+      between += square(gradient(cuda_backend(), math, seed), cpu);
+      dropped += square(gradient(cpu_backend(), Math::fp32, seed), cpu);
+    }
+    CHECK(std::sqrt(between) < 0.6 * std::sqrt(dropped));
   }
 }
 
