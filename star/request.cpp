@@ -1,18 +1,28 @@
 #include "star/request.h"
 
-#include "core/json.h"
+#include "core/error.h"
+#include "core/split.h"
 
 namespace star::synthesis {
+namespace {
+
+constexpr char kSeparator = '\0';
+
+}  // namespace
 
 std::string to_text(const Request& r) {
-  return nlohmann::json({r.measure, r.genome, r.recipe.text(), r.states})
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = r.measure ? "measure" : "train";
+  for (const std::string& part : {r.genome, r.recipe.text(), r.states})
+    text.append(1, kSeparator).append(part);
+  return text;
 }
 
 Request request_of(const std::string& text) {
-  const nlohmann::json json = parse_json(text, "search: what a worker is asked");
-  return {json.at(0).get<bool>(), json.at(1).get<std::string>(), json.at(2).get<std::string>(),
-          json.at(3).get<std::string>()};
+  const std::vector<std::string_view> parts = split(text, kSeparator);
+  require(parts.size() == 4 && (parts[0] == "measure" || parts[0] == "train"),
+          "search: what a worker is asked is no request");
+  return {parts[0] == "measure", std::string(parts[1]), std::string(parts[2]),
+          std::string(parts[3])};
 }
 
 }  // namespace star::synthesis

@@ -14,7 +14,8 @@ struct Request {
   bool operator==(const Request&) const = default;
 };
 
-// On its way to another machine. Throws `Error` for a text that is none.
+// On its way to another process or machine: every byte of it, since a path may be no UTF-8, and none
+// of it holds a NUL. Throws `Error` for a text that is none.
 std::string to_text(const Request& request);
 Request request_of(const std::string& text);
 
