@@ -10,16 +10,16 @@ namespace {
 
 constexpr std::string_view kCuda = "cuda", kNumbered = "cuda:";
 
-bool is_cuda(const std::string& device) {
-  require(is_device(device), "device: `{}` is none of cpu, cuda, cuda:0, cuda:1 and so on", device);
-  return device != "cpu";
-}
-
 }  // namespace
 
 bool is_device(const std::string& text) {
   if (!text.starts_with(kNumbered)) return text == "cpu" || text == kCuda;
   return whole_number_fault<int>(text.substr(kNumbered.size()), 0, kMostDevices - 1).empty();
+}
+
+bool is_cuda(const std::string& device) {
+  require(is_device(device), "device: `{}` is none of cpu, cuda, cuda:0, cuda:1 and so on", device);
+  return device != "cpu";
 }
 
 const Backend& backend_named(const std::string& device) {

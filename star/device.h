@@ -11,6 +11,9 @@ namespace star::synthesis {
 inline constexpr int kMostDevices = 1024;
 bool is_device(const std::string& text);  // whether this machine has it or not
 
+// Whether it is a GPU. Throws `Error` for what is no device.
+bool is_cuda(const std::string& device);
+
 // Throws `Error` for a device that this machine lacks or this program was built without.
 const Backend& backend_named(const std::string& device);
 

@@ -7,6 +7,7 @@
 #include "core/counting.h"
 #include "liv/pool_file.h"
 #include "star/candidate.h"
+#include "star/device.h"
 #include "star/reference.h"
 
 namespace star::synthesis {
@@ -70,7 +71,7 @@ std::unique_ptr<Workers> Search::local_workers(int count) const {
   return std::make_unique<LocalWorkers>(
       count, worker_limits(settings_),
       [this](const Request& request) { return answer(settings_, data_, request); },
-      settings_.device != "cpu");
+      is_cuda(settings_.device));
 }
 
 SearchResult Search::run(RunFile& file, Workers& workers,

@@ -229,7 +229,7 @@ std::vector<std::string> vocab_values(const SearchSettings& s) {
 
 Limits worker_limits(const SearchSettings& s) {
   Limits limits = s.limits;
-  if (s.device == "cpu") return limits;
+  if (!is_cuda(s.device)) return limits;
   limits.wall_seconds = limits.cpu_seconds;
   limits.cpu_seconds = 0;
   return limits;

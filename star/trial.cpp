@@ -217,7 +217,7 @@ std::optional<std::vector<Evaluation>> run_trials(
   };
   report();
   if (!jobs.empty()) prepare_blas();
-  const bool on_device = !jobs.empty() && jobs[0]->device != "cpu";
+  const bool on_device = !jobs.empty() && is_cuda(jobs[0]->device);
   bool all = run_jobs(
       costs, options.workers, options.limits,
       [&](int job) { return to_text(work(*jobs[size_t(job)])); }, done, options.interrupted,

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "star/device.h"
 #include "tools/command.h"
 #include "tools/ranks/ranks.h"
 
@@ -141,7 +142,7 @@ void serve_search(const std::string& text) {
           settings.data_identity);
   prepare_blas();
   const Serve serve = [&](auto& request) { return answer(settings, *data, request_of(request)); };
-  WorkerPool pool(worker_limits(settings), serve, settings.device != "cpu");
+  WorkerPool pool(worker_limits(settings), serve, is_cuda(settings.device));
   bool paused = false;
   while (true) {
     while (!arrived(0)) {
