@@ -160,7 +160,7 @@ WorkerPool::~WorkerPool() {
   kill_all(idle_);
 }
 
-void WorkerPool::kill_all(std::vector<Worker>& workers) {
+void WorkerPool::kill_all(std::span<const Worker> workers) {
   for (const auto& worker : workers) ::kill(worker.pid, SIGKILL);
   for (const auto& worker : workers) {
     while (::waitpid(worker.pid, nullptr, 0) < 0 && errno == EINTR) {
@@ -179,18 +179,17 @@ void WorkerPool::start(int job, const std::string& request) {
 
 // To a worker that is idle. It may have ended meanwhile.
 bool WorkerPool::hand_over(const std::string& request, int job) {
-  std::vector<Worker> one;
-  one.push_back(std::move(idle_.back()));
+  const Worker idle = std::move(idle_.back());
   idle_.pop_back();
-  if (!send(one[0].pipe, kRequest, request)) {
-    kill_all(one);
+  if (!send(idle.pipe, kRequest, request)) {
+    kill_all({&idle, 1});
     return false;
   }
   count_time();
-  Worker worker = {.job = job, .work = [this, request] { return serve_(request); }};
-  worker.pid = one[0].pid;
-  worker.pipe = one[0].pipe;
-  workers_.push_back(std::move(worker));
+  workers_.push_back({.job = job,
+                      .work = [this, request] { return serve_(request); },
+                      .pid = idle.pid,
+                      .pipe = idle.pipe});
   return true;
 }
 

@@ -3,9 +3,9 @@
 //
 // A worker is a fork of this process, without exec: the job sees all that the caller has in memory
 // and hands back text. It ends with its job, or lives on and answers requests: to start what a GPU
-// needs takes longer than to train a candidate there. fork() copies the calling thread alone, so no other thread of the caller may
-// hold a lock at that moment, and a worker ends with the thread that started it: call from the main
-// thread. A worker may start threads of its own.
+// needs takes longer than to train a candidate there. fork() copies the calling thread alone, so no
+// other thread of the caller may hold a lock at that moment, and a worker ends with the thread that
+// started it: call from the main thread. A worker may start threads of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -51,9 +51,9 @@ using Serve = std::function<std::string(const std::string& request)>;
 class WorkerPool {
  public:
   explicit WorkerPool(const Limits& limits) : limits_(limits) {}
-  // Of workers that answer requests; of some that live on where `lives`. Whatever ends a worker other
-  // than a result, be it an exception, costs one request: the next one has a new worker. Processor
-  // time is that of a process, so what lives has no limit of it.
+  // Of workers that answer requests; of some that live on where `lives`. Whatever ends a worker
+  // other than a result, be it an exception, costs one request: the next one has a new worker.
+  // Processor time is that of a process, so what lives has no limit of it.
   WorkerPool(const Limits& limits, Serve serve, bool lives);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -100,7 +100,7 @@ class WorkerPool {
   void poll_pipes();
   bool reap(Worker& worker, Outcome& outcome);
   static void drain(Worker& worker);
-  static void kill_all(std::vector<Worker>& workers);
+  static void kill_all(std::span<const Worker> workers);
 
   Limits limits_;
   Serve serve_;

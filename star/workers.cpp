@@ -6,31 +6,30 @@ namespace star::synthesis {
 
 LocalWorkers::LocalWorkers(int count, const Limits& limits, Answer answer, bool live)
     : count_(count),
-      make_pool_([limits, answer, live] {
-        const Serve serve = [answer](auto& text) { return answer(request_of(text)); };
-        return std::make_unique<WorkerPool>(limits, serve, live);
-      }),
-      pool_(make_pool_()),
-      single_(make_pool_()) {
+      limits_(limits),
+      serve_([answer](auto& text) { return answer(request_of(text)); }),
+      live_(live),
+      pool_(limits, serve_, live) {
   require(count >= 1, "{} workers; at least 1 is needed", count);
 }
 
 void LocalWorkers::start(int job, const Request& request) {
   require(running() < count_, "all {} workers are busy", count_);
-  pool_->start(job, to_text(request));
+  pool_.start(job, to_text(request));
 }
 
 WorkerPool::Finished LocalWorkers::wait(const Interrupt& interrupted) {
-  return pool_->wait(interrupted);
+  return pool_.wait(interrupted);
 }
 
 std::optional<Outcome> LocalWorkers::alone(const Request& request, const Interrupt& interrupted) {
-  pool_->pause();
+  if (!single_) single_.emplace(limits_, serve_, live_);
+  pool_.pause();
   single_->start(0, to_text(request));
   WorkerPool::Finished finished = single_->wait(interrupted);
-  pool_->resume();
+  pool_.resume();
   if (finished.job >= 0) return finished.outcome;
-  single_ = make_pool_();  // which kills what was not waited for
+  single_.reset();  // which kills what was not waited for
   return std::nullopt;
 }
 

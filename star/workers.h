@@ -37,15 +37,18 @@ class LocalWorkers : public Workers {
   // Processes that live on from request to request, where so said.
   LocalWorkers(int count, const Limits& limits, Answer answer, bool live = false);
   int count() const override { return count_; }
-  int running() const override { return pool_->running(); }
+  int running() const override { return pool_.running(); }
   void start(int job, const Request& request) override;
   WorkerPool::Finished wait(const Interrupt& interrupted) override;
   std::optional<Outcome> alone(const Request& request, const Interrupt& interrupted) override;
 
  private:
   int count_;
-  std::function<std::unique_ptr<WorkerPool>()> make_pool_;
-  std::unique_ptr<WorkerPool> pool_, single_;  // of several, and of one alone
+  Limits limits_;
+  Serve serve_;
+  bool live_;
+  WorkerPool pool_;
+  std::optional<WorkerPool> single_;  // of one alone, once there was one
 };
 
 }  // namespace star::synthesis
