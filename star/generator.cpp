@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "core/clock.h"
 
@@ -56,29 +55,29 @@ GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_
   };
   GenerateTimes times;
   times.prefill_ms = feed(1, prompt);
-  std::vector<int64_t> from(texts.size(), 0);  // the sequence of the batch that each text goes on
-  std::vector<int64_t> batch = {0};            // all of them
+  // From here on each text is a sequence of the batch.
+  const int64_t V = model.sizes().vocab;
+  if (texts.size() > 1) state = state.of(exec, std::vector<int64_t>(texts.size(), 0));
+  for (size_t t = 1; t < texts.size(); ++t)
+    logits.insert(logits.end(), logits.begin(), logits.begin() + V);
   for (int64_t i = 0; i < options.tokens; ++i) {
-    const int64_t V = model.sizes().vocab;
     std::vector<Text> on;
     std::vector<int64_t> sequences;
     std::vector<int32_t> drawn;
     for (size_t t = 0; t < texts.size(); ++t) {
-      const auto own = logits.begin() + from[t] * V;
+      const auto own = logits.begin() + int64_t(t) * V;
       const int32_t next =
           draw_token({own, own + V}, texts[t].tokens, options.sampling, texts[t].rng);
       if (!token(texts[t].number, next)) continue;
-      sequences.push_back(from[t]);
+      sequences.push_back(int64_t(t));
       drawn.push_back(next);
       on.push_back(std::move(texts[t]));
       on.back().tokens.push_back(next);
     }
+    const bool some_ended = on.size() < texts.size();
     texts = std::move(on);
     if (texts.empty() || i + 1 == options.tokens) break;
-    if (sequences != batch) state = state.of(exec, sequences);
-    batch.resize(texts.size());
-    std::iota(batch.begin(), batch.end(), 0);
-    from = batch;
+    if (some_ended) state = state.of(exec, sequences);
     steps.push_back(feed(int64_t(texts.size()), drawn) / double(texts.size()));
   }
   times.decode_ms_per_token = median(std::move(steps));

@@ -20,9 +20,9 @@ struct GenerateTimes {
   double decode_ms_per_token = 0;  // median over the steps after it, each shared by its texts
 };
 
-// The numbers first … last − 1 of the texts that a seed makes, computed together. Feeds the prompt (at
-// least one token) once, then draws `tokens` tokens for each, handed to `token` with the number of
-// the text; false from it ends that text.
+// The numbers first … last − 1 of the texts that a seed makes, computed together. Feeds the prompt
+// (at least one token) once, then draws `tokens` tokens for each, handed to `token` with the number
+// of the text; false from it ends that text.
 GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_t> prompt,
                        const GenerateOptions& options, int64_t first, int64_t last,
                        const std::function<bool(int64_t text, int32_t token)>& token);
