@@ -34,24 +34,25 @@ std::vector<Var> RandomOperator::on(Tape& tape) const {
   return vars;
 }
 
-Tensor RandomOperator::apply(Exec& exec, const Tensor& x, State* state) const {
+Tensor RandomOperator::apply_as(const Operator& other, Exec& exec, const Tensor& x,
+                                State* state) const {
   Tape tape(exec, false);
   const std::vector<Var> vars = on(tape);
   FeatureSet features;
-  return op.apply(weights(vars), tape.constant(x), features, state).value();
+  return other.apply(weights(vars), tape.constant(x), features, state).value();
+}
+
+Tensor RandomOperator::apply(Exec& exec, const Tensor& x, State* state) const {
+  return apply_as(op, exec, x, state);
 }
 
 double RandomOperator::scale(Exec& exec, const Tensor& x) const {
   if (row_of(op.liv().op.entries()).normalises) return 0;
   LivClass plain = op.liv();
   plain.op.digits[3] = int(Entries::linear);
-  Tape tape(exec, false);
-  const std::vector<Var> vars = on(tape);
-  FeatureSet features;
-  const Operator with_plain_scores(plain, op.layout().sizes);
+  const Tensor y = apply_as(Operator(plain, op.layout().sizes), exec, x, nullptr);
   double largest = 0;
-  const Var y = with_plain_scores.apply(weights(vars), tape.constant(x), features, nullptr);
-  for (double each : y.value().to_doubles()) largest = std::max(largest, std::abs(each));
+  for (double each : y.to_doubles()) largest = std::max(largest, std::abs(each));
   return largest;
 }
 

@@ -23,15 +23,19 @@ class RandomOperator {
   Weights weights(std::vector<Var>&& passing) const = delete;
   // y [B, L, d] of x [B, L, d]. With a state, x continues what it has seen.
   Tensor apply(Exec& exec, const Tensor& x, State* state = nullptr) const;
-  // What the rounding of y is relative to: of T whose rows are not divided by their sums max|y| with
-  // plain scores, since a function such as relu may leave of all of them one that nearly cancels; of
-  // others 0, which is max|y| itself.
+  // What the rounding of y is relative to: of T whose rows are not divided by their sums max|y|
+  // with plain scores, since a function such as relu may leave of all of them one that nearly
+  // cancels; of others 0, which is max|y| itself.
   double scale(Exec& exec, const Tensor& x) const;
 
   Operator op;
   std::vector<ParameterSpec> specs;
   Places places;
   std::vector<Tensor> values;
+
+ private:
+  // As `apply`, of another operator with these weights.
+  Tensor apply_as(const Operator& other, Exec& exec, const Tensor& x, State* state) const;
 };
 
 // The tokens from … to of x [B, L, …].

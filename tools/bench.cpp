@@ -212,7 +212,10 @@ struct Bench {
   // A genome in the model.
   Trial trial_of(const std::string& text, const Sizes& sizes) const {
     Pool pool;
-    return {.genome = to_text(model.genome(text, pool)), .pool = model.pool, .sizes = sizes};
+    return {.genome = to_text(model.genome(text, pool)),
+            .pool = model.pool,
+            .sizes = sizes,
+            .training = {.steps = 1 << 20, .batch = batch, .math = math}};
   }
 
   void check_genome(const std::string& text) const {
@@ -314,7 +317,6 @@ struct Bench {
     KernelClock clock(exec.backend());
     Exec timed(clock.backend(), exec.pool().threads());
     Subject s(*this, timed, text);
-    s.trial.training = {.steps = 1 << 20, .batch = batch, .math = math};
     double begin = 0, end = 0;
     const auto after_step = [&](const StepReport& step) {
       end = seconds_now();
@@ -329,7 +331,6 @@ struct Bench {
   }
 
   Row training_row(Exec& exec, Subject& s, const std::string& name, nlohmann::json about) const {
-    s.trial.training = {.steps = 1 << 20, .batch = batch, .math = math};
     std::vector<double> steps;
     // So far; the second step may record what later ones launch.
     struct Counts {

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include "core/clock.h"
 
 namespace star::cli {
 namespace {
 
-const Backend* timed_backend = nullptr;
+std::tuple<Kernels<float>, Kernels<double>> timed_ones;
 
 std::array all_times = {
 #define KERNEL(name, Arguments) KernelTime{#name},
@@ -22,28 +23,21 @@ enum class Place : size_t {
 #undef KERNEL
 };
 
-template <class T>
-const Kernels<T>& kernels_of(const Backend& backend) {
-  if constexpr (sizeof(T) == 8)
-    return backend.f64;
-  else
-    return backend.f32;
-}
-
-template <class T, class F>
+template <class F>
 void run_timed(Exec& exec, Place place, const F& run) {
   const double begin = seconds_now();
-  run(kernels_of<T>(*timed_backend));
+  run();
   exec.wait();
   KernelTime& time = all_times[size_t(place)];
   time.seconds += seconds_now() - begin;
   ++time.calls;
 }
 
-#define KERNEL(name, Arguments)                                            \
-  template <class T>                                                       \
-  void timed_##name(Exec& exec, const Arguments<T>& args) {                \
-    run_timed<T>(exec, Place::name, [&](auto& k) { k.name(exec, args); }); \
+#define KERNEL(name, Arguments)                             \
+  template <class T>                                        \
+  void timed_##name(Exec& exec, const Arguments<T>& args) { \
+    const auto run = std::get<Kernels<T>>(timed_ones).name; \
+    run_timed(exec, Place::name, [&] { run(exec, args); }); \
   }
 #include "core/kernels.def"
 #undef KERNEL
@@ -63,7 +57,7 @@ KernelClock::KernelClock(const Backend& timed)
     : backend_{
           timed.name,   timed.target, timed.rates, timed_kernels<float>(), timed_kernels<double>(),
           timed.memory, nullptr} {
-  timed_backend = &timed;
+  timed_ones = {timed.f32, timed.f64};
   reset();
 }
 

@@ -109,8 +109,8 @@ class Page:
                 point = (result["cache"], 100 * mean(result["accuracy"][task.text]))
                 curves.setdefault(case.curve, []).append(point)
         self.add("## Recall against state\n", f"`{task.text}`, {task.steps} steps of {task.batch} sequences, rates of "
-                 f"{in_words(task.rates or self.plan.rates)}. A short convolution, and a look-up of which the width, the heads, the "
-                 "states a channel or the band are varied.\n")
+                 f"{in_words(self.plan.rates_of(task))}. A short convolution, and a look-up of which the width, the "
+                 "heads, the states a channel or the band are varied.\n")
         title = f"accuracy on MQAR with {task.text.split('D=')[1].split(',')[0]} pairs against state"
         self.lines("state", title, curves, "bytes of state")
         self.add(table(["design", "width", "heads", "band", "state", "accuracy"], [

@@ -122,6 +122,9 @@ class Plan:
     # Seconds of a token in training, until some are measured.
     token_seconds: float = 1.7e-5
 
+    def rates_of(self, task):
+        return task.rates or self.rates
+
     @property
     def designs(self):
         return self.classes + self.hybrids
@@ -178,7 +181,7 @@ QUICK = replace(
            Task("copy", "copy:V=8,n=2,L=8", 2, 3, 8, lengthened("copy", "V=8,n=2,", (16,))),
            Task("memorize", "memorize:V=16,L=8", 2, 3, 8), Task("mqar", "mqar:V=16,D=2,L=8", 2, 3, 8),
            Task("parity", "parity:L=8", 2, 3, 8, lengthened("parity", "", (16,)))),
-    state_task=Task("mqar-state", "mqar:V=16,D=2,L=8", 2, 3, 8, rates=(3e-3, 1e-3)), state_widths=(8, 16), state_heads=(4, 1),
-    state_states=(("1", "1"), ("4", "3")), state_windows=(2, 4),
+    state_task=Task("mqar-state", "mqar:V=16,D=2,L=8", 2, 3, 8, rates=(3e-3, 1e-3)),
+    state_widths=(8, 16), state_heads=(4, 1), state_states=(("1", "1"), ("4", "3")), state_windows=(2, 4),
     copying_designs=("SA-1", "Rec-1"), copying_tasks=(copying(2, 2, 3, (4,)), copying(4, 2, 3)),
     parity_designs=("Rec-4", "Rec-6, 2σ"), parity_tasks=(parity(4, 2, 3, (8,)), parity(8, 2, 3, (16,))))

@@ -90,7 +90,7 @@ class Folder:
         self.records = Records(os.path.join(path, "trainings.jsonl"))
 
     def rates(self, case):
-        return case.task.rates or self.plan.rates
+        return self.plan.rates_of(case.task)
 
     def checkpoint(self, asked):
         name = hashlib.sha256(Records.text(asked).encode()).hexdigest()[:16]
