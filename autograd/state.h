@@ -1,6 +1,6 @@
 // What decoding keeps between tokens: tensors by number, one set an operator. Along axis 0 a tensor
-// holds the sequences of a batch, along axis 1 rows, its tokens; `extend` appends to it. A contraction keeps one, `kCarried`; whoever
-// keeps more chooses other numbers.
+// holds the sequences of a batch, along axis 1 rows, its tokens; `extend` appends to it. A
+// contraction keeps one, `kCarried`; whoever keeps more chooses other numbers.
 #pragma once
 
 #include <functional>
@@ -35,8 +35,8 @@ class State {
   // What one part of a differential operator keeps beside what is kept once.
   State& part(int part);
 
-  // What is kept of these sequences of the batch, in this order; of one of them, as often as it stands
-  // here.
+  // What is kept of these sequences of the batch, in this order; of one of them, as often as it
+  // stands here.
   State of(Exec& exec, std::span<const int64_t> sequences) const;
 
   int64_t floats() const;  // held now, the memo aside

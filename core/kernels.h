@@ -88,8 +88,8 @@ struct Sum {
 
 // C = alpha · A B + beta · base over a batch of up to four axes. A is m × k, B is k × n, each with
 // one of its two strides equal to 1; C has rows c_row apart. Float32 factors are read as the math of
-// the Exec says (core/math.h). `base` lies like C but for its rows,
-// which are base_row apart (0: one for all); null: C itself.
+// the Exec says (core/math.h). `base` lies like C but for its rows, which are base_row apart (0: one
+// for all); null: C itself.
 template <class T>
 struct Gemm {
   int64_t m, n, k;

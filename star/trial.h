@@ -99,7 +99,8 @@ struct TrialOptions {
 };
 
 // Works on the trials that the file does not hold yet, each in a process of its own, or on a device
-// in processes that live on, and records each as it ends. The evaluations in the order of the trials; none if it was interrupted.
+// in processes that live on, and records each as it ends. The evaluations in the order of the
+// trials; none if it was interrupted.
 std::optional<std::vector<Evaluation>> run_trials(
     RunFile& file, const std::vector<Trial>& trials,
     const std::function<Evaluation(const Trial&)>& work, const TrialOptions& options);
