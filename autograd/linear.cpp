@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/values.h"
+#include "core/quantized.h"
 
 namespace star::autograd {
 namespace {
@@ -38,20 +39,24 @@ struct Linear {
   int64_t rows, in, out;
 
   Linear(const Var& input, const Var& w) : x(input), weight(w) {
-    require(w.value().rank() == 2 && x.value().rank() >= 1 && x.shape().back() == w.size(1),
-            "linear: input {} and weight {}", x.shape(), w.shape());
-    in = w.size(1);
+    require(w.value().rank() == 2 && x.value().rank() >= 1, "linear: input {} and weight {}",
+            x.shape(), w.shape());
+    in = x.shape().back();
     out = w.size(0);
+    require(w.size(1) == (is_quantized() ? quantized_bytes(in) : in),
+            "linear: input {} and weight {} of {}", x.shape(), w.shape(), dtype_name(w.dtype()));
     rows = x.value().numel() / std::max<int64_t>(in, 1);
     u = x.exec().contiguous(x.value()).reshape({rows, in});
     W = x.exec().contiguous(w.value());
   }
+  bool is_quantized() const { return weight.dtype() == DType::i8; }
   Shape shape() const { return x.shape().with(x.value().rank() - 1, out); }
 
   // `base` is of the shape of the result, or one row of it.
   Tensor value(const Tensor* base) const {
     Tensor y = x.exec().empty(shape(), x.dtype());
     dispatch(y.dtype(), [&]<class T>() {
+      if (is_quantized()) return quantized_value(y.data<T>(), base);
       x.exec().kernels<T>().gemm(x.exec(), {.m = rows,
                                             .n = out,
                                             .k = in,
@@ -69,7 +74,20 @@ struct Linear {
     });
     return y;
   }
+  template <class T>
+  void quantized_value(T* y, const Tensor* base) const {
+    x.exec().kernels<T>().quantized_product(x.exec(),
+                                            {.m = rows,
+                                             .n = out,
+                                             .k = in,
+                                             .x = u.data<T>(),
+                                             .rows = W.data<int8_t>(),
+                                             .y = y,
+                                             .base = base ? base->data<T>() : nullptr,
+                                             .base_row = base && base->rank() > 1 ? out : 0});
+  }
   void gradient(const Tensor& dy) const {
+    require(!is_quantized(), "linear: weights of eight bits have no gradient");
     Tensor g = x.exec().contiguous(dy).reshape({rows, out});
     give(weight, "oc", g, "to", u, "tc");
     if (!x.needs_grad()) return;

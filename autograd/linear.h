@@ -12,7 +12,8 @@ namespace star::autograd {
 Var contract_pair(const Var& a, const std::string& la, const Var& b, const std::string& lb,
                   const std::string& result);
 
-// y = x Wᵀ over the last axis of x, W [out, in].
+// y = x Wᵀ over the last axis of x, W [out, in]. Of rows of eight bits (core/quantized.h) a product
+// has a value, and no gradient.
 Var linear(const Var& x, const Var& weight);
 
 // base + x Wᵀ in one pass over the result; base is of its shape, or a bias [out].

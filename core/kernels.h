@@ -105,6 +105,18 @@ struct Gemm {
   int64_t base_row = 0;
 };
 
+// y = x Wᵀ, or base + x Wᵀ, with W [n, k] in rows of eight bits (core/quantized.h), x [m, k] and
+// y [m, n]. The rows of `base` are base_row apart (0: one for all); null: none.
+template <class T>
+struct QuantizedProduct {
+  int64_t m, n, k;
+  const T* x;
+  const int8_t* rows;
+  T* y;
+  const T* base = nullptr;
+  int64_t base_row = 0;
+};
+
 // y = x / sqrt(mean(x²) + epsilon) · w on rows of n (Zhang and Sennrich, 2019); keeps 1 / sqrt(…).
 template <class T>
 struct RmsNorm {

@@ -10,6 +10,8 @@ const char* dtype_name(DType t) {
       return "float64";
     case DType::i32:
       return "int32";
+    case DType::i8:
+      return "int8";
   }
   fail("tensor: no type {}", int(t));
 }
@@ -21,6 +23,8 @@ size_t dtype_bytes(DType t) {
       return 4;
     case DType::f64:
       return 8;
+    case DType::i8:
+      return 1;
   }
   fail("tensor: no type {}", int(t));
 }
@@ -195,6 +199,7 @@ void Tensor::assign(std::span<const T> values) const {
 template void Tensor::assign(std::span<const float>) const;
 template void Tensor::assign(std::span<const double>) const;
 template void Tensor::assign(std::span<const int32_t>) const;
+template void Tensor::assign(std::span<const int8_t>) const;
 
 template <class T>
 HostView<T>::HostView(const Tensor& t) : tensor_(t), data_(t.data<T>()) {
@@ -233,6 +238,9 @@ std::vector<double> Tensor::to_doubles() const {
       break;
     case DType::i32:
       copy(data<int32_t>());
+      break;
+    case DType::i8:
+      copy(data<int8_t>());
   }
   return out;
 }

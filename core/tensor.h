@@ -10,7 +10,7 @@
 
 namespace star {
 
-enum class DType : uint8_t { f32, f64, i32 };
+enum class DType : uint8_t { f32, f64, i32, i8 };
 
 template <class T>
 struct DTypeOf;  // of no other type
@@ -25,6 +25,10 @@ struct DTypeOf<double> {
 template <>
 struct DTypeOf<int32_t> {
   static constexpr DType value = DType::i32;
+};
+template <>
+struct DTypeOf<int8_t> {
+  static constexpr DType value = DType::i8;
 };
 template <class T>
 constexpr DType dtype_of = DTypeOf<std::remove_const_t<T>>::value;
@@ -118,6 +122,7 @@ decltype(auto) dispatch(DType dtype, F&& f) {
     case DType::f64:
       return f.template operator()<double>();
     case DType::i32:
+    case DType::i8:
       break;
   }
   fail("tensor: {} is no floating type", dtype_name(dtype));

@@ -5,6 +5,7 @@
 #include "autograd/rows.h"
 #include "autograd/views.h"
 #include "core/counting.h"
+#include "core/quantized.h"
 
 namespace star::liv {
 namespace {
@@ -146,11 +147,35 @@ Var Backbone::hidden(Tape& tape, const Tensor& tokens, DecodingState* state) con
 
 Var Backbone::output(Tape& tape, const Var& hidden) const {
   const Parameter& table = parameters_[size_t(embedding_)];
-  return linear(hidden, tape.parameter(table.value, table.grad));
+  return linear(hidden, tape.parameter(output_.defined() ? output_ : table.value, table.grad));
 }
 
 Var Backbone::forward(Tape& tape, const Tensor& tokens, DecodingState* state) const {
   return output(tape, hidden(tape, tokens, state));
+}
+
+void Backbone::quantize(Exec& exec) {
+  if (output_.defined()) return;
+  const Parameter* table = &parameters_[size_t(embedding_)];
+  output_ = quantized(exec, table->value);
+  for (Parameter& p : parameters_) {
+    // What decays are the weights of linear maps, and the embedding, whose rows are looked up.
+    const bool map = p.decay && &p != table;
+    const Tensor own =
+        map ? quantized(exec, p.value) : exec.empty(p.value.shape(), p.value.dtype());
+    if (!map) exec.copy(p.value, own);
+    p.value = own;
+    p.grad = {};
+  }
+  values_ = grads_ = {};
+}
+
+int64_t Backbone::weight_bytes() const {
+  auto bytes = [](const Tensor& t) { return t.numel() * int64_t(dtype_bytes(t.dtype())); };
+  int64_t total = 0;
+  for (const Parameter& p : parameters_) total += bytes(p.value);
+  if (output_.defined()) total += bytes(output_) - bytes(parameters_[size_t(embedding_)].value);
+  return total;
 }
 
 DenseCore Backbone::materialize(Tape& tape, const Tensor& tokens, int block,

@@ -65,10 +65,17 @@ class Backbone {
   DenseCore materialize(Tape& tape, const Tensor& tokens, int block,
                         std::optional<int> part = {}) const;
 
-  // Shared parameters once, in the order of the blocks; each is a view of one vector.
+  // Keeps the weights of linear maps in eight bits from here on (core/quantized.h): for inference, in
+  // a third of the memory. Their values are int8 then, and none has a gradient.
+  void quantize(Exec& exec);
+  // Of all that a pass reads of the parameters; of the embedding, what the output product reads.
+  int64_t weight_bytes() const;
+
+  // Shared parameters once, in the order of the blocks; each is a view of one vector until
+  // `quantize`.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   Parameter* find(const std::string& name);
-  // All weights and all gradients, with those that decay in the first `decayed()` places; padding
+  // All weights and all gradients, until `quantize`, with those that decay in the first `decayed()` places; padding
   // between parameters is 0.
   const Tensor& flat_values() const { return values_; }
   const Tensor& flat_grads() const { return grads_; }
@@ -123,6 +130,7 @@ class Backbone {
   std::vector<Wiring> wiring_;  // for each block
   int embedding_ = -1, final_norm_ = -1;
   Tensor values_, grads_;
+  Tensor output_;  // the embedding as the output product reads it
   int64_t decayed_ = 0;
 };
 

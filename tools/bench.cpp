@@ -17,6 +17,7 @@
 #include "tools/kernel_clock.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/weights_option.h"
 
 namespace star::cli {
 namespace {
@@ -101,6 +102,7 @@ struct Bench {
   std::string dump, config;
   int batch = 8;
   MathName math = "fp32";
+  WeightsOption weights;  // of prefill and decoding
   double seconds = 0.5;
   bool kernels = false, search = false;
 
@@ -308,6 +310,8 @@ struct Bench {
 
     if (search) about["kernels"] = kernel_shares(*exec, text);
     if (wanted("train")) report(training_row(*exec, s, name, about));
+    weights.apply(*exec, s.backbone);
+    about["weights"] = weights.form;
     if (wanted("prefill") || wanted("decode"))
       decoding_rows(*exec, s.backbone, s.data, name, about, report);
   }
@@ -406,7 +410,7 @@ struct Bench {
       for (int i = 0; i < kTokens; ++i) backbone.forward(tape, one, &copy);
     });
     decode = {decode.least / kTokens, decode.median / kTokens};
-    double bytes = 4 * double(backbone.parameter_count()) + double(backbone.cache_bytes(L));
+    double bytes = double(backbone.weight_bytes()) + double(backbone.cache_bytes(L));
     report(Row{"decode", name, decode, forward, bytes, 1, about});
   }
 };
@@ -429,6 +433,7 @@ void declare_bench(CLI::App& app) {
       *sub, "--math", c->math,
       "What products read of a number: those of a training step, and the one that shares are of")
       ->capture_default_str();
+  c->weights.declare(*sub);
   auto* seconds = add_real(*sub, "--seconds", c->seconds, within(0, 3600),
                            "Least time that a row is repeated; a training, four of it")
                       ->capture_default_str();

@@ -11,6 +11,7 @@
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/tokenizer_option.h"
+#include "tools/weights_option.h"
 
 namespace star::cli {
 namespace {
@@ -29,6 +30,7 @@ std::string task_of_length(const std::string& task, int64_t length) {
 struct Eval {
   Common common;
   DataOptions data;
+  WeightsOption weights;
   std::string checkpoint, split = "validation";
   int64_t length = 0;
   int batch = 0;
@@ -37,6 +39,7 @@ struct Eval {
   void run() {
     auto exec = common.make_exec();
     LoadedModel loaded = load_checkpoint(checkpoint, *exec);
+    weights.apply(*exec, *loaded.model);
     std::unique_ptr<Dataset> dataset = open_data(loaded);
     const Split which = kSplits.at(split);
     dataset->check(which);
@@ -93,6 +96,7 @@ struct Eval {
     nlohmann::json document = judgement_json(j);
     document["genome"] = loaded.about.genome;
     document["split"] = split;
+    document["weights"] = weights.form;
     document["data"] = dataset.identity();
     document["seq"] = dataset.length();
     const std::vector<std::string> names = dataset.parts();
@@ -131,6 +135,7 @@ void declare_eval(CLI::App& app) {
       ->capture_default_str();
   c->data.declare(*sub);
   declare_length(*sub, c->length, "the task's, else as in the training");
+  c->weights.declare(*sub);
   c->common.declare(*sub);
   c->seed_option = sub->get_option("--seed");
   c->seed_option->description("Seed of a generated task (default: as in the training)")

@@ -10,6 +10,7 @@
 #include "tools/console.h"
 #include "tools/options.h"
 #include "tools/tokenizer_option.h"
+#include "tools/weights_option.h"
 
 namespace star::cli {
 namespace {
@@ -19,6 +20,7 @@ struct Generate {
   std::string checkpoint, prompt, prompt_file, tokenizer;
   std::vector<std::string> stop_words;
   GenerateOptions options;
+  WeightsOption weights;
   int64_t samples = 1;
   bool no_echo = false;
 
@@ -26,6 +28,7 @@ struct Generate {
     const std::string text = prompt_text();
     auto exec = common.make_exec();
     const LoadedModel loaded = load_checkpoint(checkpoint, *exec);
+    weights.apply(*exec, *loaded.model);
     const TextCoding coding(loaded, checkpoint, tokenizer);
     options.seed = common.seed;
     std::vector<Sample> made;
@@ -172,6 +175,7 @@ void declare_generate(CLI::App& app) {
       ->capture_default_str();
   sub->add_flag("--no-echo", c->no_echo, "The text alone, without the prompt");
   declare_sampling(*sub, c->options.sampling);
+  c->weights.declare(*sub);
   c->common.declare(*sub);
   sub->callback([c] { c->run(); });
 }

@@ -7,6 +7,7 @@
 #include "tools/output.h"
 #include "tools/token_list.h"
 #include "tools/tokenizer_option.h"
+#include "tools/weights_option.h"
 
 namespace star::cli {
 namespace {
@@ -16,6 +17,7 @@ const std::map<std::string, DecodeMode> kModes = {{"parallel", DecodeMode::paral
 
 struct Logits {
   Common common;
+  WeightsOption weights;
   std::string checkpoint, tokens, tokens_file, text, tokenizer, mode = "parallel", out, config;
 
   void run() {
@@ -24,6 +26,7 @@ struct Logits {
     check_output(out, {checkpoint, tokens_file, tokenizer, config});
     auto exec = common.make_exec();
     LoadedModel loaded = load_checkpoint(checkpoint, *exec);
+    weights.apply(*exec, *loaded.model);
     const std::vector<int32_t> ids = tokens_of(loaded);
     std::vector<float> values = all_logits(*exec, *loaded.model, ids, kModes.at(mode));
     std::vector<int64_t> shape = {int64_t(ids.size()), loaded.model->sizes().vocab};
@@ -58,6 +61,7 @@ void declare_logits(CLI::App& app) {
   sub->add_option("--mode", c->mode, "All tokens at once, or one at a time from a cache")
       ->check(CLI::IsMember({"parallel", "recurrent"}))
       ->capture_default_str();
+  c->weights.declare(*sub);
   sub->add_option("--out", c->out, "Where [L, V] float32 goes (.npy)")->required();
   c->common.declare(*sub);
   sub->callback([c, sub] {

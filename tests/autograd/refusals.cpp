@@ -10,6 +10,7 @@
 #include "autograd/rows.h"
 #include "autograd/sequence.h"
 #include "autograd/views.h"
+#include "core/quantized.h"
 #include "cpu/cpu.h"
 
 namespace star::autograd {
@@ -51,6 +52,14 @@ TEST_CASE_FIXTURE(Refusals, "refusals: rows and maps") {
   refuses("gated: [2, 3] and [3, 2]", [&] { gated(Unary::silu, of({2, 3}), of({3, 2})); });
   refuses("linear: input [2, 3] and weight [4, 2]", [&] { linear(of({2, 3}), of({4, 2})); });
   refuses("linear: input [2, 3] and weight [3]", [&] { linear(of({2, 3}), of({3})); });
+  const Var bytes = tape.constant(quantized(exec, of({4, 3}).value()));
+  refuses("linear: input [2, 5] and weight [4, 8] of int8", [&] { linear(of({2, 5}), bytes); });
+  refuses("weights of eight bits have no gradient", [&] {
+    Tape recording(exec);
+    const Var x = recording.leaf(of({1, 3}).value());
+    recording.backward(
+        linear(x, recording.constant(quantized(exec, exec.zeros({1, 3}, DType::f64)))));
+  });
   refuses("linear: [2, 4] onto [2, 5]", [&] { linear_onto(of({2, 5}), of({2, 3}), of({4, 3})); });
   refuses("scores: shape [3] lacks", [&] { softmax(of({3}), {}, 1); });
   refuses("scores: 3 queries from position 0 do not fit 2 keys", [&] {

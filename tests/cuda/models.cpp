@@ -75,9 +75,10 @@ TEST_CASE("cuda: genomes at random agree with the CPU, forward and backward") {
 
 TEST_CASE("cuda: decoding agrees with the CPU") {
   const Sizes sizes{16, 4, 11, 64, 8};
-  auto decoded = [&](const Backend& backend, const std::string& genome) {
+  auto decoded = [&](const Backend& backend, const std::string& genome, bool eight_bits) {
     Exec exec(backend);
     Backbone model = random_model(exec, genome, sizes, DType::f64, 3);
+    if (eight_bits) model.quantize(exec);
     Rng rng(3, "tokens");
     Tape tape(exec, false);
     DecodingState state;
@@ -92,7 +93,9 @@ TEST_CASE("cuda: decoding agrees with the CPU") {
   for (const LivClass& liv : extended_pool().classes) {
     std::string genome = std::string(1, liv.id) + "1111";
     CAPTURE(genome);
-    CHECK(relative_error(decoded(cuda_backend(), genome), decoded(cpu_backend(), genome)) < kBound);
+    for (bool eight_bits : {false, true})
+      CHECK(relative_error(decoded(cuda_backend(), genome, eight_bits),
+                           decoded(cpu_backend(), genome, eight_bits)) < kBound);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "autograd/rows.h"
+#include "core/quantized.h"
 #include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
@@ -427,6 +428,59 @@ TEST_CASE("backbone: only linear maps and the embedding decay") {
     if (map) decayed += (p.value.numel() + 15) / 16 * 16;
   }
   CHECK(model.decayed() == decayed);
+}
+
+// What a matrix is in eight bits, as floats.
+std::vector<double> rounded_to_bytes(Exec& exec, const Tensor& matrix) {
+  const int64_t n = matrix.size(1), bytes = quantized_bytes(n);
+  const Tensor rows = quantized(exec, matrix);
+  std::vector<double> all;
+  for (int64_t r = 0; r < matrix.size(0); ++r) {
+    const int8_t* row = rows.data<int8_t>() + r * bytes;
+    float scale;
+    std::memcpy(&scale, row, sizeof scale);
+    for (int64_t i = 0; i < n; ++i) all.push_back(double(scale) * row[kScaleBytes + i]);
+  }
+  return all;
+}
+
+TEST_CASE("backbone: weights in eight bits are those weights, at once and in decoding") {
+  Rng rng(21, "test.backbone.quantize");
+  const Pool pool = extended_pool();
+  for (int round = 0; round < 20; ++round) {
+    const std::string genome = round == 0
+                                   ? with_all_classes("1111")
+                                   : to_text(repair(random_genome_text(rng, pool, 4, true), pool));
+    INFO(genome);
+    Exec exec(cpu_backend());
+    const uint64_t seed = uint64_t(round);
+    Backbone model = random_model(exec, genome, kSizes, DType::f64, seed);
+    Backbone bytes = random_model(exec, genome, kSizes, DType::f64, seed);
+    const int64_t L = 6;
+    const Tensor tokens = random_tokens(exec, rng, 1, L, kSizes.vocab);
+    Tape tape(exec, false);
+    const std::vector<double> before = model.forward(tape, tokens).value().to_doubles();
+    for (auto& p : model.parameters())
+      if (p.decay && p.name != "embed.weight")
+        exec.copy(exec.from(p.value.shape(), rounded_to_bytes(exec, p.value), DType::f64), p.value);
+    bytes.quantize(exec);
+    CHECK(bytes.weight_bytes() < model.weight_bytes());
+    // The output product reads the rounded embedding, the look-up the embedding.
+    const Tensor hidden = model.hidden(tape, tokens).value();
+    Parameter& table = *model.find("embed.weight");
+    exec.copy(exec.from(table.value.shape(), rounded_to_bytes(exec, table.value), DType::f64),
+              table.value);
+    const std::vector<double> expected =
+        model.output(tape, tape.constant(hidden)).value().to_doubles();
+    CHECK(relative_error(expected, before) > 1e-6);
+    CHECK(relative_error(bytes.forward(tape, tokens).value().to_doubles(), expected) < 1e-9);
+    DecodingState state;
+    std::vector<double> decoded;
+    for (int64_t i = 0; i < L; ++i)
+      for (double x : bytes.forward(tape, tokens.narrow(1, i, 1), &state).value().to_doubles())
+        decoded.push_back(x);
+    CHECK(relative_error(decoded, expected) < 1e-9);
+  }
 }
 
 TEST_CASE("backbone: errors") {
