@@ -1,8 +1,8 @@
 // A pool as text, so that a user can search other operators (star/README.md). A line each, in any
 // order; `#` begins a comment, blank lines are skipped:
 //
-//     featurizer 1: q 21111, k 21111, v 21111      its feature groups: role and digits
-//     class 1 SA-1: 12123                          an operator
+//     featurizer 1: q 21111, k 21111, v 21111      # its feature groups: role and digits
+//     class 1 SA-1: 12123                          # an operator
 //     class a D-SA-1: differential of 1
 //
 // Identifiers are one character of base 36; that of a featurizer is not 0, since it is the first

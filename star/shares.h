@@ -16,8 +16,9 @@ inline constexpr double kParallel = 0.1;       // LIVs beside the one before, so
 
 // Whether a mutation to another value is accepted: with probability min(1, (1 − p)/(1 − q)) for
 // values of shares p and q. A value x that mutates into another one, y, with q(y)/(1 − p(x)) and is
-// accepted so has the detailed balance p(x) P(x → y) = q(y) P(y → x), and of all such steps this
-// one moves most (Liu, "Peskun's theorem and a modified discrete-state Gibbs sampler", 1996).
+// accepted so has the detailed balance p(x) P(x → y) = q(y) P(y → x), and of all ways to accept it
+// this one moves most (Peskun, 1973; Liu, "Peskun's theorem and a modified discrete-state Gibbs
+// sampler", 1996).
 bool accepts(Rng& rng, double p, double q);
 
 // A yes or no of share p of yes that mutates.

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Draws how an induction head comes: `python3 tools/course/induction.py build/star FOLDER`.
+"""Draws how an induction head comes: `python3 tools/course/induction.py build/star FOLDER [--quick]`.
 
 Trains two LIVs of SA-2 on recall under a constant rate, stops at the steps below, looks at T(x) of both LIVs there and
 goes on, which comes to the same weights as a training that is not stopped. Prints a line for each stop and writes
 FOLDER/induction-comes.svg: the loss of every step; for each head what a key that comes again gives to the tokens behind
-its earlier places, the mean over such keys; and T(x) of the head that gives them most in the end.
+its earlier places, the mean over such keys; and T(x) of the head that gives them most in the end. With --quick
+there are two steps, to try the command.
 """
 import ast
 import json
@@ -45,11 +46,11 @@ def stripe(matrix, tokens):
     return sum(given) / len(given)
 
 
-def stops(star, folder):
-    """At each of STOPS: its step, the loss and accuracy on the validation part, T(x) by LIV and head."""
+def stops(star, folder, steps):
+    """At each of the steps: its number, the loss and accuracy on the validation part, T(x) by LIV and head."""
     checkpoint, log, out = (os.path.join(folder, name) for name in ("comes.safetensors", "comes.jsonl", "T.npy"))
-    for step in STOPS:
-        begin = ["--resume", checkpoint] if step > STOPS[0] else [*TRAINING, "--out", checkpoint, *KEEP]
+    for step in steps:
+        begin = ["--resume", checkpoint] if step > steps[0] else [*TRAINING, "--out", checkpoint, *KEEP]
         told = subprocess.run([star, "train", *begin, "--steps", str(step), "--log", log, "--json", "--quiet"],
                               check=True, capture_output=True, text=True).stdout
         seen = []
@@ -69,7 +70,7 @@ def losses(folder):
 
 def draw(found, curve, best):
     picture = Picture(760, 610, "Loss, weight of the induction stripe, and T(x) over the steps of a training")
-    last = STOPS[-1]
+    last = found[-1]["step"]
     top = picture.axes(70, 34, 560, 130, (0, last), (1.4, 2.8), y_label="loss, nats")
     top.curve(curve, SOFT, 1)
     picture.text(640, 120, "training, all tokens", size=11, colour=SOFT)
@@ -106,14 +107,15 @@ def places():
 
 
 def main():
-    if len(sys.argv) != 3:
-        print("usage: induction.py build/star FOLDER", file=sys.stderr)
+    quick = sys.argv[3:] == ["--quick"]
+    if len(sys.argv) != 3 + quick:
+        print("usage: induction.py build/star FOLDER [--quick]", file=sys.stderr)
         return 2
     star, folder = os.path.abspath(sys.argv[1]), sys.argv[2]
     os.makedirs(folder, exist_ok=True)
     found = []
     print("step  loss   accuracy  stripe of LIV 1      of LIV 2")
-    for at in stops(star, folder):
+    for at in stops(star, folder, [1, 2] if quick else STOPS):
         weights = "  ".join(f"{stripe(head, TOKENS):.3f}" for liv in at["seen"] for head in liv)
         print(f"{at['step']:4d}  {at['loss']:.3f}  {at['accuracy']:.3f}     {weights}")
         found.append(at)

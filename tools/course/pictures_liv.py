@@ -2,7 +2,7 @@
 import cmath
 import math
 
-from draw import BLUE, DARK_BLUE, INK, ORANGE, RED, SKY, SOFT, WASH, Picture, colour_of, mixed
+from draw import BLUE, DARK_BLUE, GREEN, INK, ORANGE, RED, SKY, SOFT, VIOLET, WASH, Picture, colour_of, mixed
 
 FOLDER = "liv"
 STATES = 16
@@ -49,6 +49,33 @@ def decay(_):
         for n in range(STATES, 0, -1):
             axes.curve([(t, math.exp(-n * step * t)) for t in times], shade(n - 1, STATES), 1.2)
     p.text(58, 228, "dark: n = 1, light: n = 16", "start", 11, SOFT)
+    return p
+
+
+def softplus(u):
+    return math.log1p(math.exp(u))
+
+
+def step(_):
+    p = Picture(720, 236, "Softplus between its two limits; and the shares that a step keeps and writes")
+    grid = [-9 + k / 20 for k in range(281)]
+    axes = p.axes(58, 34, 290, 140, (-9, 5), (1e-4, 10), log_y=True, x_label="u", title="Δ = softplus(u)",
+                  x_ticks=[-8, -4, 0, 4], y_names=["10^{−4}", "0.001", "0.01", "0.1", "1", "10"])
+    axes.curve([(u, math.exp(u)) for u in grid], ORANGE, 2.4)
+    axes.curve([(u, u) for u in grid if u > 0.01], RED, 1.2, dash="4 3")
+    axes.curve([(u, softplus(u)) for u in grid], BLUE)
+    p.text(*axes.at(1.6, 7.2), "e^u", "end", 11, RED)
+    p.text(*axes.at(2.4, 1.5), "u", "start", 11, RED)
+    low, high = (math.log(math.expm1(start)) for start in (0.001, 0.1))
+    for u in (low, high):
+        p.line(*axes.at(u, 1e-4), *axes.at(u, softplus(u)), SOFT, 1, "2 3")
+    p.line(*axes.at(low, 2e-4), *axes.at(high, 2e-4), INK, 3)
+    p.text(*axes.at((low + high) / 2, 2.9e-4), "start", "middle", 11)
+    right = p.axes(420, 34, 270, 140, (-9, 5), (0, 1), x_label="u", title="A = −1, held exactly", x_ticks=[-8, -4, 0, 4])
+    right.curve([(u, math.exp(-softplus(u))) for u in grid], BLUE)
+    right.curve([(u, 1 - math.exp(-softplus(u))) for u in grid], RED)
+    p.text(*right.at(-8.7, 0.86), "keeps Ā = σ(−u)", "start", 11, BLUE)
+    p.text(*right.at(-8.7, 0.08), "writes B̄ = σ(u)", "start", 11, RED)
     return p
 
 
@@ -245,5 +272,76 @@ def overwriting(_):
     return p
 
 
-DRAWN = {"hold": hold, "decay": decay, "rotation": rotation, "grouped": grouped, "gated-unit": gated_unit,
-         "kernel": kernel, "implicit-filter": implicit_filter, "overwriting": overwriting}
+def householders(count, width):
+    """Keys of unit length, some alike, and I − k kᵀ of each, as rows."""
+    keys = []
+    for i in range(count):
+        raw = [math.sin(1.7 * (i + 1) * (c + 1)) + 0.6 * math.cos(c) for c in range(width)]
+        length = math.sqrt(sum(x * x for x in raw))
+        keys.append([x / length for x in raw])
+    return keys, [[[(a == b) - k[a] * k[b] for b in range(width)] for a in range(width)] for k in keys]
+
+
+def wy(_):
+    p = Picture(720, 206, "Four matrices multiplied, beside the identity less a tall matrix times a flat one")
+    width, count, cell, top = 8, 4, 7, 60
+    keys, factors = householders(count, width)
+    overlaps = [[sum(a * b for a, b in zip(x, y)) for y in keys] for x in keys]
+    vectors = []
+    for i in range(count):
+        vectors.append([keys[i][c] - sum(overlaps[i][j] * vectors[j][c] for j in range(i)) for c in range(width)])
+    p.text(30, 26, "a product of c = 4 factors I − k_i ⊗ k_i", "start", 13, bold=True)
+    for i in reversed(range(count)):
+        left = 30 + 76 * (count - 1 - i)
+        p.grid(left, top, cell, factors[i])
+        p.text(left + 28, top + 76, f"i = {i + 1}", "middle", 11, SOFT)
+        if i:
+            p.text(left + 66, top + 32, "·", "middle", 16)
+    p.text(348, top + 34, "=", "middle", 18)
+    p.text(380, 26, "I − K W^T", "start", 13, bold=True)
+    p.grid(372, top, cell, [[float(a == b) for b in range(width)] for a in range(width)])
+    p.text(443, top + 34, "−", "middle", 18)
+    p.grid(456, top, cell, [[k[a] for k in keys] for a in range(width)])
+    p.text(470, top + 76, "k_1 … k_4", "middle", 11, SOFT)
+    p.text(494, top + 32, "·", "middle", 16)
+    p.grid(504, top + 14, cell, vectors)
+    p.text(532, top + 76, "w_1 … w_4", "middle", 11, SOFT)
+    p.text(590, 26, "for w:", "start", 13, bold=True)
+    p.grid(590, top, 16, [[overlaps[i][j] if j < i else 1.0 if i == j else None for j in range(count)]
+                          for i in range(count)])
+    p.text(622, top + 82, "1 and k_i·k_j", "middle", 11, SOFT)
+    p.text(664, top + 34, "W = K^T", "start", 12)
+    p.text(30, 168, "4 · e² numbers, a product of e × e matrices for each token", "start", 11, SOFT)
+    p.text(372, 168, "2 · 4 · e numbers, and a triangular system of 4 unknowns", "start", 11, SOFT)
+    p.text(30, 192, "red: positive, blue: negative, grey: exactly zero; heads of e = 8, β = 1", "start", 11, SOFT)
+    return p
+
+
+def rates_at_start(program, id):
+    """Of the heads of a matrix state, what −log a is at the start where a token adds nothing to the bias."""
+    named = program.tensors("train", f"{id}1111", "--task", "recall:V=16,L=8", "--steps", "1", "--lr", "1e-30")
+    logits = {name.split(".liv.")[1]: values for name, (values, _) in named.items() if ".liv." in name}
+    if "A_log" in logits:
+        return [[math.exp(a) * softplus(b)] for a, b in zip(logits["A_log"], logits["dt.bias"])]
+    bias = logits["a_b.bias"]
+    width = len(bias) // 4
+    return [[softplus(-u) / 16 for u in bias[h * width:(h + 1) * width]] for h in range(4)]
+
+
+def forgetting(program):
+    p = Picture(720, 244, "What is left of a write in four heads, by one decay a head and by one a key channel")
+    for k, (id, title) in enumerate((("k", "Rec-3: a decay a head"), ("q", "Rec-5: a decay a key channel"))):
+        axes = p.axes(58 + 340 * k, 34, 290, 140, (1, 1000), (0, 1), log_x=True, x_label="tokens", title=title,
+                      y_label="" if k else "what is left")
+        times = [10 ** (j / 40) for j in range(121)]
+        for rates, colour in list(zip(rates_at_start(program, id), (BLUE, RED, GREEN, VIOLET)))[:2 if k else 4]:
+            for rate in rates:
+                axes.curve([(t, math.exp(-rate * t)) for t in times], colour, 1.1 if k else 1.8)
+    p.text(58, 234, "a colour a head; on the right two of four heads, of 16 channels; at the start of training", "start",
+           11, SOFT)
+    return p
+
+
+DRAWN = {"hold": hold, "decay": decay, "step": step, "rotation": rotation, "grouped": grouped, "gated-unit": gated_unit,
+         "kernel": kernel, "implicit-filter": implicit_filter, "overwriting": overwriting,
+         "wy": wy, "forgetting": forgetting}
