@@ -2,6 +2,7 @@
 // reads and writes.
 #pragma once
 
+#include "core/quantized.h"
 #include "core/rng.h"
 #include "tools/bench_kernels.h"
 
@@ -68,6 +69,14 @@ class Benches {
     for (int32_t& v : values) v = int32_t(rng.below(uint32_t(V)));
     bytes_ += 4 * double(rows);
     return exec_.from({rows}, values);
+  }
+
+  // A matrix in eight bits.
+  Tensor in_bytes(const Shape& shape) {
+    const double before = bytes_;
+    const Tensor bytes = quantized(exec_, in(shape));
+    bytes_ = before + double(bytes.numel());
+    return bytes;
   }
 
   void add(const char* name, double flops, const Tensor& output, std::function<void()> run) {

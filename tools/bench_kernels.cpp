@@ -75,6 +75,11 @@ void Benches<T>::products() {
                            .c = at(c),
                            .c_row = m});
   });
+  Tensor token = in({1, d}), bytes = in_bytes({m, d}), y = out({1, m});
+  add("quantized_product", 2 * double(m) * double(d), y, [=, this] {
+    kernels().quantized_product(
+        exec_, {.m = 1, .n = m, .k = d, .x = at(token), .rows = bytes.data<int8_t>(), .y = at(y)});
+  });
 }
 
 template <class T>
