@@ -29,12 +29,14 @@ int64_t DecodingState::floats() const {
 }
 
 Backbone::Backbone(Exec* exec, std::vector<Block> blocks, const Sizes& sizes, DType dtype,
-                   uint64_t seed)
+                   std::optional<uint64_t> seed)
     : sizes_(sizes), blocks_(std::move(blocks)) {
   check_sizes(sizes);
   require(!blocks_.empty(), "backbone: no LIV");
   for (auto& block : blocks_) operators_.emplace_back(block.liv, sizes);
-  lay_out(declare(), exec, dtype, seed);
+  const std::vector<Declared> all = declare();
+  lay_out(all, exec, dtype, seed.has_value());
+  if (exec && seed) draw(all, *exec, *seed);
 }
 
 // Collects the parameters, and says what each block takes of them.
@@ -76,8 +78,9 @@ Backbone::Wiring Backbone::wire(int l, std::vector<Declared>& all) const {
   return wiring;
 }
 
-// Lays the parameters out in one vector, and fills them.
-void Backbone::lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype, uint64_t seed) {
+// Lays the parameters out in one vector.
+void Backbone::lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype,
+                       bool with_gradients) {
   int64_t size = 0;
   std::vector<int64_t> offsets(all.size());
   for (bool decay : {true, false}) {
@@ -92,21 +95,27 @@ void Backbone::lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype
   for (auto& p : all) shapes_.push_back({p.name, p.spec.shape, p.block});
   if (!exec) return;
   values_ = exec->zeros({size}, dtype);
-  grads_ = exec->zeros({size}, dtype);
+  if (with_gradients) grads_ = exec->zeros({size}, dtype);
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Shape& shape = all[i].spec.shape;
+    auto view = [&](const Tensor& flat) {
+      return flat.defined() ? flat.narrow(0, offsets[i], shape.numel()).reshape(shape) : Tensor();
+    };
+    parameters_.push_back({all[i].name, view(values_), view(grads_), all[i].spec.decay});
+  }
+}
+
+void Backbone::draw(const std::vector<Declared>& all, Exec& exec, uint64_t seed) {
   // Each has a generator of its own, so that they may be drawn side by side.
   std::vector<std::vector<double>> starts;
   for (auto& p : all) starts.emplace_back(size_t(p.spec.shape.numel()));
-  exec->pool().run(int64_t(all.size()), [&](int64_t i) {
+  exec.pool().run(int64_t(all.size()), [&](int64_t i) {
     Rng rng(seed, "init", hash_text(all[size_t(i)].name));
     all[size_t(i)].spec.init(rng, starts[size_t(i)]);
   });
   for (size_t i = 0; i < all.size(); ++i) {
-    const Shape& shape = all[i].spec.shape;
-    auto view = [&](const Tensor& flat) {
-      return flat.narrow(0, offsets[i], shape.numel()).reshape(shape);
-    };
-    parameters_.push_back({all[i].name, view(values_), view(grads_), all[i].spec.decay});
-    exec->copy(exec->from(shape, starts[i], dtype), parameters_.back().value);
+    const Tensor& value = parameters_[i].value;
+    exec.copy(exec.from(value.shape(), starts[i], value.dtype()), value);
   }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,13 @@ class Backbone {
   // Parameters drawn from `seed`, each from its own stream, named after it. Throws `Error` where a
   // class does not fit the sizes. Without memory (exec null) only names and costs are known.
   Backbone(Exec* exec, std::vector<Block> blocks, const Sizes& sizes, DType dtype = DType::f32,
-           uint64_t seed = 0);
+           uint64_t seed = 0)
+      : Backbone(exec, std::move(blocks), sizes, dtype, std::optional(seed)) {}
+
+  // Parameters of 0, for whoever has their values, and no gradients: for inference.
+  static Backbone blank(Exec& exec, std::vector<Block> blocks, const Sizes& sizes, DType dtype) {
+    return Backbone(&exec, std::move(blocks), sizes, dtype, std::optional<uint64_t>());
+  }
 
   const Sizes& sizes() const { return sizes_; }
   const std::vector<Block>& blocks() const { return blocks_; }
@@ -75,7 +82,7 @@ class Backbone {
   // `quantize`.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   Parameter* find(const std::string& name);
-  // All weights and all gradients, until `quantize`, with those that decay in the first `decayed()` places; padding
+  // All weights and all gradients, as far as there are any, with those that decay in the first `decayed()` places; padding
   // between parameters is 0.
   const Tensor& flat_values() const { return values_; }
   const Tensor& flat_grads() const { return grads_; }
@@ -99,6 +106,9 @@ class Backbone {
   double training_flops() const;
 
  private:
+  Backbone(Exec* exec, std::vector<Block> blocks, const Sizes& sizes, DType dtype,
+           std::optional<uint64_t> seed);
+
   struct Declared {  // a parameter before it has memory
     std::string name;
     int block;
@@ -119,7 +129,8 @@ class Backbone {
   Var run(Tape& tape, const Tensor& tokens, DecodingState* state, const F& after) const;
   std::vector<Declared> declare();
   Wiring wire(int block, std::vector<Declared>& all) const;
-  void lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype, uint64_t seed);
+  void lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype, bool with_gradients);
+  void draw(const std::vector<Declared>& all, Exec& exec, uint64_t seed);
   std::vector<Role> reused(int block) const;
 
   Sizes sizes_;

@@ -120,7 +120,7 @@ LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Ex
     blocks = compile(parse(loaded.about.genome, pool), pool);
     // Before any memory is taken for the model: sizes that the file does not bear out are refused.
     check_tensors(file, Backbone(nullptr, blocks, sizes));
-    loaded.model = std::make_unique<Backbone>(&exec, blocks, sizes, dtype);
+    loaded.model = std::make_unique<Backbone>(Backbone::blank(exec, blocks, sizes, dtype));
   } catch (const Error& e) {
     fail("{}: {}", path, e.what());
   }
@@ -128,10 +128,10 @@ LoadedModel load_checkpoint(const SafeTensors& file, const std::string& path, Ex
     const TensorView* view = file.find(p.name);
     std::vector<float> values(size_t(p.value.numel()));
     std::memcpy(values.data(), view->bytes.data(), view->bytes.size());
-    std::vector<double> doubles(values.begin(), values.end());
-    for (double x : doubles)
+    for (float x : values)
       require(std::isfinite(x), "{}: tensor '{}' holds {}, which is no number", path, p.name, x);
-    exec.copy(exec.from(p.value.shape(), doubles, dtype), p.value);
+    dispatch(dtype,
+             [&]<class T>() { p.value.assign(std::vector<T>(values.begin(), values.end())); });
   }
   return loaded;
 }
