@@ -195,7 +195,7 @@ CLAIMS = [
           [Slot(of(0, "val_accuracy"), 0.01), Slot(of(1, "val_accuracy"), 0.03)]),
     Claim("liv/hybrids.md", "build/star train $mixer-91111", "the hybrid has {} still",
           [Slot(of(2, "accuracy"), 0.01)]),
-    Claim("liv/hybrids.md", "l1111-91111-l1111-91111", "With σ {} after 600 steps, with 2σ {}, and that",
+    Claim("liv/hybrids.md", "l1111-91111-l1111-91111", "With σ {} after 600 steps, with 2σ {}.",
           [Slot(of(0, "val_accuracy"), 0.06), Slot(of(1, "val_accuracy"), 0.005)]),
     Claim("liv/hybrids.md", "71111-91111-71111-91111 --task parity:L=16", "Trained, it has {}:",
           [Slot(of(0, "val_accuracy"), 0.01)]),
