@@ -20,7 +20,6 @@ EXPERIMENTS = os.path.join(ROOT, "tools", "experiments")
 sys.path.insert(1, EXPERIMENTS)
 
 import claims_svg  # noqa: E402
-import hybrids_plan  # noqa: E402
 from claims_runs import Program  # noqa: E402
 from hybrids_page import Page  # noqa: E402
 from hybrids_plan import FULL, QUICK, stages_of  # noqa: E402
@@ -49,11 +48,11 @@ def kept(folder):
 def check_plan(tmp):
     """Every class of the extended pool, six hybrids of two mixers, and the tasks, at the lengths that they say."""
     pool = {c["name"]: c["id"] for c in doc("liv", "list")["classes"]}
-    mine = {d.name: d for d in FULL.classes + hybrids_plan.DIFFERENTIAL if not d.override}
+    mine = {d.name: d for d in FULL.classes if not d.override}
     assert {n: d.mixers for n, d in mine.items()} == {n: 2 * c for n, c in pool.items()}, set(pool) ^ set(mine)
     assert len(FULL.hybrids) == 6 and all(d.mixers[0] != d.mixers[1] for d in FULL.hybrids)
     assert len(FULL.tasks) == len({t.name for t in FULL.tasks}) == 7
-    for d in {c.design for s in stages_of(FULL) for c in s.cases} | set(hybrids_plan.DIFFERENTIAL):
+    for d in {c.design for s in stages_of(FULL) for c in s.cases}:
         assert star("genome", "check", d.genome).strip() == "valid", d
     for task in {c.task for p in (FULL, QUICK) for s in stages_of(p) for c in s.cases}:
         for text in (task.text, *task.also):
@@ -174,7 +173,6 @@ def check_usage(folder):
     assert "at least 1" in hybrids(folder, "--workers", "0", status=2)[1]
     done = subprocess.run([*COMMAND, folder, "--star", STAR, "--list"], capture_output=True, text=True)
     assert done.returncode == 2 and "other settings" in done.stderr, done
-    assert "other settings" in hybrids(folder, "--differential", status=2)[1]
 
 
 def check_failed(tmp):
@@ -208,8 +206,9 @@ def check_known(folder, packed):
     hybrids(again, "--page", "--out", again)
     with open(packed, "rb") as one, open(os.path.join(again, "results", "hybrids.jsonl.gz"), "rb") as other:
         assert one.read() == other.read()
-    more = hybrids(os.path.join(folder, "more"), "--differential", "--known", packed, "--list")[0]
-    assert all((" done " in line) == (not line.startswith("tasks-")) for line in more.splitlines()), more
+    other = os.path.join(folder, "other")  # of another plan
+    Folder(other, FULL, Program(STAR, 1)).records.unpack(packed)
+    assert kept(other) == kept(folder)
     torn = os.path.join(folder, "torn.gz")
     with open(packed, "rb") as file, open(torn, "wb") as half:
         half.write(file.read()[:500])
@@ -227,7 +226,9 @@ def check_unfinished(folder, tmp):
             file.writelines(lines[:int(share * len(lines))])
         page = Page(Folder(part, QUICK, Program(STAR, 1)), os.path.join(part, "page"))
         text = page.text()
-        left = re.search(r"Not run yet: (.*)\.", text)[1].split(", ")
+        told = re.search(r"Not run yet: (.*)\.", text)[1].split(", ")
+        left = [words.split(" (")[0] for words in told]
+        assert sum(int(re.search(r"\((\d+) of", words)[1]) for words in told) == list(page.found.values()).count(None)
         assert left and left == [s.name for s in stages_of(QUICK) if s.name in left], left
         for found in filter(None, page.found.values()):
             assert all(len(a) == QUICK.seeds for a in found["accuracy"].values()), found

@@ -10,7 +10,6 @@ Exit status: 0 done, 1 a training failed, 2 wrong usage, 130 stopped.
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import replace
 
 import hybrids_page
 import hybrids_plan
@@ -65,19 +64,12 @@ def list_stages(folder, stages, workers):
 
 def arguments():
     parser = parser_of(__doc__, "trainings and what was found", "trainings at a time, of one thread each (2)")
-    parser.add_argument("--differential", action="store_true", help="differential classes too")
     parser.add_argument("--known", metavar="FILE", help="trainings of another folder, as --page writes them")
     return parser.parse_args()
 
 
-def plan_of(args):
-    plan = hybrids_plan.QUICK if args.quick else hybrids_plan.FULL
-    more = hybrids_plan.DIFFERENTIAL if args.differential else ()
-    return replace(plan, name=plan.name + "-differential" * bool(more), classes=plan.classes + more)
-
-
 def run(args):
-    plan = plan_of(args)
+    plan = hybrids_plan.QUICK if args.quick else hybrids_plan.FULL
     stages = chosen(hybrids_plan.stages_of(plan), args.only)
     folder = Folder(args.folder, plan, Program(args.star, args.workers))
     if args.known:

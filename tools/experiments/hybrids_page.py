@@ -58,8 +58,9 @@ class Page:
         return [(c, self.found[c]) for s in self.stages if s.name.startswith(begins) for c in s.cases if self.found[c]]
 
     def status(self):
-        left = [s.name for s in self.stages if not all(self.found[c] for c in s.cases)]
-        self.add("All stages have run.\n" if not left else "Not run yet: " + ", ".join(left) + ".\n")
+        left = {s.name: sum(not self.found[c] for c in s.cases) for s in self.stages}
+        self.add("All stages have run.\n" if not any(left.values()) else "Not run yet: " + ", ".join(
+            f"{s.name} ({n} of {len(s.cases)})" for s in self.stages if (n := left[s.name])) + ".\n")
 
     def by_design(self, begins, cell):
         """A row a design, a column a task; cell: of a case and its result."""

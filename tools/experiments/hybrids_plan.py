@@ -94,7 +94,7 @@ class Plan:
     window: int = 16
     rates: tuple = (6e-3, 3e-3)
     seeds: int = 2
-    classes: tuple = CLASSES
+    classes: tuple = CLASSES + DIFFERENTIAL
     hybrids: tuple = HYBRIDS
     # Two thousand tokens a step, but for memorising. Four times the length is judged where that means something.
     tasks: tuple = (
