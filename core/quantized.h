@@ -4,6 +4,8 @@
 // "LLM.int8()", 2022, arXiv 2208.07339, section 2).
 #pragma once
 
+#include <cstring>
+
 #include "core/exec.h"
 #include "core/host_device.h"
 
@@ -14,6 +16,13 @@ inline constexpr int64_t kScaleBytes = sizeof(float);
 // Bytes of a row of n numbers.
 STAR_HOST_DEVICE constexpr int64_t quantized_bytes(int64_t n) {
   return kScaleBytes + (n + 3) / 4 * 4;
+}
+
+// What one of a row's numbers is worth.
+inline float quantized_scale(const int8_t* row) {
+  float scale;
+  std::memcpy(&scale, row, kScaleBytes);
+  return scale;
 }
 
 // The rows of a contiguous matrix [rows, n] of a floating type, as int8 [rows, quantized_bytes(n)].

@@ -1,10 +1,9 @@
 // Products with weights in eight bits (core/quantized.h). With few rows of x a product waits for the
-// weights to come from memory, and so takes a quarter of the time; for many they are written out, and
-// the product is one of floats.
+// weights to come from memory, and these are a quarter of the bytes; for many they are written out,
+// and the product is one of floats.
 #include "core/quantized.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "cpu/simd.h"
 
@@ -14,13 +13,6 @@ namespace {
 constexpr int64_t kFewRows = 16;
 constexpr double kTaskFlops = 3e4;
 constexpr int64_t kAhead = 8192;  // bytes of weights that are asked for before their turn
-
-template <class T>
-T scale_of(const int8_t* row) {
-  float scale;
-  std::memcpy(&scale, row, kScaleBytes);
-  return T(scale);
-}
 
 // A register of the numbers at p.
 #if defined(__AVX512F__)
@@ -81,7 +73,7 @@ void dot_products(const QuantizedProduct<T>& args, int64_t i, int64_t j) {
       for (int u = 1; u < U; ++u) sums[0][r][m] += sums[u][r][m];
       const T from = args.base ? args.base[(i + m) * args.base_row + j + r] : T(0);
       args.y[(i + m) * args.n + j + r] =
-          from + scale_of<T>(rows + r * bytes - kScaleBytes) * xsimd::hadd(sums[0][r][m]);
+          from + T(quantized_scale(rows + r * bytes - kScaleBytes)) * xsimd::hadd(sums[0][r][m]);
     }
 }
 
@@ -113,7 +105,7 @@ void many_rows(Exec& exec, const QuantizedProduct<T>& args) {
   for_blocks(exec, n, rows_a_block(k), [&](int64_t begin, int64_t end) {
     for (int64_t j = begin; j < end; ++j) {
       const int8_t* row = args.rows + j * bytes;
-      const Vec<T> scale(scale_of<T>(row));
+      const Vec<T> scale(T(quantized_scale(row)));
       for (int64_t c = 0; c < k; c += kLanes<T>) {
         const int64_t left = k - c;
         const int8_t* p = row + kScaleBytes + c;

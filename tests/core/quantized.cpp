@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "core/rng.h"
@@ -11,12 +10,6 @@
 
 namespace star {
 namespace {
-
-float scale_of(const int8_t* row) {
-  float scale;
-  std::memcpy(&scale, row, sizeof scale);
-  return scale;
-}
 
 TEST_CASE("quantized: every number is within half a scale, and the largest takes all of it") {
   Rng rng(1, "test.quantized");
@@ -31,7 +24,7 @@ TEST_CASE("quantized: every number is within half a scale, and the largest takes
       REQUIRE(t.shape() == Shape{rows, bytes});
       for (int64_t r = 0; r < rows; ++r) {
         const int8_t* row = t.data<int8_t>() + r * bytes;
-        const double scale = scale_of(row);
+        const double scale = quantized_scale(row);
         double largest = 0;
         int most = 0;
         for (int64_t i = 0; i < n; ++i) {
@@ -55,7 +48,7 @@ TEST_CASE("quantized: rows of zeros, tiny rows, and what is no matrix of numbers
   };
   const Tensor zero = of({1, 3}, {0, 0, 0}), tiny = of({1, 2}, {1e-300, -1e-300});
   CHECK(zero.to_doubles() == std::vector<double>(8, 0.0));
-  CHECK(scale_of(tiny.data<int8_t>()) == 0);
+  CHECK(quantized_scale(tiny.data<int8_t>()) == 0);
   CHECK(int(tiny.data<int8_t>()[kScaleBytes + 1]) == -127);
   CHECK_THROWS_WITH_AS(of({3}, {1, 2, 3}), "quantized: [3] is no matrix", Error);
   for (double x : {std::numeric_limits<double>::infinity(), std::nan("")})

@@ -29,9 +29,7 @@ double weight(const Array<int8_t>& rows, int64_t k, int64_t j, int64_t c) {
   const int64_t at = j * quantized_bytes(k);
   int8_t parts[kScaleBytes];
   for (int64_t i = 0; i < kScaleBytes; ++i) parts[i] = rows[at + i];
-  float scale;
-  std::memcpy(&scale, parts, sizeof scale);
-  return double(scale) * rows[at + kScaleBytes + c];
+  return double(quantized_scale(parts)) * rows[at + kScaleBytes + c];
 }
 
 template <class T>

@@ -437,9 +437,8 @@ std::vector<double> rounded_to_bytes(Exec& exec, const Tensor& matrix) {
   std::vector<double> all;
   for (int64_t r = 0; r < matrix.size(0); ++r) {
     const int8_t* row = rows.data<int8_t>() + r * bytes;
-    float scale;
-    std::memcpy(&scale, row, sizeof scale);
-    for (int64_t i = 0; i < n; ++i) all.push_back(double(scale) * row[kScaleBytes + i]);
+    const double scale = quantized_scale(row);
+    for (int64_t i = 0; i < n; ++i) all.push_back(scale * row[kScaleBytes + i]);
   }
   return all;
 }

@@ -397,9 +397,10 @@ def check_training(tmp):
         again = doc("generate", out, "--prompt", "the ", "--tokens", "12", "--seed", "2")
         assert again["text"] == text["text"]
         # In eight bits: nearly the same logits in both modes, and the loss.
-        star("logits", out, "--tokens", tokens, "--mode", mode, "--weights", "int8", "--out", path)
-        worst = max(abs(a - b) for a, b in zip(read_npy(path)[1], logits[0])) / scale
-        assert 1e-6 < worst < 0.05, (genome, worst)
+        for mode in ("parallel", "recurrent"):
+            star("logits", out, "--tokens", tokens, "--mode", mode, "--weights", "int8", "--out", path)
+            worst = max(abs(a - b) for a, b in zip(read_npy(path)[1], logits[0])) / scale
+            assert 1e-6 < worst < 0.05, (genome, mode, worst)
         small = doc("eval", out, "--data", data, "--split", "validation", "--weights", "int8")
         assert small["weights"] == "int8" and small["loss"] != judged["loss"], small
         assert abs(small["loss"] - judged["loss"]) < 0.01, (small, judged)

@@ -123,14 +123,9 @@ def last_losses(result):
     return sum(losses) / len(losses)
 
 
-def deviation(begin, end):
-    """Reads the standard deviation of the losses of some of the trainings of a block."""
-    return lambda result: statistics.stdev(of(k, "val_loss")(result) for k in range(begin, end))
-
-
-def mean_loss(begin, end):
-    """Reads the mean of the losses of some of the trainings of a block."""
-    return lambda result: statistics.mean(of(k, "val_loss")(result) for k in range(begin, end))
+def over(measure, begin, end):
+    """Reads the mean or the deviation of the losses of some of the trainings of a block."""
+    return lambda result: measure(of(k, "val_loss")(result) for k in range(begin, end))
 
 
 def tested(baseline):
@@ -202,7 +197,7 @@ CLAIMS = [
     Claim("star/README.md", SEEDS, "makes it {} nats after a default search's training.",
           [Slot(of(0, "val_standard_error"), 0.005)]),
     Claim("star/README.md", SEEDS, "the standard deviation is {} for a Transformer and {} for a state-space model.",
-          [Slot(deviation(0, 4), 0.06), Slot(deviation(4, 8), 0.02)]),
+          [Slot(over(statistics.stdev, 0, 4), 0.06), Slot(over(statistics.stdev, 4, 8), 0.02)]),
     # Of eighty genomes another may be the best: its losses are those of a best one.
     Claim("star/README.md", EIGHTY, "had quality {}. From three other seeds, the same number of steps, on the test "
           "part, it had {} ± 0.027, and `@conv`, which it had beaten, {} ±",
@@ -212,9 +207,9 @@ CLAIMS = [
           "{}:", [Slot(last_hypervolume(2 * k + 1), 0.08) for k in range(3)]
           + [Slot(last_hypervolume(2 * k), 0.08) for k in range(3)]),
     Claim("cuda/README.md", MATH, "| `@transformer:8` | {} ± 0.021 | {} ± 0.015 | {} ± 0.027 |",
-          [Slot(mean_loss(k, k + 3), 0.08) for k in (0, 3, 6)]),
+          [Slot(over(statistics.mean, k, k + 3), 0.08) for k in (0, 3, 6)]),
     Claim("cuda/README.md", MATH, "| `@hybrid:8` | {} ± 0.010 | {} ± 0.030 | {} ± 0.027 |",
-          [Slot(mean_loss(k, k + 3), 0.08) for k in (9, 12, 15)]),
+          [Slot(over(statistics.mean, k, k + 3), 0.08) for k in (9, 12, 15)]),
     Claim("cpu/README.md", "STAR_CPU_TARGET=v2 build/star train", "The losses agree to several digits, not to the bit",
           holds=losses_agree),
 ]
