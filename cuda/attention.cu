@@ -4,69 +4,27 @@
 // rest and once with a tile of keys.
 #include <cmath>
 
+#include "cuda/attention.h"
 #include "cuda/tile.h"
 
 namespace star::cuda {
 namespace {
 
-// One head of one sequence, and a tile of its queries or of its keys: where their rows are.
-template <class Args>
-struct Head {
-  // `tile` counts [batch, heads, group, tiles of queries].
-  __device__ static Head of_queries(const Args& args, int64_t tile) {
-    int64_t tiles = blocks_of(args.visibility.queries, kTile), rest = tile / tiles;
-    return {args, rest / args.group / args.heads, rest / args.group % args.heads, rest % args.group,
-            tile % tiles * kTile};
-  }
-  // `tile` counts [batch, heads, tiles of keys].
-  __device__ static Head of_keys(const Args& args, int64_t tile) {
-    int64_t tiles = blocks_of(args.visibility.keys, kTile), rest = tile / tiles;
-    return {args, rest / args.heads, rest % args.heads, 0, tile % tiles * kTile};
-  }
-
-  // The number of query i, or of key j, among all; −1 beyond the last.
-  __device__ int64_t query(int64_t i, int64_t of_group) const {
-    if (i >= args.visibility.queries) return -1;
-    return ((batch * args.visibility.queries + i) * args.heads + head) * args.group + of_group;
-  }
-  __device__ int64_t key(int64_t j) const {
-    return j < args.visibility.keys ? (batch * args.visibility.keys + j) * args.heads + head : -1;
-  }
-  // The number of query i in [batch, heads, group, queries].
-  __device__ int64_t row(int64_t i, int64_t of_group) const {
-    return ((batch * args.heads + head) * args.group + of_group) * args.visibility.queries + i;
-  }
-  __device__ bool sees(int64_t i, int64_t j) const {
-    const Visibility& v = args.visibility;
-    return i < v.queries && j >= v.first(i) && j < v.last(i);
-  }
-
-  // Rows of `width` numbers of the tile of queries from i on, or of keys from j on.
-  template <class Array>
-  __device__ auto queries(const Array& data, int64_t i, int64_t of_group, int64_t width) const {
-    return rows_of(data, [=, this](int64_t r) {
-      int64_t at = query(i + r, of_group);
-      return at < 0 ? at : at * width;
-    });
-  }
-  template <class Array>
-  __device__ auto keys(const Array& data, int64_t j, int64_t width) const {
-    return rows_of(data, [=, this](int64_t r) {
-      int64_t at = key(j + r);
-      return at < 0 ? at : at * width;
-    });
-  }
-
-  const Args& args;
-  int64_t batch, head, group, begin;
-};
-
-// The tiles of keys that the queries from i on see, as multiples of kTile.
-__device__ inline int64_t first_key(const Visibility& v, int64_t i) {
-  return v.first(i) / kTile * kTile;
+// Rows of `width` numbers of the tile of queries from i on, or of keys from j on.
+template <class Args, class Array>
+__device__ auto queries_of(const Head<Args>& here, const Array& data, int64_t i, int64_t of_group,
+                           int64_t width) {
+  return rows_of(data, [=, &here](int64_t r) {
+    int64_t at = here.query(i + r, of_group);
+    return at < 0 ? at : at * width;
+  });
 }
-__device__ inline int64_t last_key(const Visibility& v, int64_t i) {
-  return v.last(i + kTile < v.queries ? i + kTile - 1 : v.queries - 1);
+template <class Args, class Array>
+__device__ auto keys_of(const Head<Args>& here, const Array& data, int64_t j, int64_t width) {
+  return rows_of(data, [=, &here](int64_t r) {
+    int64_t at = here.key(j + r);
+    return at < 0 ? at : at * width;
+  });
 }
 
 // With m the greatest score of a query so far and l = Σ exp(s − m), a tile with a greater one
@@ -76,16 +34,16 @@ __global__ void attention_kernel(Attention<T> args) {
   SharedMemory memory;
   Tile<T> tile(memory);
   PairWeights<T> weights(memory);
-  auto here = Head<Attention<T>>::of_queries(args, blockIdx.x);
+  auto here = Head<Attention<T>>::of_queries(args, blockIdx.x, kTile);
   int64_t column = blockIdx.y * kColumns;
-  auto q = here.queries(global(args.q), here.begin, here.group, args.e);
+  auto q = queries_of(here, global(args.q), here.begin, here.group, args.e);
   T peak[kOwnRows], total[kOwnRows];
   for (int64_t i = 0; i < kOwnRows; ++i) peak[i] = -INFINITY, total[i] = 0;
   TileSums<T> sums;
-  int64_t end = last_key(args.visibility, here.begin);
-  for (int64_t j = first_key(args.visibility, here.begin); j < end; j += kTile) {
+  int64_t end = last_key(args.visibility, here.begin, kTile);
+  for (int64_t j = first_key<kTile>(args.visibility, here.begin); j < end; j += kTile) {
     T scores[kOwnRows] = {};
-    tile.multiply(scores, q, here.keys(global(args.k), j, args.e), args.e);
+    tile.multiply(scores, q, keys_of(here, global(args.k), j, args.e), args.e);
     for (int64_t i = 0; i < kOwnRows; ++i) {
       bool seen = here.sees(here.begin + tile_row(i), j + tile_lane());
       T score = seen ? args.scale * scores[i] : T(-INFINITY), before = peak[i];
@@ -97,7 +55,7 @@ __global__ void attention_kernel(Attention<T> args) {
       weights(tile_row(i), tile_lane()) = weight;
       for (int64_t h = 0; h < kOwnColumns; ++h) sums.at[i][h] *= correction;
     }
-    tile.add(sums, weights, here.keys(global(args.v), j, args.f), column, args.f);
+    tile.add(sums, weights, keys_of(here, global(args.v), j, args.f), column, args.f);
   }
   auto y = global(args.y);
   for_each_sum(sums, column, args.f, [&](int64_t i, int64_t c, T sum) {
@@ -112,18 +70,6 @@ __global__ void attention_kernel(Attention<T> args) {
   }
 }
 
-// D of each query, a row of f numbers: dy · y. In the order of y.
-template <class T>
-__global__ void attention_row_kernel(AttentionGrad<T> args, int64_t rows, T* dots) {
-  auto y = global(args.y), dy = global(args.dy);
-  auto dot = global(dots);
-  for_each_element(rows, [&](int64_t row) {
-    T sum = 0;
-    for (int64_t c = row * args.f; c < (row + 1) * args.f; ++c) sum += dy[c] * y[c];
-    dot[row] = sum;
-  });
-}
-
 // p_ij and ds_ij of a tile of pairs, queries from i on by keys from j on, into weights and slopes.
 template <class T>
 __device__ void slopes_of(Tile<T>& tile, const Head<AttentionGrad<T>>& here, int64_t i, int64_t j,
@@ -131,10 +77,10 @@ __device__ void slopes_of(Tile<T>& tile, const Head<AttentionGrad<T>>& here, int
                           const PairWeights<T>& slopes) {
   const AttentionGrad<T>& args = here.args;
   T scores[kOwnRows] = {}, products[kOwnRows] = {};
-  tile.multiply(scores, here.queries(global(args.q), i, group, args.e),
-                here.keys(global(args.k), j, args.e), args.e);
-  tile.multiply(products, here.queries(global(args.dy), i, group, args.f),
-                here.keys(global(args.v), j, args.f), args.f);
+  tile.multiply(scores, queries_of(here, global(args.q), i, group, args.e),
+                keys_of(here, global(args.k), j, args.e), args.e);
+  tile.multiply(products, queries_of(here, global(args.dy), i, group, args.f),
+                keys_of(here, global(args.v), j, args.f), args.f);
   for (int64_t r = 0; r < kOwnRows; ++r) {
     int64_t query = i + tile_row(r);
     T p = 0, ds = 0;
@@ -152,12 +98,12 @@ __global__ void attention_query_grad_kernel(AttentionGrad<T> args, const T* dots
   SharedMemory memory;
   Tile<T> tile(memory);
   PairWeights<T> weights(memory), slopes(memory);
-  auto here = Head<AttentionGrad<T>>::of_queries(args, blockIdx.x);
-  int64_t column = blockIdx.y * kColumns, end = last_key(args.visibility, here.begin);
+  auto here = Head<AttentionGrad<T>>::of_queries(args, blockIdx.x, kTile);
+  int64_t column = blockIdx.y * kColumns, end = last_key(args.visibility, here.begin, kTile);
   TileSums<T> sums;
-  for (int64_t j = first_key(args.visibility, here.begin); j < end; j += kTile) {
+  for (int64_t j = first_key<kTile>(args.visibility, here.begin); j < end; j += kTile) {
     slopes_of(tile, here, here.begin, j, here.group, dots, weights, slopes);
-    tile.add(sums, slopes, here.keys(global(args.k), j, args.e), column, args.e);
+    tile.add(sums, slopes, keys_of(here, global(args.k), j, args.e), column, args.e);
   }
   auto dq = global(args.dq);
   for_each_sum(sums, column, args.e, [&](int64_t i, int64_t c, T sum) {
@@ -171,13 +117,10 @@ __global__ void attention_key_grad_kernel(AttentionGrad<T> args, const T* dots) 
   SharedMemory memory;
   Tile<T> tile(memory);
   PairWeights<T> weights(memory), slopes(memory);
-  auto here = Head<AttentionGrad<T>>::of_keys(args, blockIdx.x);
+  auto here = Head<AttentionGrad<T>>::of_keys(args, blockIdx.x, kTile);
   const Visibility& seen = args.visibility;
   int64_t column = blockIdx.y * kColumns;
-  // first(i) ≤ j < last(i), turned around.
-  int64_t begin = here.begin > seen.offset ? here.begin - seen.offset : 0, end = seen.queries;
-  int64_t latest = here.begin + kTile - 1 - seen.offset + seen.window;
-  if (seen.window > 0 && latest < end) end = latest;
+  int64_t begin = first_query(seen, here.begin), end = last_query(seen, here.begin, kTile);
   TileSums<T> key_sums, value_sums;
   for (int64_t group = 0; group < args.group; ++group)
     for (int64_t i = begin / kTile * kTile; i < end; i += kTile) {
@@ -185,10 +128,10 @@ __global__ void attention_key_grad_kernel(AttentionGrad<T> args, const T* dots) 
       auto turned = [](const PairWeights<T>& of) {
         return [&of](int64_t key, int64_t query) -> T { return of(query, key); };
       };
-      tile.add(key_sums, turned(slopes), here.queries(global(args.q), i, group, args.e), column,
+      tile.add(key_sums, turned(slopes), queries_of(here, global(args.q), i, group, args.e), column,
                args.e);
-      tile.add(value_sums, turned(weights), here.queries(global(args.dy), i, group, args.f), column,
-               args.f);
+      tile.add(value_sums, turned(weights), queries_of(here, global(args.dy), i, group, args.f),
+               column, args.f);
     }
   auto dk = global(args.dk), dv = global(args.dv);
   for_each_sum(key_sums, column, args.e, [&](int64_t i, int64_t c, T sum) {
@@ -204,7 +147,9 @@ __global__ void attention_key_grad_kernel(AttentionGrad<T> args, const T* dots) 
 }  // namespace
 
 template <class T>
-void attention(Exec&, const Attention<T>& args) {
+void attention(Exec& exec, const Attention<T>& args) {
+  if constexpr (sizeof(T) == 4)
+    if (attention_by_mma(exec, args)) return;
   int64_t tiles = args.batch * args.heads * args.group * tiles_of(args.visibility.queries);
   if (tiles > 0)
     launch(attention_kernel<T>, {tiles, column_blocks(args.f)}, kTileThreads, Tile<T>::bytes(1),
@@ -213,11 +158,12 @@ void attention(Exec&, const Attention<T>& args) {
 
 template <class T>
 void attention_grad(Exec& exec, const AttentionGrad<T>& args) {
-  int64_t heads = args.batch * args.heads, rows = heads * args.group * args.visibility.queries;
+  if constexpr (sizeof(T) == 4)
+    if (attention_grad_by_mma(exec, args)) return;
+  int64_t heads = args.batch * args.heads;
   int64_t query_tiles = heads * args.group * tiles_of(args.visibility.queries);
   int64_t key_tiles = heads * tiles_of(args.visibility.keys);
-  Tensor dots = scratch<T>(exec, Shape{rows});
-  launch_elements(attention_row_kernel<T>, rows, args, rows, dots.data<T>());
+  Tensor dots = attention_dots(exec, args);
   if (query_tiles > 0)
     launch(attention_query_grad_kernel<T>, {query_tiles, column_blocks(args.e)}, kTileThreads,
            Tile<T>::bytes(2), stream(), args, dots.data<T>());

@@ -1,6 +1,7 @@
 // What every kernel's file includes: CUDA itself under nvcc, and under a plain C++ compiler the
 // emulator, which checks each access. Both offer
 //   global(p)           the array behind a device pointer,
+//   load_four(p, out)   four numbers at once, store_words(shared, at, words): two or four,
 //   SharedMemory        hands out the block's shared memory: take<T>(count) gives a Shared<T>,
 //   launch(kernel, grid, threads, shared, stream, arguments…)
 // beside threadIdx, __syncthreads, __shfl_xor_sync and the like. Kernels touch memory through
@@ -19,6 +20,9 @@
 #include "core/error.h"
 #include "cuda/launches.h"
 
+// Before a loop over what lies in registers, which have no addresses.
+#define STAR_UNROLL _Pragma("unroll")
+
 namespace star::cuda {
 
 template <class T>
@@ -27,6 +31,20 @@ __device__ T* global(T* pointer) {
 }
 template <class T>
 using Shared = T*;
+
+// Four numbers at once, from an address of 16 bytes.
+__device__ inline void load_four(const float* from, float (&out)[4]) {
+  const float4 four = *reinterpret_cast<const float4*>(from);
+  out[0] = four.x, out[1] = four.y, out[2] = four.z, out[3] = four.w;
+}
+
+// Two or four words at once, to a place that is a multiple of so many.
+__device__ inline void store_words(Shared<uint32_t> to, int64_t at, const uint32_t (&words)[2]) {
+  *reinterpret_cast<uint2*>(to + at) = make_uint2(words[0], words[1]);
+}
+__device__ inline void store_words(Shared<uint32_t> to, int64_t at, const uint32_t (&words)[4]) {
+  *reinterpret_cast<uint4*>(to + at) = make_uint4(words[0], words[1], words[2], words[3]);
+}
 
 extern __shared__ __align__(16) unsigned char shared_bytes[];
 

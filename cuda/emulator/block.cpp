@@ -153,6 +153,21 @@ uint64_t Block::shuffle(uint32_t mask, uint64_t value, uint32_t from,
   return self.received;
 }
 
+void Block::exchange(const Operands& own, const std::source_location& where) {
+  if (count_ - (thread_ - lane()) < kWarp)
+    finding("a product by a warp of {} lanes", count_ - (thread_ - lane()));
+  Thread& self = threads_[thread_];
+  self.operands[++self.exchanges % 2] = own;
+  self.mask = ~0u;
+  self.from = lane();
+  wait(State::at_shuffle, where);
+}
+
+const Operands& Block::operands(uint32_t lane) const {
+  const uint32_t turn = threads_[thread_].exchanges % 2;
+  return threads_[thread_ - thread_ % kWarp + lane].operands[turn];
+}
+
 bool Block::release_shuffles() {
   bool any = false;
   for (uint32_t i = 0; i < count_; ++i) {

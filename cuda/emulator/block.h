@@ -1,6 +1,7 @@
 // Runs the blocks of a launch, one after the other, and each block's threads in turns.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,9 @@ struct Launch {
   std::source_location where;
 };
 
+// Of the factors of a product that a warp computes together, what one lane has in its registers.
+using Operands = std::array<uint32_t, 6>;
+
 // Runs `body` for each thread of each block. Throws `Error` with the first finding.
 void run_grid(const Launch& launch, const std::function<void()>& body);
 
@@ -52,6 +56,10 @@ class Block {
   // For the thread that runs: gives `value` and receives that of lane `from` of its warp, after all
   // lanes of `mask` have come.
   uint64_t shuffle(uint32_t mask, uint64_t value, uint32_t from, const std::source_location& where);
+  // For the thread that runs: gives what it holds of a product's factors, after which it may read
+  // what any lane of its warp gave; all of them come.
+  void exchange(const Operands& own, const std::source_location& where);
+  const Operands& operands(uint32_t lane) const;
   uint32_t lane() const { return thread_ % kWarp; }
 
   // Shared memory; `place` counts bytes.
@@ -72,6 +80,8 @@ class Block {
     std::source_location where;
     uint32_t mask = 0, from = 0;  // of a shuffle
     uint64_t given = 0, received = 0;
+    std::array<Operands, 2> operands;  // in turns: a lane may be one product ahead of another
+    uint32_t exchanges = 0;
   };
 
   void play();  // a fiber's body: fresh threads, until there is none

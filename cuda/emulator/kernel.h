@@ -13,6 +13,8 @@
 #define __global__
 #define __device__
 #define __host__
+#define __launch_bounds__(...)
+#define STAR_UNROLL
 
 inline thread_local star::emulator::Dim3 threadIdx, blockIdx, blockDim, gridDim;
 
@@ -148,8 +150,9 @@ class Shared {
   Shared(size_t begin, int64_t count) : begin_(begin), count_(count) {}
   Element<SharedPlace<T>> operator[](int64_t i) const {
     if (i < 0 || i >= count_) finding("element {} of {} in shared memory", i, count_);
-    return Element(SharedPlace<T>{begin_ + size_t(i) * sizeof(T)});
+    return Element(SharedPlace<T>{place(i)});
   }
+  size_t place(int64_t i) const { return begin_ + size_t(i) * sizeof(T); }
 
  private:
   size_t begin_;
@@ -166,6 +169,20 @@ emulator::Global<T> global(T* pointer) {
 }
 template <class T>
 using Shared = emulator::Shared<T>;
+
+inline void load_four(const float* from, float (&out)[4]) {
+  if (reinterpret_cast<uintptr_t>(from) % 16 != 0)
+    emulator::finding("four numbers at once from {}, no address of 16 bytes",
+                      static_cast<const void*>(from));
+  for (int64_t i = 0; i < 4; ++i) out[i] = global(from)[i];
+}
+
+template <size_t n>
+void store_words(const Shared<uint32_t>& to, int64_t at, const uint32_t (&words)[n]) {
+  if (to.place(at) % sizeof words != 0)
+    emulator::finding("{} words at once to byte {} of shared memory", n, to.place(at));
+  for (size_t i = 0; i < n; ++i) to[at + int64_t(i)] = words[i];
+}
 
 class SharedMemory {
  public:

@@ -7,7 +7,9 @@
 #include <numeric>
 #include <vector>
 
+#include "core/rng.h"
 #include "cuda/kernel.h"
+#include "cuda/mma.h"
 
 using namespace star;
 using namespace star::cuda;
@@ -323,4 +325,82 @@ TEST_CASE("emulator: a launch after a finding is as good as new") {
     CHECK_THROWS_AS(launch(reverse_kernel, 1, 256, 1024, nullptr, x.data(), false), Error);
   x.values();
   launch(reverse_kernel, 1, 256, 1024, nullptr, x.data(), true);
+}
+
+namespace {
+
+// C = A B of a warp, A of 16 rows and B of 8 columns stored by columns, `inner` numbers each.
+template <Math math>
+__global__ void warp_product_kernel(const float* a, const float* b, float* c) {
+  constexpr int64_t kNumbers = kNumbersInWord<math>, kInner = kMmaInner<math>;
+  auto A = global(a), B = global(b);
+  auto C = global(c);
+  const int64_t g = mma_group(), t = mma_place();
+  auto word = [&](auto& from, int64_t row, int64_t w) {
+    const int64_t at = row * kInner + w * kNumbers;
+    return word_of<math>(from[at], from[at + kNumbers - 1]);
+  };
+  Left<math> left;
+  Right<math> right;
+  for (int i = 0; i < 4; ++i) left.set(i, word(A, g + i % 2 * 8, t + i / 2 * 4));
+  for (int i = 0; i < 2; ++i) right.set(i, word(B, g, t + i * 4));
+  Sums sums;
+  multiply_add<math>(sums, left, right);
+  for (int i = 0; i < 4; ++i) C[(g + i / 2 * 8) * 8 + 2 * t + i % 2] = sums.at[i];
+}
+
+template <Math math>
+void check_warp_product(double bound) {
+  constexpr int64_t kInner = kMmaInner<math>;
+  Rng rng(1, "test.mma");
+  auto random = [&](int64_t n) {
+    std::vector<float> x(static_cast<size_t>(n));
+    for (float& value : x) value = float(rng.uniform(-1, 1));
+    return x;
+  };
+  const std::vector<float> a = random(16 * kInner), b = random(8 * kInner);
+  DeviceArray<float> A(a), B(b), C(128);
+  launch(warp_product_kernel<math>, 1, 32, 0, nullptr, A.data(), B.data(), C.data());
+  const std::vector<float> c = C.values();
+  for (int64_t row = 0; row < 16; ++row)
+    for (int64_t column = 0; column < 8; ++column) {
+      double sum = 0;
+      auto read = [](float x) {
+        return double(math == Math::fp32 ? x : rounded(x, dropped_bits(math)));
+      };
+      for (int64_t k = 0; k < kInner; ++k)
+        sum += read(a[size_t(row * kInner + k)]) * read(b[size_t(column * kInner + k)]);
+      CHECK(std::abs(c[size_t(row * 8 + column)] - sum) < bound);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("emulator: a warp multiplies on tensor cores") {
+  check_warp_product<Math::tf32>(1e-6);
+  check_warp_product<Math::bf16>(1e-6);
+  check_warp_product<Math::fp32>(2e-6);
+  auto half = +[](float* data) {
+    Sums sums;
+    multiply_add<Math::tf32>(sums, {}, {});
+    global(data)[threadIdx.x] = sums.at[0];
+  };
+  DeviceArray<float> x(32);
+  check_finding("a product by a warp of 16 lanes",
+                [&] { launch(half, 1, 16, 0, nullptr, x.data()); });
+}
+
+TEST_CASE("emulator: four numbers at once") {
+  DeviceArray<float> x(counting(12)), sums(1);
+  auto sum = +[](const float* from, int64_t first, float* to) {
+    float four[4];
+    load_four(from + first, four);
+    global(to)[0] = four[0] + four[1] + four[2] + four[3];
+  };
+  launch(sum, 1, 1, 0, nullptr, x.data(), 4, sums.data());
+  CHECK(sums.values()[0] == 22);
+  check_finding("no address of 16 bytes",
+                [&] { launch(sum, 1, 1, 0, nullptr, x.data(), 5, sums.data()); });
+  check_finding("offset 48 of an allocation of 48",
+                [&] { launch(sum, 1, 1, 0, nullptr, x.data(), 12, sums.data()); });
 }

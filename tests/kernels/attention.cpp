@@ -20,6 +20,12 @@ const Size kSizes[] = {{1, 1, 1, 1, 1, {1, 1, 0, 0}},      {2, 2, 1, 3, 5, {7, 7
                        {1, 2, 1, 5, 5, {1, 90, 89, 0}},    {2, 1, 2, 5, 5, {60, 129, 69, 0}},
                        {2, 2, 2, 9, 7, {4, 31, 20, 0}},    {1, 1, 2, 3, 20, {3, 90, 70, 9}},
                        {1, 1, 1, 5, 5, {60, 129, 3, 17}},  {0, 2, 1, 4, 4, {5, 5, 0, 0}}};
+// Around the rows and panels of tensor cores, and beyond what they take; aligned rows and others.
+const Size kWideSizes[] = {
+    {1, 1, 1, 16, 16, {129, 129, 0, 0}},  {1, 2, 1, 64, 64, {150, 150, 0, 0}},
+    {1, 1, 2, 24, 48, {66, 140, 74, 90}}, {2, 1, 1, 63, 33, {40, 70, 30, 0}},
+    {1, 1, 1, 100, 128, {40, 70, 30, 0}}, {1, 1, 2, 20, 12, {300, 300, 0, 20}},
+    {1, 1, 1, 132, 8, {40, 40, 0, 0}}};
 
 template <class T>
 struct Problem {
@@ -28,13 +34,20 @@ struct Problem {
   Array<T> q, k, v;
   double scale = 0.5;
 
-  Problem(Session<T>& s, const Size& size)
+  // Of numbers that products read whole.
+  Problem(Session<T>& s, const Size& size, Math math = Math::fp32)
       : z(size),
         L(size.v.queries),
         n(size.v.keys),
         q(s.random(z.batch * L * z.heads * z.group * z.e, -2, 2)),
         k(s.random(z.batch * n * z.heads * z.e, -2, 2)),
-        v(s.random(z.batch * n * z.heads * z.f)) {}
+        v(s.random(z.batch * n * z.heads * z.f)) {
+    for (Array<T>* x : {&q, &k, &v}) round(*x, math);
+  }
+  static void round(Array<T>& x, Math math) {
+    for (int64_t i = 0; math != Math::fp32 && i < x.size(); ++i)
+      x[i] = T(rounded(float(x[i]), dropped_bits(math)));
+  }
 
   int64_t query(int64_t b, int64_t i, int64_t h, int64_t g, int64_t width) const {
     return (((b * L + i) * z.heads + h) * z.group + g) * width;
@@ -121,45 +134,110 @@ Array<T> array_of(const Doubles& values) {
   return x;
 }
 
+// What a device's tensor cores drop of weights and slopes, which they multiply in turn.
+template <class T>
+double tolerance(Session<T>& s, Math math) {
+  if (math == Math::fp32 || sizeof(T) == 8 || !s.exec.backend().memory)
+    return Session<T>::kTolerance;
+  return math == Math::tf32 ? 3e-3 : 2e-2;
+}
+
+template <class T>
+void check_attention(Session<T>& s, const Size& z, Math math) {
+  CAPTURE(z.v.queries);
+  CAPTURE(z.v.keys);
+  CAPTURE(z.v.window);
+  CAPTURE(z.e);
+  CAPTURE(int(math));
+  const MathScope scope(s.exec, math);
+  Problem<T> x(s, z, math);
+  int64_t rows = z.batch * x.L * z.heads * z.group;
+  Array<T> y(rows * z.f), log_sum(rows), without(rows * z.f);
+  s.kernels().attention(s.exec, {.batch = z.batch,
+                                 .heads = z.heads,
+                                 .group = z.group,
+                                 .e = z.e,
+                                 .f = z.f,
+                                 .visibility = z.v,
+                                 .scale = T(x.scale),
+                                 .q = x.q,
+                                 .k = x.k,
+                                 .v = x.v,
+                                 .y = y,
+                                 .log_sum = log_sum});
+  Values expected = naive_attention(x);
+  s.near(
+      y, [&] { return expected.y; }, 0, tolerance(s, math));
+  s.near(log_sum, [&] { return expected.log_sum; });
+  s.kernels().attention(s.exec, {.batch = z.batch,
+                                 .heads = z.heads,
+                                 .group = z.group,
+                                 .e = z.e,
+                                 .f = z.f,
+                                 .visibility = z.v,
+                                 .scale = T(x.scale),
+                                 .q = x.q,
+                                 .k = x.k,
+                                 .v = x.v,
+                                 .y = without});
+  s.equal(without, [&] { return y.doubles(); });
+}
+
+template <class T>
+void check_gradient(Session<T>& s, const Size& z, Math math) {
+  CAPTURE(z.v.queries);
+  CAPTURE(z.v.keys);
+  CAPTURE(z.v.window);
+  CAPTURE(z.e);
+  CAPTURE(int(math));
+  const MathScope scope(s.exec, math);
+  Problem<T> x(s, z, math);
+  Values forward = naive_attention(x);
+  Array<T> y = array_of<T>(forward.y), log_sum = array_of<T>(forward.log_sum);
+  Array<T> dy = s.random(y.size()), dq(x.q.size()), dk(x.k.size()), dv(x.v.size());
+  Problem<T>::round(dy, math);
+  s.kernels().attention_grad(s.exec, {.batch = z.batch,
+                                      .heads = z.heads,
+                                      .group = z.group,
+                                      .e = z.e,
+                                      .f = z.f,
+                                      .visibility = z.v,
+                                      .scale = T(x.scale),
+                                      .q = x.q,
+                                      .k = x.k,
+                                      .v = x.v,
+                                      .y = y,
+                                      .log_sum = log_sum,
+                                      .dy = dy,
+                                      .dq = dq,
+                                      .dk = dk,
+                                      .dv = dv});
+  Gradients d = naive_gradient(x, dy.doubles());
+  // A query that sees itself alone has no gradient but what rounding leaves of terms of size 1.
+  s.near(
+      dq, [&] { return d.q; }, 1, tolerance(s, math));
+  s.near(
+      dk, [&] { return d.k; }, 1, tolerance(s, math));
+  s.near(
+      dv, [&] { return d.v; }, 0, tolerance(s, math));
+}
+
+// Calls f(size, math) for all that attention is asked for.
+template <class F>
+void for_each_size(const F& f) {
+  for (const Size& z : kSizes) f(z, Math::fp32);
+  for (const Size& z : kWideSizes)
+    for (Math math : {Math::fp32, Math::tf32, Math::bf16}) f(z, math);
+}
+
 }  // namespace
 
 KERNEL_CASE(attention) {
-  for (const Size& z : kSizes) {
-    CAPTURE(z.v.queries);
-    CAPTURE(z.v.keys);
-    CAPTURE(z.v.window);
-    CAPTURE(z.e);
-    Problem<T> x(s, z);
-    int64_t rows = z.batch * x.L * z.heads * z.group;
-    Array<T> y(rows * z.f), log_sum(rows), without(rows * z.f);
-    s.kernels().attention(s.exec, {.batch = z.batch,
-                                   .heads = z.heads,
-                                   .group = z.group,
-                                   .e = z.e,
-                                   .f = z.f,
-                                   .visibility = z.v,
-                                   .scale = T(x.scale),
-                                   .q = x.q,
-                                   .k = x.k,
-                                   .v = x.v,
-                                   .y = y,
-                                   .log_sum = log_sum});
-    Values expected = naive_attention(x);
-    s.near(y, [&] { return expected.y; });
-    s.near(log_sum, [&] { return expected.log_sum; });
-    s.kernels().attention(s.exec, {.batch = z.batch,
-                                   .heads = z.heads,
-                                   .group = z.group,
-                                   .e = z.e,
-                                   .f = z.f,
-                                   .visibility = z.v,
-                                   .scale = T(x.scale),
-                                   .q = x.q,
-                                   .k = x.k,
-                                   .v = x.v,
-                                   .y = without});
-    s.equal(without, [&] { return y.doubles(); });
-  }
+  for_each_size([&](const Size& z, Math math) { check_attention(s, z, math); });
+}
+
+KERNEL_CASE(attention_grad) {
+  for_each_size([&](const Size& z, Math math) { check_gradient(s, z, math); });
 }
 
 // Scores that overflow an exponential are no trouble: the greatest weighs 1.
@@ -181,41 +259,5 @@ TEST_CASE("attention takes large scores") {
                            .v = v,
                            .y = y});
     s.equal(y, [] { return Doubles{1, 2}; });
-  }
-}
-
-KERNEL_CASE(attention_grad) {
-  for (const Size& z : kSizes) {
-    CAPTURE(z.v.queries);
-    CAPTURE(z.v.keys);
-    CAPTURE(z.v.window);
-    CAPTURE(z.e);
-    Problem<T> x(s, z);
-    Values forward = naive_attention(x);
-    Array<T> y = array_of<T>(forward.y), log_sum = array_of<T>(forward.log_sum);
-    Array<T> dy = s.random(y.size()), dq(x.q.size()), dk(x.k.size()), dv(x.v.size());
-    s.kernels().attention_grad(s.exec, {.batch = z.batch,
-                                        .heads = z.heads,
-                                        .group = z.group,
-                                        .e = z.e,
-                                        .f = z.f,
-                                        .visibility = z.v,
-                                        .scale = T(x.scale),
-                                        .q = x.q,
-                                        .k = x.k,
-                                        .v = x.v,
-                                        .y = y,
-                                        .log_sum = log_sum,
-                                        .dy = dy,
-                                        .dq = dq,
-                                        .dk = dk,
-                                        .dv = dv});
-    Gradients d = naive_gradient(x, dy.doubles());
-    // A query that sees itself alone has no gradient but what rounding leaves of terms of size 1.
-    s.near(
-        dq, [&] { return d.q; }, 1);
-    s.near(
-        dk, [&] { return d.k; }, 1);
-    s.near(dv, [&] { return d.v; });
   }
 }

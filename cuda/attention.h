@@ -1,0 +1,94 @@
+// Where the rows of softmax attention lie, and who sees whom.
+#pragma once
+
+#include "cuda/backend.h"
+
+namespace star::cuda {
+
+// One head of one sequence, and a tile of its queries or of its keys.
+template <class Args>
+struct Head {
+  // `tile` counts [batch, heads, group, tiles of `rows` queries].
+  __device__ static Head of_queries(const Args& args, int64_t tile, int64_t rows) {
+    int64_t tiles = blocks_of(args.visibility.queries, rows), rest = tile / tiles;
+    return {args, rest / args.group / args.heads, rest / args.group % args.heads, rest % args.group,
+            tile % tiles * rows};
+  }
+  // `tile` counts [batch, heads, tiles of `rows` keys].
+  __device__ static Head of_keys(const Args& args, int64_t tile, int64_t rows) {
+    int64_t tiles = blocks_of(args.visibility.keys, rows), rest = tile / tiles;
+    return {args, rest / args.heads, rest % args.heads, 0, tile % tiles * rows};
+  }
+
+  // The number of query i, or of key j, among all; −1 beyond the last.
+  __device__ int64_t query(int64_t i, int64_t of_group) const {
+    if (i >= args.visibility.queries) return -1;
+    return ((batch * args.visibility.queries + i) * args.heads + head) * args.group + of_group;
+  }
+  __device__ int64_t key(int64_t j) const {
+    return j < args.visibility.keys ? (batch * args.visibility.keys + j) * args.heads + head : -1;
+  }
+  // The number of query i in [batch, heads, group, queries].
+  __device__ int64_t row(int64_t i, int64_t of_group) const {
+    return ((batch * args.heads + head) * args.group + of_group) * args.visibility.queries + i;
+  }
+  __device__ bool sees(int64_t i, int64_t j) const {
+    const Visibility& v = args.visibility;
+    const int64_t at = v.offset + i;
+    return i < v.queries && j < v.keys && j <= at && (v.window == 0 || j > at - v.window);
+  }
+  // Whether `rows` queries from i on see all of `columns` keys from j on.
+  __device__ bool all_see(int64_t i, int64_t rows, int64_t j, int64_t columns) const {
+    return sees(i, j + columns - 1) && sees(i + rows - 1, j);
+  }
+
+  const Args& args;
+  int64_t batch, head, group, begin;
+};
+
+// The keys that some of `rows` queries from i on see: from here, rounded down to a tile of kKeys, to
+// there.
+template <int64_t kKeys>
+__device__ int64_t first_key(const Visibility& v, int64_t i) {
+  return v.first(i) / kKeys * kKeys;
+}
+__device__ inline int64_t last_key(const Visibility& v, int64_t i, int64_t rows) {
+  return v.last(i + rows < v.queries ? i + rows - 1 : v.queries - 1);
+}
+
+// The queries that see some of `rows` keys from j on: first(i) ≤ j < last(i), turned around.
+__device__ inline int64_t first_query(const Visibility& v, int64_t j) {
+  return j > v.offset ? j - v.offset : 0;
+}
+__device__ inline int64_t last_query(const Visibility& v, int64_t j, int64_t rows) {
+  const int64_t latest = j + rows - 1 - v.offset + v.window;
+  return v.window > 0 && latest < v.queries ? latest : v.queries;
+}
+
+// D of each query, in the order of y: dy · y. A warp has a row.
+template <class T>
+__global__ void attention_row_kernel(AttentionGrad<T> args, int64_t rows, T* dots) {
+  const int64_t row = int64_t(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32;
+  if (row >= rows) return;
+  auto y = global(args.y) + row * args.f, dy = global(args.dy) + row * args.f;
+  T sum = 0;
+  for (int64_t c = threadIdx.x % 32; c < args.f; c += 32) sum += dy[c] * y[c];
+  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
+  if (threadIdx.x % 32 == 0) global(dots)[row] = sum;
+}
+template <class T>
+Tensor attention_dots(Exec& exec, const AttentionGrad<T>& args) {
+  constexpr int64_t kRows = kThreads / 32;
+  const int64_t rows = args.batch * args.heads * args.group * args.visibility.queries;
+  Tensor dots = scratch<T>(exec, Shape{rows});
+  if (rows > 0)
+    launch(attention_row_kernel<T>, blocks_of(rows, kRows), kThreads, 0, stream(), args, rows,
+           dots.data<T>());
+  return dots;
+}
+
+// By tensor cores, where rows are short enough: whether they are.
+bool attention_by_mma(Exec& exec, const Attention<float>& args);
+bool attention_grad_by_mma(Exec& exec, const AttentionGrad<float>& args);
+
+}  // namespace star::cuda

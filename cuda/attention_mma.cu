@@ -1,0 +1,370 @@
+// Softmax attention on tensor cores, after Dao ("FlashAttention-2", 2023). A warp has 16 rows at rest
+// in its registers, queries or keys, and multiplies them by the rows of the other side as they pass
+// through shared memory, a panel at a time. What comes out of the first product is the left factor of
+// the second and never leaves the registers. Sums have a fixed order: the backward pass scores twice,
+// once with queries at rest and once with keys.
+#include <cmath>
+
+#include "cuda/attention.h"
+#include "cuda/panel.h"
+
+namespace star::cuda {
+namespace {
+
+inline constexpr int64_t kWarps = 8, kBlockThreads = 32 * kWarps;
+inline constexpr int64_t kRest = kMmaRows * kWarps;  // rows of a block that rest
+inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.69314718f;
+
+// Rows that pass by at a time.
+template <int64_t kWidth>
+inline constexpr int64_t kPassing = kWidth <= 64 ? 64 : 32;
+
+// Blocks that share a multiprocessor and its registers, where rows rest on one side of two only.
+template <Math math, int64_t kWidth>
+inline constexpr int kBlocksTogether = math == Math::bf16&& kWidth <= 64 ? 2 : 1;
+
+// This lane's rows of its warp's 16, from `own` on.
+__device__ inline int64_t row_of(int64_t own, int i) { return own + mma_group() + 8 * (i / 2); }
+__device__ inline int64_t column_of(int i) { return 2 * mma_place() + i % 2; }
+__device__ inline int64_t own_rows(int64_t begin) { return begin + threadIdx.x / 32 * kMmaRows; }
+
+template <class Args>
+__device__ auto queries_of(const Head<Args>& here, const float* data, int64_t i, int64_t of_group,
+                           int64_t width, bool fours) {
+  auto at = [=, &here](int64_t r) {
+    const int64_t query = here.query(i + r, of_group);
+    return query < 0 ? query : query * width;
+  };
+  return FloatRows<decltype(at)>{data, width, fours, at};
+}
+template <class Args>
+__device__ auto keys_of(const Head<Args>& here, const float* data, int64_t j, int64_t width,
+                        bool fours) {
+  auto at = [=, &here](int64_t r) {
+    const int64_t key = here.key(j + r);
+    return key < 0 ? key : key * width;
+  };
+  return FloatRows<decltype(at)>{data, width, fours, at};
+}
+
+// Of a value of each lane, for the four lanes that share a row.
+template <class Join>
+__device__ float quad_reduce(float value, const Join& join) {
+  value = join(value, __shfl_xor_sync(~0u, value, 1));
+  return join(value, __shfl_xor_sync(~0u, value, 2));
+}
+
+// y(row, column), where(row) being where the row begins or −1, of n numbers.
+template <int64_t kTiles, class Where, class Value>
+__device__ void write_rows(float* to, int64_t n, const Where& where, const Sums (&sums)[kTiles],
+                           const Value& value) {
+  auto y = global(to);
+  for (int i = 0; i < 4; ++i) {
+    const int64_t begin = where(i);
+    for (int64_t tile = 0; tile < kTiles; ++tile) {
+      const int64_t column = tile * kMmaColumns + column_of(i);
+      if (begin >= 0 && column < n) y[begin + column] = value(i, sums[tile].at[i]);
+    }
+  }
+}
+
+// The softmax of a lane's two rows as it goes along, in powers of 2: the greatest score so far and
+// this lane's part of Σ 2^(s − peak).
+struct RunningSoftmax {
+  float peak[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
+
+  // Turns scores into weights; returns by what each row's earlier sums are to be multiplied.
+  template <int64_t kTiles>
+  __device__ void add(Sums (&scores)[kTiles], float (&correction)[2]) {
+    for (int h = 0; h < 2; ++h) {
+      float top = peak[h];
+      for (const Sums& s : scores) top = fmaxf(top, fmaxf(s.at[2 * h], s.at[2 * h + 1]));
+      top = quad_reduce(top, [](float a, float b) { return fmaxf(a, b); });
+      const float base = top == -INFINITY ? 0 : top;
+      float sum = 0;
+      for (Sums& s : scores)
+        for (int c = 2 * h; c < 2 * h + 2; ++c) sum += s.at[c] = exp2f(s.at[c] - base);
+      correction[h] = exp2f(peak[h] - base);
+      total[h] = total[h] * correction[h] + sum;
+      peak[h] = top;
+    }
+  }
+  __device__ void finish() {
+    for (float& t : total) t = quad_reduce(t, [](float a, float b) { return a + b; });
+  }
+};
+
+template <Math math, int64_t kWidth>
+using KeyPanel = Panel<math, kPassing<kWidth>, kWidth, true, false>;
+template <Math math, int64_t kWidth>
+using ValuePanel = Panel<math, kPassing<kWidth>, kWidth, false, true>;
+
+template <Math math, int64_t kWidth>
+__global__ void __launch_bounds__(kBlockThreads, kBlocksTogether<math, kWidth>)
+    attention_mma_kernel(Attention<float> args, bool fours) {
+  constexpr int64_t kKeys = kPassing<kWidth>;
+  SharedMemory memory;
+  KeyPanel<math, kWidth> keys(memory);
+  ValuePanel<math, kWidth> values(memory);
+  auto here = Head<Attention<float>>::of_queries(args, blockIdx.x, kRest);
+  const int64_t own = own_rows(here.begin), last = last_key(args.visibility, here.begin, kRest);
+  const float scale = args.scale * kLog2E;
+  RestingRows<math, kWidth> q;
+  q.load(queries_of(here, args.q, own, here.group, args.e, fours));
+  RunningSoftmax softmax;
+  Sums sums[kWidth / kMmaColumns];
+  for (int64_t j = first_key<kKeys>(args.visibility, here.begin); j < last; j += kKeys) {
+    __syncthreads();
+    keys.template fill<kBlockThreads>(keys_of(here, args.k, j, args.e, fours));
+    values.template fill<kBlockThreads>(keys_of(here, args.v, j, args.f, fours));
+    __syncthreads();
+    Sums scores[kKeys / kMmaColumns];
+    const bool all = here.all_see(own, kMmaRows, j, kKeys);
+    STAR_UNROLL
+    for (int64_t s = 0; s < q.kSteps; ++s)
+      for (int64_t tile = 0; tile < kKeys / kMmaColumns; ++tile)
+        multiply_add<math>(scores[tile], q.at[s], keys.along(tile * kMmaColumns, s));
+    STAR_UNROLL
+    for (int64_t tile = 0; tile < kKeys / kMmaColumns; ++tile)
+      for (int i = 0; i < 4; ++i) {
+        const bool seen = all || here.sees(row_of(own, i), j + tile * kMmaColumns + column_of(i));
+        scores[tile].at[i] = seen ? scale * scores[tile].at[i] : -INFINITY;
+      }
+    float correction[2];
+    softmax.add(scores, correction);
+    for (Sums& s : sums)
+      for (int i = 0; i < 4; ++i) s.at[i] *= correction[i / 2];
+    STAR_UNROLL
+    for (int64_t s = 0; s < kKeys / kMmaInner<math>; ++s) {
+      const Left<math> p = left_of<math>(scores + s * kNumbersInWord<math>);
+      for (int64_t tile = 0; tile < kWidth / kMmaColumns; ++tile)
+        multiply_add<math>(sums[tile], p, values.across(s, tile * kMmaColumns));
+    }
+  }
+  softmax.finish();
+  auto begin_of = [&](int i) {
+    const int64_t query = here.query(row_of(own, i), here.group);
+    return query < 0 ? query : query * args.f;
+  };
+  write_rows(args.y, args.f, begin_of, sums,
+             [&](int i, float sum) { return sum / softmax.total[i / 2]; });
+  if (!args.log_sum || mma_place() > 0) return;
+  for (int h = 0; h < 2; ++h) {
+    const int64_t query = row_of(own, 2 * h);
+    if (query < args.visibility.queries)
+      global(args.log_sum)[here.row(query, here.group)] =
+          (std::log2(softmax.total[h]) + softmax.peak[h]) * kLn2;
+  }
+}
+
+// Of 16 rows at rest and kTogether that pass, from `first` of their panels on: the weights p and the
+// slopes ds of their pairs, as left factors. `seen(i, column)` says whether a pair counts, stats(…)
+// gives its query's log_sum, in powers of 2, and D. So many products at a time do not wait for each
+// other; float32 takes more registers, and its steps do not wait anyway.
+template <Math math>
+struct PairFactors {
+  static constexpr int64_t kTiles = math == Math::fp32 ? 2 : 4, kTogether = kTiles * kMmaColumns;
+  static constexpr int64_t kSteps = kTogether / kMmaInner<math>;
+  Left<math> weights[kSteps], slopes[kSteps];
+
+  template <class Resting, class ScorePanel, class ProductPanel, class Seen, class Stats>
+  __device__ void compute(const Resting& scored, const Resting& multiplied,
+                          const ScorePanel& score_panel, const ProductPanel& product_panel,
+                          int64_t first, float scale, const Seen& seen, const Stats& stats) {
+    Sums p[kTiles], ds[kTiles];
+    STAR_UNROLL
+    for (int64_t s = 0; s < scored.kSteps; ++s)
+      for (int64_t n = 0; n < kTiles; ++n) {
+        const int64_t row = first + n * kMmaColumns;
+        multiply_add<math>(p[n], scored.at[s], score_panel.along(row, s));
+        multiply_add<math>(ds[n], multiplied.at[s], product_panel.along(row, s));
+      }
+    STAR_UNROLL
+    for (int64_t n = 0; n < kTiles; ++n)
+      for (int i = 0; i < 4; ++i) {
+        const int64_t column = first + n * kMmaColumns + column_of(i);
+        const auto [log_sum, dot] = stats(i, column);
+        const float weight = seen(i, column) ? exp2f(scale * kLog2E * p[n].at[i] - log_sum) : 0.0f;
+        p[n].at[i] = weight;
+        ds[n].at[i] = scale * weight * (ds[n].at[i] - dot);
+      }
+    STAR_UNROLL
+    for (int64_t s = 0; s < kSteps; ++s) {
+      weights[s] = left_of<math>(p + s * kNumbersInWord<math>);
+      slopes[s] = left_of<math>(ds + s * kNumbersInWord<math>);
+    }
+  }
+};
+
+struct RowStats {
+  float log_sum, dot;
+};
+template <class Array>
+__device__ RowStats stats_of(const Head<AttentionGrad<float>>& here, const Array& dots, int64_t i,
+                             int64_t of_group) {
+  const int64_t query = here.query(i, of_group);
+  if (query < 0) return {0, 0};
+  return {kLog2E * float(global(here.args.log_sum)[here.row(i, of_group)]), float(dots[query])};
+}
+
+template <Math math, int64_t kWidth>
+using BothPanel = Panel<math, kPassing<kWidth>, kWidth, true, true>;
+
+template <Math math, int64_t kWidth>
+__global__ void __launch_bounds__(kBlockThreads, kBlocksTogether<math, kWidth>)
+    attention_query_grad_mma_kernel(AttentionGrad<float> args, bool fours, const float* dots) {
+  constexpr int64_t kKeys = kPassing<kWidth>;
+  using Pairs = PairFactors<math>;
+  SharedMemory memory;
+  BothPanel<math, kWidth> keys(memory);
+  KeyPanel<math, kWidth> values(memory);
+  auto here = Head<AttentionGrad<float>>::of_queries(args, blockIdx.x, kRest);
+  const int64_t own = own_rows(here.begin), last = last_key(args.visibility, here.begin, kRest);
+  RestingRows<math, kWidth> q, dy;
+  q.load(queries_of(here, args.q, own, here.group, args.e, fours));
+  dy.load(queries_of(here, args.dy, own, here.group, args.f, fours));
+  RowStats stats[2];
+  for (int h = 0; h < 2; ++h)
+    stats[h] = stats_of(here, global(dots), row_of(own, 2 * h), here.group);
+  Sums sums[kWidth / kMmaColumns];
+  for (int64_t j = first_key<kKeys>(args.visibility, here.begin); j < last; j += kKeys) {
+    __syncthreads();
+    keys.template fill<kBlockThreads>(keys_of(here, args.k, j, args.e, fours));
+    values.template fill<kBlockThreads>(keys_of(here, args.v, j, args.f, fours));
+    __syncthreads();
+    const bool all = here.all_see(own, kMmaRows, j, kKeys);
+    for (int64_t first = 0; first < kKeys; first += Pairs::kTogether) {
+      Pairs pairs;
+      pairs.compute(
+          q, dy, keys, values, first, args.scale,
+          [&](int i, int64_t column) { return all || here.sees(row_of(own, i), j + column); },
+          [&](int i, int64_t) { return stats[i / 2]; });
+      STAR_UNROLL
+      for (int64_t s = 0; s < Pairs::kSteps; ++s)
+        for (int64_t tile = 0; tile < kWidth / kMmaColumns; ++tile)
+          multiply_add<math>(sums[tile], pairs.slopes[s],
+                             keys.across(first / kMmaInner<math> + s, tile * kMmaColumns));
+    }
+  }
+  auto begin_of = [&](int i) {
+    const int64_t query = here.query(row_of(own, i), here.group);
+    return query < 0 ? query : query * args.e;
+  };
+  write_rows(args.dq, args.e, begin_of, sums, [](int, float sum) { return sum; });
+}
+
+template <Math math, int64_t kWidth>
+__global__ void __launch_bounds__(kBlockThreads)
+    attention_key_grad_mma_kernel(AttentionGrad<float> args, bool fours, const float* dots) {
+  constexpr int64_t kQueries = kPassing<kWidth>;
+  using Pairs = PairFactors<math>;
+  SharedMemory memory;
+  BothPanel<math, kWidth> queries(memory), slopes(memory);
+  Shared<float> log_sums = memory.take<float>(kQueries), row_dots = memory.take<float>(kQueries);
+  auto here = Head<AttentionGrad<float>>::of_keys(args, blockIdx.x, kRest);
+  const Visibility& v = args.visibility;
+  const int64_t own = own_rows(here.begin), last = last_query(v, here.begin, kRest);
+  RestingRows<math, kWidth> k, values;
+  k.load(keys_of(here, args.k, own, args.e, fours));
+  values.load(keys_of(here, args.v, own, args.f, fours));
+  Sums key_sums[kWidth / kMmaColumns], value_sums[kWidth / kMmaColumns];
+  for (int64_t group = 0; group < args.group; ++group)
+    for (int64_t i = first_query(v, here.begin) / kQueries * kQueries; i < last; i += kQueries) {
+      __syncthreads();
+      queries.template fill<kBlockThreads>(queries_of(here, args.q, i, group, args.e, fours));
+      slopes.template fill<kBlockThreads>(queries_of(here, args.dy, i, group, args.f, fours));
+      if (threadIdx.x < kQueries) {
+        const RowStats stats = stats_of(here, global(dots), i + threadIdx.x, group);
+        log_sums[threadIdx.x] = stats.log_sum;
+        row_dots[threadIdx.x] = stats.dot;
+      }
+      __syncthreads();
+      const bool all = here.all_see(i, kQueries, own, kMmaRows);
+      for (int64_t first = 0; first < kQueries; first += Pairs::kTogether) {
+        Pairs pairs;
+        pairs.compute(
+            k, values, queries, slopes, first, args.scale,
+            [&](int r, int64_t column) { return all || here.sees(i + column, row_of(own, r)); },
+            [&](int, int64_t column) {
+              return RowStats{log_sums[column], row_dots[column]};
+            });
+        STAR_UNROLL
+        for (int64_t s = 0; s < Pairs::kSteps; ++s)
+          for (int64_t tile = 0; tile < kWidth / kMmaColumns; ++tile) {
+            const int64_t step = first / kMmaInner<math> + s, column = tile * kMmaColumns;
+            multiply_add<math>(key_sums[tile], pairs.slopes[s], queries.across(step, column));
+            multiply_add<math>(value_sums[tile], pairs.weights[s], slopes.across(step, column));
+          }
+      }
+    }
+  auto begin_of = [&](int64_t width) {
+    return [&here, own, width](int i) {
+      const int64_t key = here.key(row_of(own, i));
+      return key < 0 ? key : key * width;
+    };
+  };
+  auto as_it_is = [](int, float sum) { return sum; };
+  write_rows(args.dk, args.e, begin_of(args.e), key_sums, as_it_is);
+  write_rows(args.dv, args.f, begin_of(args.f), value_sums, as_it_is);
+}
+
+template <int64_t n>
+using Width = std::integral_constant<int64_t, n>;
+template <Math m>
+using MathOf = std::integral_constant<Math, m>;
+
+// Calls f(math, width) with the narrowest kernel that rows of so many numbers fit; false: there is
+// none.
+template <class F>
+bool with_width(Math math, int64_t width, const F& f) {
+  auto with_math = [&](auto w) {
+    if (math == Math::fp32) f(MathOf<Math::fp32>(), w);
+    if (math == Math::tf32) f(MathOf<Math::tf32>(), w);
+    if (math == Math::bf16) f(MathOf<Math::bf16>(), w);
+    return true;
+  };
+  if (width <= 16) return with_math(Width<16>());
+  if (width <= 32) return with_math(Width<32>());
+  if (width <= 64) return with_math(Width<64>());
+  return width <= 128 && with_math(Width<128>());
+}
+
+bool in_fours(std::initializer_list<int64_t> widths, std::initializer_list<const float*> data) {
+  return std::all_of(widths.begin(), widths.end(), [](int64_t n) { return n % 4 == 0; }) &&
+         std::all_of(data.begin(), data.end(),
+                     [](const float* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; });
+}
+
+}  // namespace
+
+bool attention_by_mma(Exec& exec, const Attention<float>& args) {
+  const bool fours = in_fours({args.e, args.f}, {args.q, args.k, args.v});
+  return with_width(exec.math(), std::max(args.e, args.f), [&](auto math, auto width) {
+    const int64_t tiles =
+        args.batch * args.heads * args.group * blocks_of(args.visibility.queries, kRest);
+    if (tiles > 0)
+      launch(attention_mma_kernel<math, width>, tiles, kBlockThreads,
+             KeyPanel<math, width>::kBytes + ValuePanel<math, width>::kBytes, stream(), args,
+             fours);
+  });
+}
+
+bool attention_grad_by_mma(Exec& exec, const AttentionGrad<float>& args) {
+  const bool fours = in_fours({args.e, args.f}, {args.q, args.k, args.v, args.dy});
+  return with_width(exec.math(), std::max(args.e, args.f), [&](auto math, auto width) {
+    const int64_t heads = args.batch * args.heads;
+    const int64_t query_tiles = heads * args.group * blocks_of(args.visibility.queries, kRest);
+    const int64_t key_tiles = heads * blocks_of(args.visibility.keys, kRest);
+    const size_t both = BothPanel<math, width>::kBytes;
+    const Tensor dots = attention_dots(exec, args);
+    if (query_tiles > 0)
+      launch(attention_query_grad_mma_kernel<math, width>, query_tiles, kBlockThreads,
+             both + KeyPanel<math, width>::kBytes, stream(), args, fours, dots.data<float>());
+    if (key_tiles > 0)
+      launch(attention_key_grad_mma_kernel<math, width>, key_tiles, kBlockThreads,
+             2 * both + 2 * kPassing<width> * sizeof(float), stream(), args, fours,
+             dots.data<float>());
+  });
+}
+
+}  // namespace star::cuda
