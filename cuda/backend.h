@@ -113,34 +113,40 @@ class RunningSum {
 inline constexpr int64_t kPartTerms = 64;
 __host__ __device__ inline int64_t parts_of(int64_t terms) { return blocks_of(terms, kPartTerms); }
 
-// y[i] = Σ_p parts[p][i], or added to it. A block has 32 columns i, each shared out to eight threads:
-// of hundreds of parts one after the other a thread would wait for the memory each time.
-inline constexpr int64_t kColumnThreads = 8;
+// A block that has 32 columns, a lane each, shared out to its warps: the sum of each column, for the
+// first warp, in a fixed order. `shares` has a place for each thread. All threads come here.
+template <class T>
+__device__ T column_sum(T value, const Shared<T>& shares) {
+  shares[threadIdx.x] = value;
+  __syncthreads();
+  T sum = 0;
+  for (unsigned at = threadIdx.x; threadIdx.x < 32 && at < blockDim.x; at += 32) sum += shares[at];
+  return sum;
+}
 
+// y[i] = Σ_p parts[p][i], or added to it. Of hundreds of parts one after the other a thread would
+// wait for the memory each time.
 template <class T>
 __global__ void add_parts_kernel(int64_t count, int64_t n, bool onto, const T* parts_of_all,
                                  T* sums) {
   SharedMemory memory;
-  Shared<T> shares = memory.take<T>(32 * kColumnThreads);
+  Shared<T> shares = memory.take<T>(blockDim.x);
   auto parts = global(parts_of_all);
-  int64_t lane = threadIdx.x % 32, share = threadIdx.x / 32;
-  int64_t i = int64_t(blockIdx.x) * 32 + lane;
+  int64_t i = int64_t(blockIdx.x) * 32 + threadIdx.x % 32;
   RunningSum<T> sum;
-  for (int64_t p = share; i < n && p < count; p += kColumnThreads) sum.add(parts[p * n + i]);
-  shares[threadIdx.x] = sum.value();
-  __syncthreads();
-  if (share > 0 || i >= n) return;
+  for (int64_t p = threadIdx.x / 32; i < n && p < count; p += blockDim.x / 32)
+    sum.add(parts[p * n + i]);
+  T total = column_sum(sum.value(), shares);
+  if (threadIdx.x >= 32 || i >= n) return;
   auto y = global(sums);
-  T total = 0;
-  for (int64_t s = 0; s < kColumnThreads; ++s) total += shares[s * 32 + lane];
   y[i] = onto ? y[i] + total : total;
 }
 template <class T>
 void add_parts(int64_t count, Count n, bool onto, const Tensor& parts, T* y) {
-  constexpr int64_t kBlock = 32 * kColumnThreads;
+  int64_t threads = 32 * std::clamp(blocks_of(count, 8), int64_t(1), int64_t(32));
   if (n.value > 0)
-    launch(add_parts_kernel<T>, {blocks_of(n.value, 32), n.where}, kBlock, kBlock * sizeof(T),
-           stream(), count, n.value, onto, parts.data<T>(), y);
+    launch(add_parts_kernel<T>, {blocks_of(n.value, 32), n.where}, threads,
+           size_t(threads) * sizeof(T), stream(), count, n.value, onto, parts.data<T>(), y);
 }
 
 // Hands the states of a recurrence on from chunk to chunk, in reverse from the last to the first.
