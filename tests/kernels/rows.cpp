@@ -11,7 +11,8 @@ struct RowShape {
 std::vector<RowShape> row_shapes() {
   std::vector<RowShape> all;
   for (int64_t n : kAwkward) all.push_back({3, n});
-  for (RowShape more : {RowShape{0, 5}, {1, 33}, {700, 65}, {6000, 7}}) all.push_back(more);
+  for (RowShape more : {RowShape{0, 5}, {1, 33}, {9, 300}, {700, 65}, {6000, 7}})
+    all.push_back(more);
   return all;
 }
 
