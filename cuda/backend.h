@@ -1,6 +1,9 @@
 // The kernels of core/kernels.def on a CUDA device, and what they share.
 #pragma once
 
+#include <algorithm>
+#include <vector>
+
 #include "core/exec.h"
 #include "cuda/kernel.h"
 
@@ -39,6 +42,45 @@ void launch_elements(void (*kernel)(Parameters...), Count n,
   if (blocks > 0) launch(kernel, {blocks, n.where}, kThreads, 0, stream(), arguments...);
 }
 
+// A division for each axis is what strides cost a kernel. Axes that lie as one in all of these
+// strides become one, and those of one place go.
+inline void collapse(Shape& shape, std::initializer_list<Shape*> strides) {
+  Shape axes;
+  std::vector<Shape> kept(strides.size());
+  for (int i = 0; i < shape.rank(); ++i) {
+    if (shape[i] == 1) continue;
+    int last = axes.rank() - 1;
+    auto follows = [&](const Shape& before, const Shape* own) {
+      return before[last] == (*own)[i] * shape[i];
+    };
+    bool joins = last >= 0 && std::equal(kept.begin(), kept.end(), strides.begin(), follows);
+    joins ? void(axes[last] *= shape[i]) : axes.push_back(shape[i]);
+    for (size_t s = 0; s < kept.size(); ++s) {
+      int64_t stride = (*strides.begin()[s])[i];
+      joins ? void(kept[s][last] = stride) : kept[s].push_back(stride);
+    }
+  }
+  for (size_t s = 0; s < kept.size(); ++s) *strides.begin()[s] = kept[s];
+  shape = axes;
+}
+
+// Where element `index` lies in two operands, as offset_of says, with a division for each axis but
+// the first.
+struct Offsets {
+  int64_t a, b;
+};
+__device__ inline Offsets offsets_of(int64_t index, const Shape& shape, const Shape& a,
+                                     const Shape& b) {
+  Offsets at{0, 0};
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    int64_t rest = i > 0 ? index / shape[i] : 0, own = index - rest * shape[i];
+    at.a += own * a[i];
+    at.b += own * b[i];
+    index = rest;
+  }
+  return at;
+}
+
 // Memory for what one kernel leaves to the next.
 template <class T>
 Tensor scratch(Exec& exec, const Shape& shape) {
@@ -51,6 +93,24 @@ __device__ void for_each_element(int64_t n, const F& f) {
   int64_t first = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
   int64_t step = int64_t(gridDim.x) * blockDim.x;
   for (int64_t i = first; i < n; i += step) f(i);
+}
+
+// store(i, load(i)) for the elements of this thread, four at a time: what they load is on its way
+// before the first is stored. For `n` of them `fours(n)` are launched.
+inline constexpr int64_t kFour = 4;
+inline int64_t fours(int64_t n) { return blocks_of(n, kFour); }
+
+template <class Load, class Store>
+__device__ void map_elements(int64_t n, const Load& load, const Store& store) {
+  int64_t threads = blockDim.x, step = int64_t(gridDim.x) * threads * kFour;
+  int64_t first = int64_t(blockIdx.x) * threads * kFour + threadIdx.x;
+  for (int64_t i = first; i < n; i += step) {
+    decltype(load(i)) values[kFour] = {};
+    for (int k = 0; k < kFour; ++k)
+      if (i + k * threads < n) values[k] = load(i + k * threads);
+    for (int k = 0; k < kFour; ++k)
+      if (i + k * threads < n) store(i + k * threads, values[k]);
+  }
 }
 
 // A kernel with one block for each row, whose threads share out `width` elements by for_each_of_row
@@ -115,6 +175,23 @@ class RunningSum {
   unsigned terms_ = 0;
 };
 
+// Σ f(i) over i = first, first + step, … below last, in this order. Eight terms are on their way at a
+// time: of one after the other a thread would wait for the memory each time.
+inline constexpr int kAhead = 8;
+
+template <class F>
+__device__ auto sum_of(int64_t first, int64_t last, int64_t step, const F& f) {
+  using T = decltype(f(first));
+  RunningSum<T> sum;
+  for (int64_t i = first; i < last; i += kAhead * step) {
+    T terms[kAhead] = {};
+    for (int k = 0; k < kAhead; ++k)
+      if (i + k * step < last) terms[k] = f(i + k * step);
+    for (int k = 0; k < kAhead; ++k) sum.add(terms[k]);
+  }
+  return sum.value();
+}
+
 // Sums over all tokens are gathered in two steps, so that there are threads enough: so many terms
 // for each part, and the parts.
 inline constexpr int64_t kPartTerms = 64;
@@ -131,8 +208,7 @@ __device__ T column_sum(T value, const Shared<T>& shares) {
   return sum;
 }
 
-// y[i] = Σ_p parts[p][i], or added to it. Of hundreds of parts one after the other a thread would
-// wait for the memory each time.
+// y[i] = Σ_p parts[p][i], or added to it.
 template <class T>
 __global__ void add_parts_kernel(int64_t count, int64_t n, bool onto, const T* parts_of_all,
                                  T* sums) {
@@ -140,10 +216,9 @@ __global__ void add_parts_kernel(int64_t count, int64_t n, bool onto, const T* p
   Shared<T> shares = memory.take<T>(blockDim.x);
   auto parts = global(parts_of_all);
   int64_t i = int64_t(blockIdx.x) * 32 + threadIdx.x % 32;
-  RunningSum<T> sum;
-  for (int64_t p = threadIdx.x / 32; i < n && p < count; p += blockDim.x / 32)
-    sum.add(parts[p * n + i]);
-  T total = column_sum(sum.value(), shares);
+  T sum = sum_of(threadIdx.x / 32, i < n ? count : 0, blockDim.x / 32,
+                 [&](int64_t p) -> T { return parts[p * n + i]; });
+  T total = column_sum(sum, shares);
   if (threadIdx.x >= 32 || i >= n) return;
   auto y = global(sums);
   y[i] = onto ? y[i] + total : total;

@@ -104,7 +104,6 @@ struct Lists {
 // it, else for `fronts`, if it has begun before the part, or for `backs`, if it goes on behind it.
 template <class T>
 __global__ void add_lists_kernel(ScatterRows<T> args, Lists lists, T* fronts, T* backs) {
-  constexpr int kAhead = 8;  // terms that are on their way at a time
   auto tokens = global(lists.tokens);
   auto x = global(args.x);
   auto table = global(args.table), front = global(fronts), back = global(backs);
