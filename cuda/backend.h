@@ -95,13 +95,13 @@ __device__ void for_each_element(int64_t n, const F& f) {
   for (int64_t i = first; i < n; i += step) f(i);
 }
 
-// store(i, load(i)) for the elements of this thread, four at a time: what they load is on its way
-// before the first is stored. For `n` of them `fours(n)` are launched.
+// use(i, load(i)) for the elements of this thread, four at a time: what they load is all on its way
+// before the first is used. A kernel that does so with n elements is launched for fours(n).
 inline constexpr int64_t kFour = 4;
 inline int64_t fours(int64_t n) { return blocks_of(n, kFour); }
 
-template <class Load, class Store>
-__device__ void map_elements(int64_t n, const Load& load, const Store& store) {
+template <class Load, class Use>
+__device__ void map_elements(int64_t n, const Load& load, const Use& use) {
   int64_t threads = blockDim.x, step = int64_t(gridDim.x) * threads * kFour;
   int64_t first = int64_t(blockIdx.x) * threads * kFour + threadIdx.x;
   for (int64_t i = first; i < n; i += step) {
@@ -109,7 +109,7 @@ __device__ void map_elements(int64_t n, const Load& load, const Store& store) {
     for (int k = 0; k < kFour; ++k)
       if (i + k * threads < n) values[k] = load(i + k * threads);
     for (int k = 0; k < kFour; ++k)
-      if (i + k * threads < n) store(i + k * threads, values[k]);
+      if (i + k * threads < n) use(i + k * threads, values[k]);
   }
 }
 

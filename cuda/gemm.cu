@@ -7,14 +7,12 @@ namespace {
 
 // Before a product that adds to it, C receives the base.
 template <class T>
-__global__ void copy_base_kernel(Gemm<T> args, int64_t n) {
-  auto base = global(args.base);
-  auto c = global(args.c);
-  for_each_element(n, [&](int64_t i) {
-    int64_t row = i / args.n % args.m, column = i % args.n;
-    int64_t item = offset_of(i / args.n / args.m, args.batch, args.c_batch);
-    c[item + row * args.c_row + column] = base[item + row * args.base_row + column];
-  });
+void copy_base(Exec& exec, const Gemm<T>& args) {
+  Copy<T> rows{args.batch, args.c_batch, args.c_batch, args.base, args.c, false};
+  rows.shape.push_back(args.m), rows.shape.push_back(args.n);
+  rows.src_strides.push_back(args.base_row), rows.src_strides.push_back(1);
+  rows.dst_strides.push_back(args.c_row), rows.dst_strides.push_back(1);
+  copy(exec, rows);
 }
 
 // A factor as cuBLAS has it, which counts by columns: stored by rows it is its own transpose there,
@@ -35,8 +33,7 @@ template <class T>
 void gemm(Exec& exec, const Gemm<T>& args) {
   int64_t items = args.batch.numel();
   if (args.m == 0 || args.n == 0 || items == 0) return;
-  if (args.base && args.beta != 0)
-    launch_elements(copy_base_kernel<T>, items * args.m * args.n, args, items * args.m * args.n);
+  if (args.base && args.beta != 0) copy_base(exec, args);
   Factor a = factor_of(args.m, args.k, args.a_row, args.a_col);
   Factor b = factor_of(args.k, args.n, args.b_row, args.b_col);
   // The longest axis of the batch goes in one call.
