@@ -95,22 +95,30 @@ __device__ void for_each_element(int64_t n, const F& f) {
   for (int64_t i = first; i < n; i += step) f(i);
 }
 
-// use(i, load(i)) for the elements of this thread, four at a time: what they load is all on its way
-// before the first is used. A kernel that does so with n elements is launched for fours(n).
+// use(i, load(i)) for i = first, first + step, … below last, four at a time: what they load is all on
+// its way before the first is used.
 inline constexpr int64_t kFour = 4;
+
+template <class Load, class Use>
+__device__ void map_range(int64_t first, int64_t last, int64_t step, const Load& load,
+                          const Use& use) {
+  for (int64_t i = first; i < last; i += kFour * step) {
+    decltype(load(i)) values[kFour] = {};
+    for (int k = 0; k < kFour; ++k)
+      if (i + k * step < last) values[k] = load(i + k * step);
+    for (int k = 0; k < kFour; ++k)
+      if (i + k * step < last) use(i + k * step, values[k]);
+  }
+}
+
+// Likewise for the elements of this thread. A kernel that does so with n elements is launched for
+// fours(n).
 inline int64_t fours(int64_t n) { return blocks_of(n, kFour); }
 
 template <class Load, class Use>
 __device__ void map_elements(int64_t n, const Load& load, const Use& use) {
-  int64_t threads = blockDim.x, step = int64_t(gridDim.x) * threads * kFour;
-  int64_t first = int64_t(blockIdx.x) * threads * kFour + threadIdx.x;
-  for (int64_t i = first; i < n; i += step) {
-    decltype(load(i)) values[kFour] = {};
-    for (int k = 0; k < kFour; ++k)
-      if (i + k * threads < n) values[k] = load(i + k * threads);
-    for (int k = 0; k < kFour; ++k)
-      if (i + k * threads < n) use(i + k * threads, values[k]);
-  }
+  int64_t first = int64_t(blockIdx.x) * blockDim.x + threadIdx.x;
+  map_range(first, n, int64_t(gridDim.x) * blockDim.x, load, use);
 }
 
 // A kernel with one block for each row, whose threads share out `width` elements by for_each_of_row

@@ -155,20 +155,42 @@ __global__ void join_lists_kernel(ScatterRows<T> args, Lists lists, const T* fro
     global(args.table)[row * args.d + column] += back[part * args.d + column] + rest;
 }
 
+// A block has one position and up to as many pairs of a head as it has threads, whose turns it finds
+// once for `rows` of all the heads of all sequences.
 template <class T>
-__global__ void rotary_kernel(Rotary<T> args, int64_t pairs) {
+__global__ void rotary_kernel(Rotary<T> args, int64_t rows) {
+  SharedMemory memory;
+  Shared<T> cosine = memory.take<T>(kThreads), sine = memory.take<T>(kThreads);
+  int64_t half = args.e / 2, blocks = blocks_of(half, kThreads);
+  int64_t t = blockIdx.x % args.length, block = blockIdx.x / args.length;
+  int64_t first = block / blocks * rows, begin = block % blocks * kThreads;
+  int pairs = int(half - begin < kThreads ? half - begin : kThreads), own = int(threadIdx.x);
+  if (own < pairs) {
+    // In double precision: the angle grows with the position, and its remainder is what counts.
+    double turn = std::pow(args.base, -2.0 * double(begin + own) / double(args.e));
+    double angle = double(args.position + t) * turn;
+    cosine[own] = T(std::cos(angle));
+    sine[own] = T(args.inverse ? -std::sin(angle) : std::sin(angle));
+  }
+  __syncthreads();
   auto from = global(args.x);
   auto to = global(args.y);
-  int64_t half = args.e / 2;
-  for_each_element(pairs, [&](int64_t i) {
-    int64_t row = i / half, r = i % half, at = row * args.e + r;
-    double position = double(args.position + row / args.heads % args.length);
-    // In double precision: the angle grows with the position, and its remainder is what counts.
-    double angle = position * std::pow(args.base, -2.0 * double(r) / double(args.e));
-    T c = T(std::cos(angle)), s = T(args.inverse ? -std::sin(angle) : std::sin(angle));
-    T x = from[at], y = from[at + half];
-    to[at] = c * x - s * y;
-    to[at + half] = s * x + c * y;
+  struct Pair {
+    int64_t at;
+    int column;
+    T x, y;
+  };
+  auto load = [&](int64_t i) -> Pair {
+    int of_block = int(i) / pairs, column = int(i) - of_block * pairs;
+    int64_t row = first + of_block, batch = row / args.heads, head = row - batch * args.heads;
+    int64_t at = ((batch * args.length + t) * args.heads + head) * args.e + begin + column;
+    return {at, column, from[at], from[at + half]};
+  };
+  int64_t left = args.batch * args.heads - first, count = (left < rows ? left : rows) * pairs;
+  map_range(own, count, kThreads, load, [&](int64_t, Pair pair) {
+    T c = cosine[pair.column], s = sine[pair.column];
+    to[pair.at] = c * pair.x - s * pair.y;
+    to[pair.at + half] = s * pair.x + c * pair.y;
   });
 }
 
@@ -215,8 +237,12 @@ void scatter_rows(Exec& exec, const ScatterRows<T>& args) {
 
 template <class T>
 void rotary(Exec&, const Rotary<T>& args) {
-  int64_t pairs = args.batch * args.length * args.heads * (args.e / 2);
-  launch_elements(rotary_kernel<T>, pairs, args, pairs);
+  constexpr int64_t kPairs = 1024;  // of a block, or nearly
+  int64_t half = args.e / 2, all = args.batch * args.heads;
+  if (args.length * all * half == 0) return;
+  int64_t rows = blocks_of(kPairs, std::min(half, kThreads));
+  int64_t blocks = args.length * blocks_of(all, rows) * blocks_of(half, kThreads);
+  launch(rotary_kernel<T>, blocks, kThreads, 2 * kThreads * sizeof(T), stream(), args, rows);
 }
 
 STAR_INSTANTIATE(gather_rows, GatherRows)
