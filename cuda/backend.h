@@ -95,18 +95,18 @@ __device__ void for_each_element(int64_t n, const F& f) {
   for (int64_t i = first; i < n; i += step) f(i);
 }
 
-// use(i, load(i)) for i = first, first + step, … below last, four at a time: what they load is all on
-// its way before the first is used.
+// use(i, load(i)) for i = first, first + step, … below last, `count` at a time: what they load is all
+// on its way before the first is used.
 inline constexpr int64_t kFour = 4;
 
-template <class Load, class Use>
+template <int64_t count = kFour, class Load, class Use>
 __device__ void map_range(int64_t first, int64_t last, int64_t step, const Load& load,
                           const Use& use) {
-  for (int64_t i = first; i < last; i += kFour * step) {
-    decltype(load(i)) values[kFour] = {};
-    for (int k = 0; k < kFour; ++k)
+  for (int64_t i = first; i < last; i += count * step) {
+    decltype(load(i)) values[count] = {};
+    for (int k = 0; k < count; ++k)
       if (i + k * step < last) values[k] = load(i + k * step);
-    for (int k = 0; k < kFour; ++k)
+    for (int k = 0; k < count; ++k)
       if (i + k * step < last) use(i + k * step, values[k]);
   }
 }

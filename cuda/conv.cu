@@ -1,4 +1,4 @@
-// Causal depthwise convolutions, a thread for each number of the result.
+// Causal depthwise convolutions.
 #include "cuda/backend.h"
 
 namespace star::cuda {
@@ -11,40 +11,116 @@ struct Place {
       : batch(i / channels / length), t(i / channels % length), channel(i % channels) {}
 };
 
+// Sums along a channel, Σ_n a(n) b(n − r) for each r, of which neighbours share their factors. A
+// block has 32 channels, a lane each, and up to eight warps have kOwn sums each. Factors come
+// through shared memory, kTerms of the sums at a time; each that is read there is for kOwn products.
+constexpr int kOwn = 8, kTerms = 64;
+constexpr int64_t kMostWarps = 8;
+
+template <class T>
+size_t factor_bytes(int64_t warps) {
+  return size_t(2 * kTerms + warps * kOwn - 1) * 32 * sizeof(T);
+}
+
+// Calls use(r, sum) for the sums over n = first … last − 1 of this thread.
+template <class T, class A, class B, class Use>
+__device__ void sliding_sums(int first, int last, const A& a, const B& b, const Use& use) {
+  int warps = int(blockDim.x) / 32, warp = int(threadIdx.x) / 32, lane = int(threadIdx.x) % 32;
+  int sums = warps * kOwn, zero = sums - 1 - warp * kOwn;  // where b(n) lies, of the first sum
+  SharedMemory memory;
+  Shared<T> of_a = memory.take<T>(kTerms * 32), of_b = memory.take<T>((kTerms + sums - 1) * 32);
+  T totals[kOwn] = {};
+  for (int n = first; n < last; n += kTerms) {
+    int terms = last - n < kTerms ? int(blocks_of(last - n, kOwn)) * kOwn : kTerms;
+    map_range<kAhead>(
+        warp, terms, warps, [&](int64_t j) { return n + j < last ? a(int(n + j)) : T(0); },
+        [&](int64_t j, T value) { of_a[j * 32 + lane] = value; });
+    map_range<kAhead>(
+        warp, terms + sums - 1, warps, [&](int64_t j) { return b(int(n + j - sums + 1)); },
+        [&](int64_t j, T value) { of_b[j * 32 + lane] = value; });
+    __syncthreads();
+    T runs[kOwn] = {}, window[2 * kOwn - 1];  // window[j] is b(n + m + kOwn − 1 − j)
+    for (int j = 0; j < kOwn - 1; ++j) window[j] = of_b[(zero - 1 - j) * 32 + lane];
+    for (int m = 0; m < terms; m += kOwn) {
+      for (int j = kOwn - 2; j >= 0; --j) window[j + kOwn] = window[j];
+      for (int j = 0; j < kOwn; ++j) window[kOwn - 1 - j] = of_b[(zero + m + j) * 32 + lane];
+      for (int j = 0; j < kOwn; ++j) {
+        T factor = of_a[(m + j) * 32 + lane];
+        for (int r = 0; r < kOwn; ++r) runs[r] += factor * window[kOwn - 1 - j + r];
+      }
+    }
+    for (int r = 0; r < kOwn; ++r) totals[r] += runs[r];
+    __syncthreads();  // before the next factors
+  }
+  for (int r = 0; r < kOwn; ++r) use(warp * kOwn + r, totals[r]);
+}
+
+// The block's sums begin with `first` of the `sums` along a channel; so for each of `items`, which
+// are sequences or parts.
+struct Run {
+  int64_t item;
+  int first, channel;
+  __device__ Run(int64_t sums, int64_t channels) {
+    int64_t columns = blocks_of(channels, 32), own = blockDim.x / 32 * kOwn;
+    int64_t blocks = blocks_of(sums, own), block = blockIdx.x / columns;
+    item = block / blocks;
+    first = int(block % blocks * own);
+    channel = int(blockIdx.x % columns * 32 + threadIdx.x % 32);
+  }
+};
+template <class T, class... Parameters>
+void launch_runs(void (*kernel)(Parameters...), int64_t items, int64_t sums, int64_t channels,
+                 const std::type_identity_t<Parameters>&... arguments) {
+  if (items * sums * channels == 0) return;
+  int64_t warps = std::min(blocks_of(sums, kOwn), kMostWarps);
+  int64_t blocks = items * blocks_of(sums, warps * kOwn) * blocks_of(channels, 32);
+  launch(kernel, blocks, warps * 32, factor_bytes<T>(warps), stream(), arguments...);
+}
+
+// The transpose is the same, back in time.
 template <class T>
 __global__ void conv_kernel(Conv<T> args) {
-  auto x = global(args.x), k = global(args.k);
-  auto y = global(args.y);
-  int64_t C = args.channels, step = args.transpose ? C : -C;
-  for_each_element(args.batch * args.length * C, [&](int64_t i) {
-    Place at(i, args.length, C);
-    int64_t room = args.transpose ? args.length - at.t : at.t + 1;
-    int64_t taps = args.taps < room ? args.taps : room;
-    RunningSum<T> sum;
-    for (int64_t tap = 0; tap < taps; ++tap) sum.add(k[tap * C + at.channel] * x[i + tap * step]);
-    y[i] = sum.value();
-  });
+  int64_t C = args.channels, L = args.length, step = args.transpose ? -C : C;
+  auto [batch, first, channel] = Run(L, C);
+  int64_t start = (batch * L + (args.transpose ? L - 1 : 0)) * C + channel;
+  int64_t own = channel < C ? L : 0, end = first + blockDim.x / 32 * kOwn;
+  auto x = global(args.x) + start, k = global(args.k) + channel;
+  auto y = global(args.y) + start;
+  sliding_sums<T>(
+      0, int(args.taps < end ? args.taps : end),
+      [&](int tap) { return own > 0 ? T(k[tap * C]) : T(0); },
+      [&](int n) { return n <= first && first - n < own ? T(x[(first - n) * step]) : T(0); },
+      [&](int r, T sum) {
+        if (first + r < own) y[(first + r) * step] = sum;
+      });
 }
 
-// A tap's gradient sums over the tokens of all sequences: its parts. `terms(out, in)` is what a
-// number of the output and the one of the input that it sees through the tap add.
-template <class T, class Args, class Terms>
-__device__ void add_taps(const Args& args, T* parts, const Terms& terms) {
-  int64_t C = args.channels, tokens = args.batch * args.length;
-  for_each_element(parts_of(tokens) * args.taps * C, [&](int64_t i) {
-    int64_t first = i / C / args.taps * kPartTerms, tap = i / C % args.taps, channel = i % C;
-    T sum = 0;
-    for (int64_t token = first; token < first + kPartTerms && token < tokens; ++token)
-      if (token % args.length >= tap)
-        sum += terms(token * C + channel, (token - tap) * C + channel);
-    global(parts)[i] = sum;
-  });
+// A tap's gradient sums over the tokens of all sequences, Σ_t out(t) in(t − tap): its parts, each
+// `span` tokens of a sequence.
+template <class T, class Args, class Out, class In>
+__device__ void add_taps(const Args& args, int64_t span, T* parts, const Out& out, const In& in) {
+  int64_t C = args.channels, L = args.length, spans = blocks_of(L, span);
+  auto [part, first, channel] = Run(args.taps, C);
+  int64_t start = part / spans * L * C + channel, begin = part % spans * span, end = begin + span;
+  bool own = channel < C;
+  auto sums = global(parts) + part * args.taps * C + channel;
+  sliding_sums<T>(
+      int(begin > first ? begin : first), int(end < L ? end : L),
+      [&](int t) { return own ? T(out(start + t * C)) : T(0); },
+      [&](int n) {
+        return own && n >= first && n - first < L ? T(in(start + (n - first) * C)) : T(0);
+      },
+      [&](int r, T sum) {
+        if (own && first + r < args.taps) sums[(first + r) * C] = sum;
+      });
 }
 
 template <class T>
-__global__ void conv_kernel_grad_kernel(ConvKernelGrad<T> args, T* parts) {
+__global__ void conv_kernel_grad_kernel(ConvKernelGrad<T> args, int64_t span, T* parts) {
   auto x = global(args.x), dy = global(args.dy);
-  add_taps(args, parts, [&](int64_t out, int64_t in) -> T { return dy[out] * x[in]; });
+  add_taps(
+      args, span, parts, [&](int64_t i) -> T { return dy[i]; },
+      [&](int64_t i) -> T { return x[i]; });
 }
 
 template <class T>
@@ -82,18 +158,25 @@ __global__ void gated_conv_grad_kernel(GatedConvGrad<T> args) {
 }
 
 template <class T>
-__global__ void gated_conv_taps_grad_kernel(GatedConvGrad<T> args, T* parts) {
+__global__ void gated_conv_taps_grad_kernel(GatedConvGrad<T> args, int64_t span, T* parts) {
   auto c = global(args.c), b = global(args.b), v = global(args.v), dy = global(args.dy);
-  add_taps(args, parts,
-           [&](int64_t out, int64_t in) -> T { return dy[out] * c[out] * b[in] * v[in]; });
+  add_taps(
+      args, span, parts, [&](int64_t i) -> T { return dy[i] * c[i]; },
+      [&](int64_t i) -> T { return b[i] * v[i]; });
 }
 
-// The parts of the taps' gradient, and their sum.
+// The parts of the taps' gradient, and their sum. There are as many as keep a device busy, of 64
+// tokens at least.
 template <class T, class Args>
-void taps_grad(Exec& exec, void (*kernel)(Args, T*), const Args& args) {
-  int64_t count = parts_of(args.batch * args.length), n = args.taps * args.channels;
+void taps_grad(Exec& exec, void (*kernel)(Args, int64_t, T*), const Args& args) {
+  constexpr int64_t kMostThreads = 1 << 18;
+  int64_t n = args.taps * args.channels, threads = args.batch * blocks_of(n, kOwn);
+  int64_t spans = std::clamp(kMostThreads / std::max(threads, int64_t(1)), int64_t(1),
+                             std::max(parts_of(args.length), int64_t(1)));
+  int64_t span = std::max(blocks_of(args.length, spans), int64_t(1));
+  int64_t count = args.batch * blocks_of(args.length, span);
   Tensor parts = scratch<T>(exec, Shape{count, n});
-  launch_elements(kernel, count * n, args, parts.data<T>());
+  launch_runs<T>(kernel, count, args.taps, args.channels, args, span, parts.data<T>());
   add_parts(count, n, false, parts, args.dk);
 }
 
@@ -101,7 +184,7 @@ void taps_grad(Exec& exec, void (*kernel)(Args, T*), const Args& args) {
 
 template <class T>
 void conv(Exec&, const Conv<T>& args) {
-  launch_elements(conv_kernel<T>, args.batch * args.length * args.channels, args);
+  launch_runs<T>(conv_kernel<T>, args.batch, args.length, args.channels, args);
 }
 
 template <class T>
