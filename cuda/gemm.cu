@@ -16,7 +16,7 @@ void copy_base(Exec& exec, const Gemm<T>& args) {
 }
 
 // A factor as cuBLAS has it, which counts by columns: stored by rows it is its own transpose there,
-// and so are the product and the order of the factors.
+// and so are the product and the order of the factors. Columns are at least 1 apart, of nothing too.
 struct Factor {
   bool transposed;
   int64_t leading;
@@ -24,7 +24,8 @@ struct Factor {
 Factor factor_of(int64_t rows, int64_t columns, int64_t row, int64_t column) {
   // With a single column its stride says nothing, and likewise with a single row.
   bool by_rows = column == 1 && (row >= columns || rows == 1);
-  return by_rows ? Factor{false, std::max(row, columns)} : Factor{true, std::max(column, rows)};
+  return {!by_rows,
+          by_rows ? std::max({row, columns, int64_t(1)}) : std::max({column, rows, int64_t(1)})};
 }
 
 }  // namespace

@@ -20,6 +20,8 @@
 #include <new>
 #include <numeric>
 #include <optional>
+#include <set>
+#include <thread>
 
 #include "core/error.h"
 
@@ -150,23 +152,42 @@ void interpret(std::string_view received, Outcome& outcome) {
 
 }  // namespace
 
-WorkerPool::WorkerPool(const Limits& limits, Serve serve, bool lives)
-    : limits_(limits), serve_(std::move(serve)), lives_(lives) {
-  require(!lives || limits.cpu_seconds == 0, "a worker that lives on has no limit of its time");
+WorkerPool::WorkerPool(const Limits& limits, Serve serve, int together)
+    : limits_(limits), serve_(std::move(serve)), together_(together) {
+  require(together == 0 || limits.cpu_seconds == 0,
+          "a worker that lives on has no limit of its time");
 }
 
 WorkerPool::~WorkerPool() {
-  kill_all(workers_);
-  kill_all(idle_);
+  std::set<pid_t> processes;
+  for (const auto* all : {&workers_, &idle_})
+    for (const auto& worker : *all) {
+      if (worker.pipe >= 0) ::close(worker.pipe);
+      if (!worker.end) processes.insert(worker.pid);
+    }
+  for (pid_t pid : processes) ::kill(pid, SIGKILL);
+  for (pid_t pid : processes)
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
 }
 
-void WorkerPool::kill_all(std::span<const Worker> workers) {
-  for (const auto& worker : workers) ::kill(worker.pid, SIGKILL);
-  for (const auto& worker : workers) {
-    while (::waitpid(worker.pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    if (worker.pipe >= 0) ::close(worker.pipe);
+// Of a process without requests, which has ended or is about to.
+void WorkerPool::bury(pid_t pid) {
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
+  drop_idle(pid);
+}
+
+void WorkerPool::drop_idle(pid_t pid) {
+  std::erase_if(idle_, [&](const Worker& idle) {
+    if (idle.pid == pid) ::close(idle.pipe);
+    return idle.pid == pid;
+  });
+}
+
+bool WorkerPool::in_process(pid_t pid) const {
+  return std::any_of(workers_.begin(), workers_.end(), [&](auto& w) { return w.pid == pid; });
 }
 
 void WorkerPool::start(int job, const Work& work) { launch({.job = job, .work = work}); }
@@ -177,12 +198,13 @@ void WorkerPool::start(int job, const std::string& request) {
   start(job, [this, request] { return serve_(request); });
 }
 
-// To a worker that is idle. It may have ended meanwhile.
+// To a worker that is idle. Its process may have ended meanwhile.
 bool WorkerPool::hand_over(const std::string& request, int job) {
   const Worker idle = std::move(idle_.back());
   idle_.pop_back();
   if (!send(idle.pipe, kRequest, request)) {
-    kill_all({&idle, 1});
+    ::close(idle.pipe);
+    if (!in_process(idle.pid)) bury(idle.pid);
     return false;
   }
   count_time();
@@ -193,15 +215,30 @@ bool WorkerPool::hand_over(const std::string& request, int job) {
   return true;
 }
 
+// A thread for each pipe but the first, which is this thread's.
+void WorkerPool::run_process(const Work& work, std::span<const int> pipes, bool lives) {
+  std::vector<std::thread> others;
+  for (int pipe : pipes.subspan(1))
+    others.emplace_back([this, pipe, lives] {
+      if (std::optional<std::string> request = receive(pipe))
+        answer([this, request] { return serve_(*request); }, pipe, lives);
+    });
+  answer(work, pipes[0], lives);
+  for (std::thread& other : others) other.join();
+  // Not exit(): buffers and destructors belong to the supervisor.
+  ::_exit(0);
+}
+
 // Goes on only after a result: who has thrown may have left anything behind.
-void WorkerPool::run_worker(const Work& work, int pipe) {
+void WorkerPool::answer(const Work& work, int pipe, bool lives) {
   Work next = work;
+  const uint64_t requests = uint64_t(lives ? together_ : 1);
   try {
     for (;;) {
-      limit_memory(limits_.memory_bytes, lives_);
-      if (!send(pipe, kResult, next()) || !lives_) break;
+      limit_memory(limits_.memory_bytes * requests, lives);
+      if (!send(pipe, kResult, next()) || !lives) return;
       std::optional<std::string> request = receive(pipe);
-      if (!request) break;
+      if (!request) return;
       next = [this, request] { return serve_(*request); };
     }
   } catch (const std::bad_alloc&) {
@@ -211,7 +248,6 @@ void WorkerPool::run_worker(const Work& work, int pipe) {
   } catch (...) {
     send(pipe, kException, "an exception of unknown type");
   }
-  // Not exit(): buffers and destructors belong to the supervisor.
   ::_exit(0);
 }
 
@@ -229,11 +265,18 @@ void WorkerPool::count_time() {
   worked_ = worked;
 }
 
+// In a process of its own, which may take further requests at the same time.
 void WorkerPool::launch(Worker worker) {
   count_time();
-  int ends[2];
-  require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0,
-          "a worker cannot be started: {}", std::strerror(errno));
+  const bool lives = together_ > 0 && !worker.alone;
+  std::vector<int> here, there;
+  for (int i = 0; i < (lives ? together_ : 1); ++i) {
+    int ends[2];
+    require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0,
+            "a worker cannot be started: {}", std::strerror(errno));
+    here.push_back(ends[0]);
+    there.push_back(ends[1]);
+  }
   workers_.reserve(workers_.size() + 1);
   pid_t supervisor = ::getpid();
   pid_t pid = ::fork();
@@ -241,19 +284,23 @@ void WorkerPool::launch(Worker worker) {
     for (const auto* others : {&workers_, &idle_})
       for (const auto& other : *others)
         if (other.pipe >= 0) ::close(other.pipe);
-    ::close(ends[0]);
+    for (int pipe : here) ::close(pipe);
     prepare_worker(limits_, supervisor);
-    run_worker(worker.work, ends[1]);
+    run_process(worker.work, there, lives);
   }
   int reason = errno;
-  ::close(ends[1]);
-  if (pid < 0) ::close(ends[0]);
+  for (int pipe : there) ::close(pipe);
+  for (int pipe : here) {
+    if (pid < 0) ::close(pipe);
+    // Reading never waits: a worker's child may hold the pipe open when the worker is gone.
+    if (pid > 0) ::fcntl(pipe, F_SETFL, O_NONBLOCK);
+  }
   require(pid > 0, "a worker cannot be started: {}", std::strerror(reason));
-  // Reading never waits: a worker's child may hold the pipe open when the worker is gone.
-  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
   worker.pid = pid;
-  worker.pipe = ends[0];
+  worker.pipe = here[0];
   workers_.push_back(std::move(worker));
+  for (size_t i = 1; i < here.size(); ++i)
+    idle_.push_back({.job = -1, .work = {}, .pid = pid, .pipe = here[i]});
 }
 
 void WorkerPool::drain(Worker& worker) {
@@ -283,51 +330,76 @@ void WorkerPool::poll_pipes() {
   for (auto& worker : workers_) drain(worker);
 }
 
+// Whether a process has ended or stands still, for all that are in it.
+void WorkerPool::look_at(pid_t pid) {
+  int status = 0;
+  rusage usage{};
+  const pid_t seen = ::wait4(pid, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage);
+  if (seen == 0 || (seen < 0 && errno == EINTR)) return;
+  const int reason = errno;
+  const bool goes_on = seen > 0 && (WIFSTOPPED(status) || WIFCONTINUED(status));
+  auto in_seconds = [](const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); };
+  for (auto& worker : workers_) {
+    if (worker.pid != pid) continue;
+    worker.held = goes_on && WIFSTOPPED(status);
+    if (goes_on) continue;
+    worker.end = End{.status = status,
+                     .cpu_seconds = in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime)};
+    if (seen < 0) worker.end->failure = fmt::format("lost: {}", std::strerror(reason));
+  }
+  if (!goes_on) drop_idle(pid);
+}
+
 // What ends while it is paused is seen when it goes on.
 bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
   if (worker.paused) return false;
-  double seconds = std::chrono::duration<double>(worker.ran).count();
-  if (limits_.wall_seconds > 0 && seconds > limits_.wall_seconds && !worker.overran) {
+  outcome.seconds = std::chrono::duration<double>(worker.ran).count();
+  if (together_ > 0 && !worker.alone && whole_message(worker.received) &&
+      worker.received[0] == kResult) {
+    interpret(worker.received, outcome);
+    if (worker.end)
+      ::close(worker.pipe);
+    else
+      idle_.push_back({.job = -1, .work = {}, .pid = worker.pid, .pipe = worker.pipe});
+    return true;
+  }
+  if (!worker.end && limits_.wall_seconds > 0 && outcome.seconds > limits_.wall_seconds &&
+      !worker.overran) {
     ::kill(worker.pid, SIGKILL);
     worker.overran = true;
   }
-  if (lives_ && whole_message(worker.received) && worker.received[0] == kResult) {
-    outcome.seconds = seconds;
-    interpret(worker.received, outcome);
-    idle_.push_back(std::move(worker));
-    return true;
-  }
-  int status = 0;
-  rusage usage{};
-  pid_t ended = ::wait4(worker.pid, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage);
-  if (ended == 0 || (ended < 0 && errno == EINTR)) return false;
-  if (ended > 0 && (WIFSTOPPED(status) || WIFCONTINUED(status))) {
-    worker.held = WIFSTOPPED(status);
-    return false;
-  }
+  if (!worker.end) look_at(worker.pid);
+  if (!worker.end) return false;
+  conclude(worker, outcome);
+  return true;
+}
 
-  outcome.seconds = seconds;
+// Of a worker whose process has ended.
+void WorkerPool::conclude(Worker& worker, Outcome& outcome) {
+  const End& end = *worker.end;
   drain(worker);
   if (worker.pipe >= 0) ::close(worker.pipe);
-  auto in_seconds = [](const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); };
-  double cpu_seconds = in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime);
-  int signal = ended > 0 && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  int signal = end.failure.empty() && WIFSIGNALED(end.status) ? WTERMSIG(end.status) : 0;
   // The kernel sends SIGKILL where the processor time's hard limit is reached.
-  bool overran = worker.overran || (limits_.cpu_seconds > 0 && cpu_seconds >= limits_.cpu_seconds);
-  worker.killed = signal == SIGKILL && !overran;
-  if (ended < 0) {
-    outcome.failure = fmt::format("lost: {}", std::strerror(errno));
+  bool overran =
+      worker.overran || (limits_.cpu_seconds > 0 && end.cpu_seconds >= limits_.cpu_seconds);
+  // Its own exception is a result too; memory may have been what others took.
+  const bool silent = !whole_message(worker.received) || worker.received[0] == kOutOfMemory;
+  const bool in_company = together_ > 1 && !worker.alone;
+  worker.again = !overran && (signal == SIGKILL || (silent && in_company));
+  if (worker.again && signal != SIGKILL) worker.alone = true;
+  if (!end.failure.empty()) {
+    outcome.failure = end.failure;
   } else if (signal == SIGXCPU || (signal == SIGPROF && limits_.cpu_seconds > 0) ||
              (signal == SIGKILL && overran)) {
     outcome.failure = "time limit";
   } else if (signal) {
     outcome.failure = failure_of_signal(signal);
-  } else if (WEXITSTATUS(status) != 0) {
-    outcome.failure = fmt::format("ended with exit status {}", WEXITSTATUS(status));
+  } else if (WEXITSTATUS(end.status) != 0) {
+    outcome.failure = fmt::format("ended with exit status {}", WEXITSTATUS(end.status));
   } else {
     interpret(worker.received, outcome);
   }
-  return true;
 }
 
 WorkerPool::Finished WorkerPool::wait(const std::function<bool()>& interrupted) {
@@ -338,8 +410,11 @@ WorkerPool::Finished WorkerPool::wait(const std::function<bool()>& interrupted) 
       if (!reap(*worker, finished.outcome)) continue;
       Worker ended = std::move(*worker);
       workers_.erase(worker);
-      if (ended.killed && ended.restarts < kRestarts) {
-        launch({.job = ended.job, .work = ended.work, .restarts = ended.restarts + 1});
+      if (ended.again && ended.restarts < kRestarts) {
+        launch({.job = ended.job,
+                .work = ended.work,
+                .restarts = ended.restarts + 1,
+                .alone = ended.alone});
         break;
       }
       finished.job = ended.job;
@@ -373,14 +448,14 @@ void WorkerPool::resume() {
 bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
               const std::function<std::string(int)>& work,
               const std::function<void(int, const Outcome&)>& done,
-              const std::function<bool()>& interrupted, bool lives) {
+              const std::function<bool()>& interrupted, int together) {
   require(workers >= 1, "{} workers; at least 1 is needed", workers);
   std::vector<int> order(costs.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](int a, int b) { return costs[size_t(a)] > costs[size_t(b)]; });
   WorkerPool pool(
-      limits, [&](const std::string& job) { return work(std::stoi(job)); }, lives);
+      limits, [&](const std::string& job) { return work(std::stoi(job)); }, together);
   size_t next = 0;
   while (next < order.size() || pool.running() > 0) {
     if (interrupted && interrupted()) return false;

@@ -3,7 +3,8 @@
 //
 // A worker is a fork of this process, without exec: the job sees all that the caller has in memory
 // and hands back text. It ends with its job, or lives on and answers requests: to start what a GPU
-// needs takes longer than to train a candidate there. fork() copies the calling thread alone, so no
+// needs takes longer than to train a candidate there, and in one process several at a time fill a
+// GPU that two processes would only take in turns. fork() copies the calling thread alone, so no
 // other thread of the caller may hold a lock at that moment, and a worker ends with the thread that
 // started it: call from the main thread. A worker may start threads of its own.
 #pragma once
@@ -13,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,10 +53,13 @@ using Serve = std::function<std::string(const std::string& request)>;
 class WorkerPool {
  public:
   explicit WorkerPool(const Limits& limits) : limits_(limits) {}
-  // Of workers that answer requests; of some that live on where `lives`. Whatever ends a worker
-  // other than a result, be it an exception, costs one request: the next one has a new worker.
-  // Processor time is that of a process, so what lives has no limit of it.
-  WorkerPool(const Limits& limits, Serve serve, bool lives);
+  // Of workers that answer requests. Where `together` is above 0 processes live on, and each answers
+  // so many requests at a time, in threads of its own. Whatever ends a worker other than a result, be
+  // it an exception, costs one request: the next one has a new worker. What others had begun in its
+  // process is begun again, and, where nobody can tell whose fault it was, in a process of its own.
+  // Memory is that of all requests of a process together, processor time too, so what lives has no
+  // limit of it.
+  WorkerPool(const Limits& limits, Serve serve, int together);
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -79,32 +84,45 @@ class WorkerPool {
 
  private:
   using Clock = std::chrono::steady_clock;
+  // How a process ended; a failure: it cannot be known.
+  struct End {
+    int status = 0;
+    double cpu_seconds = 0;
+    std::string failure{};
+  };
   struct Worker {
     int job;
     Work work;
     int restarts = 0;
-    pid_t pid = -1;
-    int pipe = -1;  // both ways; −1 once it is closed at the other end
+    bool alone = false;  // in its process, which ends with it
+    pid_t pid = -1;      // several may be threads of one process
+    int pipe = -1;       // both ways; −1 once it is closed at the other end
+    std::optional<End> end{};
     std::string received{};
     Clock::duration ran{};
     bool overran = false;  // killed here, for its wall time
-    bool killed = false;   // by somebody else
+    bool again = false;    // it is no fault of its own that it has no result
     bool paused = false;
     bool held = false;  // stopped by somebody else
   };
 
   void launch(Worker worker);
-  [[noreturn]] void run_worker(const Work& work, int pipe);
+  [[noreturn]] void run_process(const Work& work, std::span<const int> pipes, bool lives);
+  void answer(const Work& work, int pipe, bool lives);
   bool hand_over(const std::string& request, int job);
   void count_time();
   void poll_pipes();
   bool reap(Worker& worker, Outcome& outcome);
+  void look_at(pid_t pid);
+  void conclude(Worker& worker, Outcome& outcome);
   static void drain(Worker& worker);
-  static void kill_all(std::span<const Worker> workers);
+  bool in_process(pid_t pid) const;  // whether some request is
+  void bury(pid_t pid);
+  void drop_idle(pid_t pid);
 
   Limits limits_;
   Serve serve_;
-  bool lives_ = false;
+  int together_ = 0;
   std::vector<Worker> workers_;
   std::vector<Worker> idle_;
   Clock::time_point looked_{};  // when time was counted last
@@ -114,10 +132,10 @@ class WorkerPool {
 // Runs jobs 0 … costs.size() − 1, at most `workers` at a time, the dearest first. `work(job)` runs
 // in the worker, `done(job, outcome)` here as each job ends. When `interrupted` says so, what runs
 // is killed and false is returned; true when all jobs have ended. An exception of `done` kills what
-// runs and passes through. Workers may live on.
+// runs and passes through. `together` as of WorkerPool.
 bool run_jobs(std::span<const double> costs, int workers, const Limits& limits,
               const std::function<std::string(int)>& work,
               const std::function<void(int, const Outcome&)>& done,
-              const std::function<bool()>& interrupted = {}, bool lives = false);
+              const std::function<bool()>& interrupted = {}, int together = 0);
 
 }  // namespace star::synthesis

@@ -71,7 +71,7 @@ std::unique_ptr<Workers> Search::local_workers(int count) const {
   return std::make_unique<LocalWorkers>(
       count, worker_limits(settings_),
       [this](const Request& request) { return answer(settings_, data_, request); },
-      is_cuda(settings_.device));
+      is_cuda(settings_.device) ? count : 0);
 }
 
 SearchResult Search::run(RunFile& file, Workers& workers,

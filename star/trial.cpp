@@ -221,7 +221,7 @@ std::optional<std::vector<Evaluation>> run_trials(
   bool all = run_jobs(
       costs, options.workers, options.limits,
       [&](int job) { return to_text(work(*jobs[size_t(job)])); }, done, options.interrupted,
-      on_device);
+      on_device ? options.workers : 0);
   if (!all) return std::nullopt;
   std::vector<Evaluation> evaluations;
   for (const Trial& trial : trials) evaluations.push_back(*known[{trial.genome, trial.recipe}]);

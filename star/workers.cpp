@@ -4,12 +4,12 @@
 
 namespace star::synthesis {
 
-LocalWorkers::LocalWorkers(int count, const Limits& limits, Answer answer, bool live)
+LocalWorkers::LocalWorkers(int count, const Limits& limits, Answer answer, int together)
     : count_(count),
       limits_(limits),
       serve_([answer](auto& text) { return answer(request_of(text)); }),
-      live_(live),
-      pool_(limits, serve_, live) {
+      together_(together),
+      pool_(limits, serve_, together) {
   require(count >= 1, "{} workers; at least 1 is needed", count);
 }
 
@@ -23,7 +23,7 @@ WorkerPool::Finished LocalWorkers::wait(const Interrupt& interrupted) {
 }
 
 std::optional<Outcome> LocalWorkers::alone(const Request& request, const Interrupt& interrupted) {
-  if (!single_) single_.emplace(limits_, serve_, live_);
+  if (!single_) single_.emplace(limits_, serve_, together_ > 0 ? 1 : 0);
   pool_.pause();
   single_->start(0, to_text(request));
   WorkerPool::Finished finished = single_->wait(interrupted);

@@ -34,8 +34,8 @@ class Workers {
 
 class LocalWorkers : public Workers {
  public:
-  // Processes that live on from request to request, where so said.
-  LocalWorkers(int count, const Limits& limits, Answer answer, bool live = false);
+  // `together` as of WorkerPool.
+  LocalWorkers(int count, const Limits& limits, Answer answer, int together = 0);
   int count() const override { return count_; }
   int running() const override { return pool_.running(); }
   void start(int job, const Request& request) override;
@@ -46,7 +46,7 @@ class LocalWorkers : public Workers {
   int count_;
   Limits limits_;
   Serve serve_;
-  bool live_;
+  int together_;
   WorkerPool pool_;
   std::optional<WorkerPool> single_;  // of one alone, once there was one
 };

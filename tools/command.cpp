@@ -92,6 +92,11 @@ int Common::cores() const {
   return threads > 0 ? threads : std::max(1, cores);
 }
 
+int Common::trainings(int asked, const std::string& on_device) const {
+  if (asked > 0) return asked;
+  return is_cuda(on_device) ? kTrainingsOnGpu : cores();
+}
+
 std::unique_ptr<Exec> Common::make_exec() const {
   return std::make_unique<Exec>(backend_named(device), cores());
 }

@@ -40,6 +40,10 @@ struct Common {
   void declare(CLI::App& app);
   std::unique_ptr<Exec> make_exec() const;  // for one model with all threads
   int cores() const;
+  // Trainings at a time where `asked` is 0: one for each core, or on a GPU as many as keep an H100
+  // busy; more are hardly faster (cuda/README.md).
+  int trainings(int asked, const std::string& on_device) const;
+  static constexpr int kTrainingsOnGpu = 8;
 };
 
 // Where training data comes from.

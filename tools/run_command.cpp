@@ -121,7 +121,8 @@ void RunCommand::declare(CLI::App& app) {
 
 void RunCommand::declare_trainings(CLI::App& app) {
   trains = true;
-  add_whole(app, "--workers", workers, 0, 1024, "Trainings at a time; 0: one for each core")
+  add_whole(app, "--workers", workers, 0, 1024,
+            "Trainings at a time; 0: one for each core, 8 on a GPU")
       ->capture_default_str();
   add_memory_limit(app, "MiB a training may take; 0: any (default: as in the search)",
                    [this](uint64_t bytes) { memory_bytes = bytes; });
@@ -149,7 +150,7 @@ Study RunCommand::study() {
 }
 
 std::vector<Evaluation> RunCommand::train(const std::vector<Trial>& trials, const Dataset& data) {
-  return work_on(trials, "training", workers > 0 ? workers : common.cores(),
+  return work_on(trials, "training", common.trainings(workers, settings().device),
                  [&](const Trial& trial) { return evaluate(trial, data); });
 }
 

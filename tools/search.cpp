@@ -56,7 +56,8 @@ struct SearchCommand {
     std::unique_ptr<Dataset> dataset = data.open(model.length, 0, common.seed);
     fill(*dataset);
     Search search(settings, *dataset);  // refuses bad settings before a file appears
-    std::unique_ptr<Workers> crew = workers_for(search, settings, workers, common.cores());
+    std::unique_ptr<Workers> crew =
+        workers_for(search, settings, workers, common.trainings(0, settings.device));
     std::string path = out;
     RunFile file = out.empty() ? create_under_free_name(path)
                                : RunFile::create(path, settings_to_json(settings));
@@ -70,7 +71,8 @@ struct SearchCommand {
     settings = go_on_under(changed(then.settings), then.settings, then.file);
     warn_of_device(then.settings, check_device(settings.device));
     Search search(settings, *then.data);
-    std::unique_ptr<Workers> crew = workers_for(search, settings, workers, common.cores());
+    std::unique_ptr<Workers> crew =
+        workers_for(search, settings, workers, common.trainings(0, settings.device));
     go(search, *then.data, then.file, resume, *crew);
   }
 
@@ -238,7 +240,7 @@ struct SearchCommand {
     flush_output();  // to be read while the check goes on
     std::optional<SearchCheck> check;
     if (kept && broken.empty() && !no_check) {
-      const int trainings = workers > 0 ? workers : common.cores();
+      const int trainings = common.trainings(workers, settings.device);
       check = check_found(file, settings, dataset, {trainings, retry, common.quiet, onward});
     }
     if (check && !common.json) fmt::print("\n{}", check_text(*check));
@@ -405,7 +407,8 @@ void declare_search(CLI::App& app) {
       "more parameters, trained alike for four times the steps from three seeds, on the test "
       "part. With five designs that takes as long as some fifty candidates: 60 % of the "
       "time of a default search");
-  add_whole(*sub, "--workers", c->workers, 0, 1024, "Candidates at a time; 0: one for each core")
+  add_whole(*sub, "--workers", c->workers, 0, 1024,
+            "Candidates at a time; 0: one for each core, 8 on a GPU")
       ->capture_default_str();
   c->common.declare(*sub);
   c->command = sub;

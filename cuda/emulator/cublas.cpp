@@ -2,6 +2,7 @@
 
 #include <cblas.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "core/math.h"
@@ -27,9 +28,13 @@ cublasStatus_t gemm(cublasHandle_t handle, Product product, cublasOperation_t ta
                     long long step_c, int count) {
   star::require(handle->workspace,
                 "cuda emulator: a product by a handle without memory of its own");
+  const bool at = ta == CUBLAS_OP_T, bt = tb == CUBLAS_OP_T;
+  star::require(
+      lda >= std::max(1, at ? k : m) && ldb >= std::max(1, bt ? n : k) && ldc >= std::max(1, m),
+      "cuda emulator: a product of {} x {} by {} with columns {}, {} and {} apart", m, n, k, lda,
+      ldb, ldc);
   star::emulator::submit([=] {
     std::lock_guard lock(star::emulator::device_mutex());
-    bool at = ta == CUBLAS_OP_T, bt = tb == CUBLAS_OP_T;
     for (int i = 0; i < count; ++i) {
       const T* A = matrix(const_cast<T*>(a) + i * step_a, at ? k : m, at ? m : k, lda);
       const T* B = matrix(const_cast<T*>(b) + i * step_b, bt ? n : k, bt ? k : n, ldb);

@@ -463,14 +463,14 @@ TEST_CASE("executor: workers die with their supervisor, however it ends") {
 
 namespace {
 
-// Asks a pool whose workers live on one thing at a time.
+// Asks a pool whose workers live on, `together` in a process.
 struct Asking {
-  explicit Asking(const Limits& limits = {}, const Serve& further = {})
+  explicit Asking(const Limits& limits = {}, const Serve& further = {}, int together = 1)
       : pool(
-            limits, [further](auto& request) { return answer(request, further); }, true) {}
+            limits, [further](auto& request) { return answer(request, further); }, together) {}
 
   static std::string answer(const std::string& request, const Serve& further) {
-    static int answered = 0;
+    static std::atomic<int> answered = 0;
     ++answered;
     if (request == "throw") throw std::runtime_error("thrown");
     if (request == "exit") _exit(3);
@@ -534,6 +534,99 @@ TEST_CASE("executor: what ends a worker that lives on costs one request") {
   }
   kill(worker, SIGKILL);  // between two requests
   CHECK(asking.pid() != worker);
+}
+
+namespace {
+
+// What each of several requests, asked for at the same time, comes to.
+std::vector<Outcome> ask_all(Asking& asking, const std::vector<std::string>& requests) {
+  std::vector<Outcome> outcomes(requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) asking.pool.start(int(i), requests[i]);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const WorkerPool::Finished finished = asking.pool.wait();
+    REQUIRE(finished.job >= 0);
+    outcomes[size_t(finished.job)] = finished.outcome;
+  }
+  return outcomes;
+}
+
+// Answers with its process when three have come, once in the process that is shared.
+Serve meeting(Shared* shared) {
+  return [shared](const std::string& request) -> std::string {
+    if (shared->count < 3) {
+      ++shared->count;
+      while (shared->count < 3) usleep(1000);
+    }
+    if (request == "crash") raise(SIGSEGV);
+    if (request == "exhaust") throw std::bad_alloc();
+    usleep(50'000);  // the others are still there when one ends
+    return fmt::format("{}", getpid());
+  };
+}
+
+}  // namespace
+
+TEST_CASE("executor: one process answers several requests at a time") {
+  Shared* shared = Shared::make();
+  Asking asking({}, meeting(shared), 3);
+  std::set<std::string> processes;
+  for (int round = 0; round < 3; ++round)
+    for (const Outcome& outcome : ask_all(asking, {"a", "b", "c"})) {
+      CHECK(outcome.failure == "");
+      processes.insert(outcome.result);
+    }
+  CHECK(processes.size() == 1);
+  // One more than it takes has another process.
+  for (const Outcome& outcome : ask_all(asking, {"a", "b", "c", "d"}))
+    processes.insert(outcome.result);
+  CHECK(processes.size() == 2);
+  Shared::free(shared);
+}
+
+TEST_CASE("executor: what one of several requests breaks is its own failure alone") {
+  for (auto [request, failure] : {std::pair{"crash", "SIGSEGV"},
+                                  {"exit", "exit status 3"},
+                                  {"throw", "thrown"},
+                                  {"exhaust", "out of memory"}}) {
+    CAPTURE(request);
+    Shared* shared = Shared::make();
+    const Serve serve = [meet = meeting(shared)](const std::string& asked) {
+      if (asked != "later exit" && asked != "later throw") return meet(asked);
+      meet("");
+      return Asking::answer(asked.substr(6), {});
+    };
+    Asking asking({}, serve, 3);
+    const std::string first = request;
+    const bool of_all = first == "exit" || first == "throw";
+    const auto outcomes = ask_all(asking, {"a", of_all ? "later " + first : first, "c"});
+    CHECK(outcomes[0].failure == "");
+    CHECK(has(outcomes[1].failure, failure));
+    CHECK(outcomes[2].failure == "");
+    CHECK(asking.result("pid") != "");
+    Shared::free(shared);
+  }
+}
+
+TEST_CASE("executor: the time of one of several requests is its own") {
+  Limits limits;
+  limits.wall_seconds = kRuns;
+  const Serve serve = [](const std::string& request) -> std::string {
+    if (request == "wait") return spin();
+    usleep(useconds_t(kRuns * 0.6e6));
+    return "slept";
+  };
+  Asking asking(limits, serve, 2);
+  asking.pool.start(0, "wait");
+  usleep(useconds_t(kRuns * 0.7e6));
+  asking.pool.start(1, "sleep");  // is interrupted by the end of the other, and begun again
+  std::map<int, Outcome> outcomes;
+  for (int i = 0; i < 2; ++i) {
+    const WorkerPool::Finished finished = asking.pool.wait();
+    outcomes[finished.job] = finished.outcome;
+  }
+  CHECK(outcomes[0].failure == "time limit");
+  CHECK(outcomes[1].failure == "");
+  CHECK(outcomes[1].result == "slept");
 }
 
 TEST_CASE("executor: a request whose worker was killed from outside is begun again") {

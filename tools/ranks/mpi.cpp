@@ -142,7 +142,7 @@ void serve_search(const std::string& text) {
           settings.data_identity);
   prepare_blas();
   const Serve serve = [&](auto& request) { return answer(settings, *data, request_of(request)); };
-  WorkerPool pool(worker_limits(settings), serve, is_cuda(settings.device));
+  WorkerPool pool(worker_limits(settings), serve, is_cuda(settings.device) ? 1 : 0);
   bool paused = false;
   while (true) {
     while (!arrived(0)) {
