@@ -37,13 +37,28 @@ struct Head {
     const int64_t at = v.offset + i;
     return i < v.queries && j < v.keys && j <= at && (v.window == 0 || j > at - v.window);
   }
-  // Whether `rows` queries from i on see all of `columns` keys from j on.
-  __device__ bool all_see(int64_t i, int64_t rows, int64_t j, int64_t columns) const {
-    return sees(i, j + columns - 1) && sees(i + rows - 1, j);
-  }
 
   const Args& args;
   int64_t batch, head, group, begin;
+};
+
+// Who sees whom of `rows` queries from i on and `columns` keys from j on, counted from there.
+struct PairMask {
+  __device__ PairMask(const Visibility& v, int64_t i, int rows, int64_t j, int columns)
+      : queries(near(v.queries - i)), keys(near(v.keys - j)), ahead(near(v.offset + i - j)) {
+    if (v.window > 0) behind = near(v.offset + i - j - v.window);
+    all = sees(0, columns - 1) && sees(rows - 1, 0);
+  }
+  __device__ bool sees(int query, int key) const {
+    return all || (query < queries && key < keys && key <= ahead + query && key > behind + query);
+  }
+
+ private:
+  static constexpr int kFar = 1 << 24;  // beyond any tile
+  __device__ static int near(int64_t n) { return int(n < -kFar ? -kFar : n > kFar ? kFar : n); }
+
+  int queries, keys, ahead, behind = -kFar;
+  bool all = false;
 };
 
 // The keys that some of `rows` queries from i on see: from here, rounded down to a tile of kKeys, to

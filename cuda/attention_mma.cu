@@ -11,40 +11,44 @@
 namespace star::cuda {
 namespace {
 
-inline constexpr int64_t kWarps = 8, kBlockThreads = 32 * kWarps;
-inline constexpr int64_t kRest = kMmaRows * kWarps;  // rows of a block that rest
+// Of a block where queries rest, and where keys do, which takes more registers.
+inline constexpr int kQueryWarps = 8, kKeyWarps = 4;
+inline constexpr int kQueryThreads = 32 * kQueryWarps, kKeyThreads = 32 * kKeyWarps;
+inline constexpr int kRestingQueries = kMmaRows * kQueryWarps, kRestingKeys = kMmaRows * kKeyWarps;
 inline constexpr float kLog2E = 1.44269504f, kLn2 = 0.69314718f;
 
 // Rows that pass by at a time.
-template <int64_t kWidth>
-inline constexpr int64_t kPassing = kWidth <= 64 ? 64 : 32;
+template <int kWidth>
+inline constexpr int kPassing = kWidth <= 64 ? 64 : 32;
 
-// Blocks that share a multiprocessor and its registers, where rows rest on one side of two only.
-template <Math math, int64_t kWidth>
-inline constexpr int kBlocksTogether = math == Math::bf16&& kWidth <= 64 ? 2 : 1;
+// Blocks that are to share a multiprocessor and its registers.
+template <Math math, int kWidth>
+inline constexpr int kQueryBlocks = math == Math::bf16&& kWidth <= 64 ? 2 : 1;
+template <Math math, int kWidth>
+inline constexpr int kKeyBlocks = math == Math::bf16&& kWidth <= 64 ? 3 : 1;
 
-// This lane's rows of its warp's 16, from `own` on.
-__device__ inline int64_t row_of(int64_t own, int i) { return own + mma_group() + 8 * (i / 2); }
-__device__ inline int64_t column_of(int i) { return 2 * mma_place() + i % 2; }
+// Where number i of a lane's part of a product lies.
+__device__ inline int row_of(int i) { return mma_group() + 8 * (i / 2); }
+__device__ inline int column_of(int i) { return 2 * mma_place() + i % 2; }
 __device__ inline int64_t own_rows(int64_t begin) { return begin + threadIdx.x / 32 * kMmaRows; }
 
+inline constexpr int64_t kMost = 1 << 20;  // rows that are counted: more than any block reads
+
+// The queries from i on that a block reads, and the keys from j on.
 template <class Args>
-__device__ auto queries_of(const Head<Args>& here, const float* data, int64_t i, int64_t of_group,
-                           int64_t width, bool fours) {
-  auto at = [=, &here](int64_t r) {
-    const int64_t query = here.query(i + r, of_group);
-    return query < 0 ? query : query * width;
-  };
-  return FloatRows<decltype(at)>{data, width, fours, at};
+__device__ FloatRows queries_of(const Head<Args>& here, const float* data, int64_t i,
+                                int64_t of_group, int64_t width, bool fours) {
+  const int64_t left = here.args.visibility.queries - i;
+  return {left > 0 ? data + here.query(i, of_group) * width : nullptr,
+          here.args.heads * here.args.group * width, int(left < kMost ? left : kMost), int(width),
+          fours};
 }
 template <class Args>
-__device__ auto keys_of(const Head<Args>& here, const float* data, int64_t j, int64_t width,
-                        bool fours) {
-  auto at = [=, &here](int64_t r) {
-    const int64_t key = here.key(j + r);
-    return key < 0 ? key : key * width;
-  };
-  return FloatRows<decltype(at)>{data, width, fours, at};
+__device__ FloatRows keys_of(const Head<Args>& here, const float* data, int64_t j, int64_t width,
+                             bool fours) {
+  const int64_t left = here.args.visibility.keys - j;
+  return {left > 0 ? data + here.key(j) * width : nullptr, here.args.heads * width,
+          int(left < kMost ? left : kMost), int(width), fours};
 }
 
 // Of a value of each lane, for the four lanes that share a row.
@@ -55,14 +59,14 @@ __device__ float quad_reduce(float value, const Join& join) {
 }
 
 // y(row, column), where(row) being where the row begins or −1, of n numbers.
-template <int64_t kTiles, class Where, class Value>
-__device__ void write_rows(float* to, int64_t n, const Where& where, const Sums (&sums)[kTiles],
+template <int kTiles, class Where, class Value>
+__device__ void write_rows(float* to, int n, const Where& where, const Sums (&sums)[kTiles],
                            const Value& value) {
   auto y = global(to);
   for (int i = 0; i < 4; ++i) {
     const int64_t begin = where(i);
-    for (int64_t tile = 0; tile < kTiles; ++tile) {
-      const int64_t column = tile * kMmaColumns + column_of(i);
+    for (int tile = 0; tile < kTiles; ++tile) {
+      const int column = tile * kMmaColumns + column_of(i);
       if (begin >= 0 && column < n) y[begin + column] = value(i, sums[tile].at[i]);
     }
   }
@@ -74,7 +78,7 @@ struct RunningSoftmax {
   float peak[2] = {-INFINITY, -INFINITY}, total[2] = {0, 0};
 
   // Turns scores into weights; returns by what each row's earlier sums are to be multiplied.
-  template <int64_t kTiles>
+  template <int kTiles>
   __device__ void add(Sums (&scores)[kTiles], float (&correction)[2]) {
     for (int h = 0; h < 2; ++h) {
       float top = peak[h];
@@ -83,8 +87,8 @@ struct RunningSoftmax {
       const float base = top == -INFINITY ? 0 : top;
       float sum = 0;
       for (Sums& s : scores)
-        for (int c = 2 * h; c < 2 * h + 2; ++c) sum += s.at[c] = exp2f(s.at[c] - base);
-      correction[h] = exp2f(peak[h] - base);
+        for (int c = 2 * h; c < 2 * h + 2; ++c) sum += s.at[c] = power_of_2(s.at[c] - base);
+      correction[h] = power_of_2(peak[h] - base);
       total[h] = total[h] * correction[h] + sum;
       peak[h] = top;
     }
@@ -94,20 +98,21 @@ struct RunningSoftmax {
   }
 };
 
-template <Math math, int64_t kWidth>
+template <Math math, int kWidth>
 using KeyPanel = Panel<math, kPassing<kWidth>, kWidth, true, false>;
-template <Math math, int64_t kWidth>
+template <Math math, int kWidth>
 using ValuePanel = Panel<math, kPassing<kWidth>, kWidth, false, true>;
 
-template <Math math, int64_t kWidth>
-__global__ void __launch_bounds__(kBlockThreads, kBlocksTogether<math, kWidth>)
+template <Math math, int kWidth>
+__global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
     attention_mma_kernel(Attention<float> args, bool fours) {
-  constexpr int64_t kKeys = kPassing<kWidth>;
+  constexpr int kKeys = kPassing<kWidth>;
   SharedMemory memory;
   KeyPanel<math, kWidth> keys(memory);
   ValuePanel<math, kWidth> values(memory);
-  auto here = Head<Attention<float>>::of_queries(args, blockIdx.x, kRest);
-  const int64_t own = own_rows(here.begin), last = last_key(args.visibility, here.begin, kRest);
+  auto here = Head<Attention<float>>::of_queries(args, blockIdx.x, kRestingQueries);
+  const int64_t own = own_rows(here.begin),
+                last = last_key(args.visibility, here.begin, kRestingQueries);
   const float scale = args.scale * kLog2E;
   RestingRows<math, kWidth> q;
   q.load(queries_of(here, args.q, own, here.group, args.e, fours));
@@ -115,42 +120,41 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksTogether<math, kWidth>)
   Sums sums[kWidth / kMmaColumns];
   for (int64_t j = first_key<kKeys>(args.visibility, here.begin); j < last; j += kKeys) {
     __syncthreads();
-    keys.template fill<kBlockThreads>(keys_of(here, args.k, j, args.e, fours));
-    values.template fill<kBlockThreads>(keys_of(here, args.v, j, args.f, fours));
+    keys.template fill<kQueryThreads>(keys_of(here, args.k, j, args.e, fours));
+    values.template fill<kQueryThreads>(keys_of(here, args.v, j, args.f, fours));
     __syncthreads();
     Sums scores[kKeys / kMmaColumns];
-    const bool all = here.all_see(own, kMmaRows, j, kKeys);
+    const PairMask mask(args.visibility, own, kMmaRows, j, kKeys);
     STAR_UNROLL
-    for (int64_t s = 0; s < q.kSteps; ++s)
-      for (int64_t tile = 0; tile < kKeys / kMmaColumns; ++tile)
+    for (int tile = 0; tile < kKeys / kMmaColumns; ++tile) {
+      for (int s = 0; s < q.kSteps; ++s)
         multiply_add<math>(scores[tile], q.at[s], keys.along(tile * kMmaColumns, s));
-    STAR_UNROLL
-    for (int64_t tile = 0; tile < kKeys / kMmaColumns; ++tile)
       for (int i = 0; i < 4; ++i) {
-        const bool seen = all || here.sees(row_of(own, i), j + tile * kMmaColumns + column_of(i));
+        const bool seen = mask.sees(row_of(i), tile * kMmaColumns + column_of(i));
         scores[tile].at[i] = seen ? scale * scores[tile].at[i] : -INFINITY;
       }
+    }
     float correction[2];
     softmax.add(scores, correction);
     for (Sums& s : sums)
       for (int i = 0; i < 4; ++i) s.at[i] *= correction[i / 2];
     STAR_UNROLL
-    for (int64_t s = 0; s < kKeys / kMmaInner<math>; ++s) {
+    for (int s = 0; s < kKeys / kMmaInner<math>; ++s) {
       const Left<math> p = left_of<math>(scores + s * kNumbersInWord<math>);
-      for (int64_t tile = 0; tile < kWidth / kMmaColumns; ++tile)
+      for (int tile = 0; tile < kWidth / kMmaColumns; ++tile)
         multiply_add<math>(sums[tile], p, values.across(s, tile * kMmaColumns));
     }
   }
   softmax.finish();
   auto begin_of = [&](int i) {
-    const int64_t query = here.query(row_of(own, i), here.group);
+    const int64_t query = here.query(own + row_of(i), here.group);
     return query < 0 ? query : query * args.f;
   };
   write_rows(args.y, args.f, begin_of, sums,
              [&](int i, float sum) { return sum / softmax.total[i / 2]; });
   if (!args.log_sum || mma_place() > 0) return;
   for (int h = 0; h < 2; ++h) {
-    const int64_t query = row_of(own, 2 * h);
+    const int64_t query = own + row_of(2 * h);
     if (query < args.visibility.queries)
       global(args.log_sum)[here.row(query, here.group)] =
           (std::log2(softmax.total[h]) + softmax.peak[h]) * kLn2;
@@ -163,33 +167,37 @@ __global__ void __launch_bounds__(kBlockThreads, kBlocksTogether<math, kWidth>)
 // other; float32 takes more registers, and its steps do not wait anyway.
 template <Math math>
 struct PairFactors {
-  static constexpr int64_t kTiles = math == Math::fp32 ? 2 : 4, kTogether = kTiles * kMmaColumns;
-  static constexpr int64_t kSteps = kTogether / kMmaInner<math>;
+  static constexpr int kTiles = math == Math::fp32   ? 1
+                                : math == Math::bf16 ? 2
+                                                     : 4,
+                       kTogether = kTiles * kMmaColumns;
+  static constexpr int kSteps = kTogether / kMmaInner<math>;
   Left<math> weights[kSteps], slopes[kSteps];
 
   template <class Resting, class ScorePanel, class ProductPanel, class Seen, class Stats>
   __device__ void compute(const Resting& scored, const Resting& multiplied,
                           const ScorePanel& score_panel, const ProductPanel& product_panel,
-                          int64_t first, float scale, const Seen& seen, const Stats& stats) {
+                          int first, float scale, const Seen& seen, const Stats& stats) {
     Sums p[kTiles], ds[kTiles];
     STAR_UNROLL
-    for (int64_t s = 0; s < scored.kSteps; ++s)
-      for (int64_t n = 0; n < kTiles; ++n) {
-        const int64_t row = first + n * kMmaColumns;
+    for (int s = 0; s < scored.kSteps; ++s)
+      for (int n = 0; n < kTiles; ++n) {
+        const int row = first + n * kMmaColumns;
         multiply_add<math>(p[n], scored.at[s], score_panel.along(row, s));
         multiply_add<math>(ds[n], multiplied.at[s], product_panel.along(row, s));
       }
     STAR_UNROLL
-    for (int64_t n = 0; n < kTiles; ++n)
+    for (int n = 0; n < kTiles; ++n)
       for (int i = 0; i < 4; ++i) {
-        const int64_t column = first + n * kMmaColumns + column_of(i);
+        const int column = first + n * kMmaColumns + column_of(i);
         const auto [log_sum, dot] = stats(i, column);
-        const float weight = seen(i, column) ? exp2f(scale * kLog2E * p[n].at[i] - log_sum) : 0.0f;
+        const float weight =
+            seen(i, column) ? power_of_2(scale * kLog2E * p[n].at[i] - log_sum) : 0.0f;
         p[n].at[i] = weight;
         ds[n].at[i] = scale * weight * (ds[n].at[i] - dot);
       }
     STAR_UNROLL
-    for (int64_t s = 0; s < kSteps; ++s) {
+    for (int s = 0; s < kSteps; ++s) {
       weights[s] = left_of<math>(p + s * kNumbersInWord<math>);
       slopes[s] = left_of<math>(ds + s * kNumbersInWord<math>);
     }
@@ -207,63 +215,64 @@ __device__ RowStats stats_of(const Head<AttentionGrad<float>>& here, const Array
   return {kLog2E * float(global(here.args.log_sum)[here.row(i, of_group)]), float(dots[query])};
 }
 
-template <Math math, int64_t kWidth>
+template <Math math, int kWidth>
 using BothPanel = Panel<math, kPassing<kWidth>, kWidth, true, true>;
 
-template <Math math, int64_t kWidth>
-__global__ void __launch_bounds__(kBlockThreads, kBlocksTogether<math, kWidth>)
+template <Math math, int kWidth>
+__global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
     attention_query_grad_mma_kernel(AttentionGrad<float> args, bool fours, const float* dots) {
-  constexpr int64_t kKeys = kPassing<kWidth>;
+  constexpr int kKeys = kPassing<kWidth>;
   using Pairs = PairFactors<math>;
   SharedMemory memory;
   BothPanel<math, kWidth> keys(memory);
   KeyPanel<math, kWidth> values(memory);
-  auto here = Head<AttentionGrad<float>>::of_queries(args, blockIdx.x, kRest);
-  const int64_t own = own_rows(here.begin), last = last_key(args.visibility, here.begin, kRest);
+  auto here = Head<AttentionGrad<float>>::of_queries(args, blockIdx.x, kRestingQueries);
+  const int64_t own = own_rows(here.begin),
+                last = last_key(args.visibility, here.begin, kRestingQueries);
   RestingRows<math, kWidth> q, dy;
   q.load(queries_of(here, args.q, own, here.group, args.e, fours));
   dy.load(queries_of(here, args.dy, own, here.group, args.f, fours));
   RowStats stats[2];
   for (int h = 0; h < 2; ++h)
-    stats[h] = stats_of(here, global(dots), row_of(own, 2 * h), here.group);
+    stats[h] = stats_of(here, global(dots), own + row_of(2 * h), here.group);
   Sums sums[kWidth / kMmaColumns];
   for (int64_t j = first_key<kKeys>(args.visibility, here.begin); j < last; j += kKeys) {
     __syncthreads();
-    keys.template fill<kBlockThreads>(keys_of(here, args.k, j, args.e, fours));
-    values.template fill<kBlockThreads>(keys_of(here, args.v, j, args.f, fours));
+    keys.template fill<kQueryThreads>(keys_of(here, args.k, j, args.e, fours));
+    values.template fill<kQueryThreads>(keys_of(here, args.v, j, args.f, fours));
     __syncthreads();
-    const bool all = here.all_see(own, kMmaRows, j, kKeys);
-    for (int64_t first = 0; first < kKeys; first += Pairs::kTogether) {
+    const PairMask mask(args.visibility, own, kMmaRows, j, kKeys);
+    for (int first = 0; first < kKeys; first += Pairs::kTogether) {
       Pairs pairs;
       pairs.compute(
           q, dy, keys, values, first, args.scale,
-          [&](int i, int64_t column) { return all || here.sees(row_of(own, i), j + column); },
-          [&](int i, int64_t) { return stats[i / 2]; });
+          [&](int i, int column) { return mask.sees(row_of(i), column); },
+          [&](int i, int) { return stats[i / 2]; });
       STAR_UNROLL
-      for (int64_t s = 0; s < Pairs::kSteps; ++s)
-        for (int64_t tile = 0; tile < kWidth / kMmaColumns; ++tile)
+      for (int s = 0; s < Pairs::kSteps; ++s)
+        for (int tile = 0; tile < kWidth / kMmaColumns; ++tile)
           multiply_add<math>(sums[tile], pairs.slopes[s],
                              keys.across(first / kMmaInner<math> + s, tile * kMmaColumns));
     }
   }
   auto begin_of = [&](int i) {
-    const int64_t query = here.query(row_of(own, i), here.group);
+    const int64_t query = here.query(own + row_of(i), here.group);
     return query < 0 ? query : query * args.e;
   };
   write_rows(args.dq, args.e, begin_of, sums, [](int, float sum) { return sum; });
 }
 
-template <Math math, int64_t kWidth>
-__global__ void __launch_bounds__(kBlockThreads)
+template <Math math, int kWidth>
+__global__ void __launch_bounds__(kKeyThreads, kKeyBlocks<math, kWidth>)
     attention_key_grad_mma_kernel(AttentionGrad<float> args, bool fours, const float* dots) {
-  constexpr int64_t kQueries = kPassing<kWidth>;
+  constexpr int kQueries = kPassing<kWidth>;
   using Pairs = PairFactors<math>;
   SharedMemory memory;
   BothPanel<math, kWidth> queries(memory), slopes(memory);
   Shared<float> log_sums = memory.take<float>(kQueries), row_dots = memory.take<float>(kQueries);
-  auto here = Head<AttentionGrad<float>>::of_keys(args, blockIdx.x, kRest);
+  auto here = Head<AttentionGrad<float>>::of_keys(args, blockIdx.x, kRestingKeys);
   const Visibility& v = args.visibility;
-  const int64_t own = own_rows(here.begin), last = last_query(v, here.begin, kRest);
+  const int64_t own = own_rows(here.begin), last = last_query(v, here.begin, kRestingKeys);
   RestingRows<math, kWidth> k, values;
   k.load(keys_of(here, args.k, own, args.e, fours));
   values.load(keys_of(here, args.v, own, args.f, fours));
@@ -271,27 +280,27 @@ __global__ void __launch_bounds__(kBlockThreads)
   for (int64_t group = 0; group < args.group; ++group)
     for (int64_t i = first_query(v, here.begin) / kQueries * kQueries; i < last; i += kQueries) {
       __syncthreads();
-      queries.template fill<kBlockThreads>(queries_of(here, args.q, i, group, args.e, fours));
-      slopes.template fill<kBlockThreads>(queries_of(here, args.dy, i, group, args.f, fours));
+      queries.template fill<kKeyThreads>(queries_of(here, args.q, i, group, args.e, fours));
+      slopes.template fill<kKeyThreads>(queries_of(here, args.dy, i, group, args.f, fours));
       if (threadIdx.x < kQueries) {
         const RowStats stats = stats_of(here, global(dots), i + threadIdx.x, group);
         log_sums[threadIdx.x] = stats.log_sum;
         row_dots[threadIdx.x] = stats.dot;
       }
       __syncthreads();
-      const bool all = here.all_see(i, kQueries, own, kMmaRows);
-      for (int64_t first = 0; first < kQueries; first += Pairs::kTogether) {
+      const PairMask mask(v, i, kQueries, own, kMmaRows);
+      for (int first = 0; first < kQueries; first += Pairs::kTogether) {
         Pairs pairs;
         pairs.compute(
             k, values, queries, slopes, first, args.scale,
-            [&](int r, int64_t column) { return all || here.sees(i + column, row_of(own, r)); },
-            [&](int, int64_t column) {
+            [&](int r, int column) { return mask.sees(column, row_of(r)); },
+            [&](int, int column) {
               return RowStats{log_sums[column], row_dots[column]};
             });
         STAR_UNROLL
-        for (int64_t s = 0; s < Pairs::kSteps; ++s)
-          for (int64_t tile = 0; tile < kWidth / kMmaColumns; ++tile) {
-            const int64_t step = first / kMmaInner<math> + s, column = tile * kMmaColumns;
+        for (int s = 0; s < Pairs::kSteps; ++s)
+          for (int tile = 0; tile < kWidth / kMmaColumns; ++tile) {
+            const int step = first / kMmaInner<math> + s, column = tile * kMmaColumns;
             multiply_add<math>(key_sums[tile], pairs.slopes[s], queries.across(step, column));
             multiply_add<math>(value_sums[tile], pairs.weights[s], slopes.across(step, column));
           }
@@ -299,7 +308,7 @@ __global__ void __launch_bounds__(kBlockThreads)
     }
   auto begin_of = [&](int64_t width) {
     return [&here, own, width](int i) {
-      const int64_t key = here.key(row_of(own, i));
+      const int64_t key = here.key(own + row_of(i));
       return key < 0 ? key : key * width;
     };
   };
@@ -308,8 +317,8 @@ __global__ void __launch_bounds__(kBlockThreads)
   write_rows(args.dv, args.f, begin_of(args.f), value_sums, as_it_is);
 }
 
-template <int64_t n>
-using Width = std::integral_constant<int64_t, n>;
+template <int n>
+using Width = std::integral_constant<int, n>;
 template <Math m>
 using MathOf = std::integral_constant<Math, m>;
 
@@ -341,9 +350,9 @@ bool attention_by_mma(Exec& exec, const Attention<float>& args) {
   const bool fours = in_fours({args.e, args.f}, {args.q, args.k, args.v});
   return with_width(exec.math(), std::max(args.e, args.f), [&](auto math, auto width) {
     const int64_t tiles =
-        args.batch * args.heads * args.group * blocks_of(args.visibility.queries, kRest);
+        args.batch * args.heads * args.group * blocks_of(args.visibility.queries, kRestingQueries);
     if (tiles > 0)
-      launch(attention_mma_kernel<math, width>, tiles, kBlockThreads,
+      launch(attention_mma_kernel<math, width>, tiles, kQueryThreads,
              KeyPanel<math, width>::kBytes + ValuePanel<math, width>::kBytes, stream(), args,
              fours);
   });
@@ -353,15 +362,16 @@ bool attention_grad_by_mma(Exec& exec, const AttentionGrad<float>& args) {
   const bool fours = in_fours({args.e, args.f}, {args.q, args.k, args.v, args.dy});
   return with_width(exec.math(), std::max(args.e, args.f), [&](auto math, auto width) {
     const int64_t heads = args.batch * args.heads;
-    const int64_t query_tiles = heads * args.group * blocks_of(args.visibility.queries, kRest);
-    const int64_t key_tiles = heads * blocks_of(args.visibility.keys, kRest);
+    const int64_t query_tiles =
+        heads * args.group * blocks_of(args.visibility.queries, kRestingQueries);
+    const int64_t key_tiles = heads * blocks_of(args.visibility.keys, kRestingKeys);
     const size_t both = BothPanel<math, width>::kBytes;
     const Tensor dots = attention_dots(exec, args);
     if (query_tiles > 0)
-      launch(attention_query_grad_mma_kernel<math, width>, query_tiles, kBlockThreads,
+      launch(attention_query_grad_mma_kernel<math, width>, query_tiles, kQueryThreads,
              both + KeyPanel<math, width>::kBytes, stream(), args, fours, dots.data<float>());
     if (key_tiles > 0)
-      launch(attention_key_grad_mma_kernel<math, width>, key_tiles, kBlockThreads,
+      launch(attention_key_grad_mma_kernel<math, width>, key_tiles, kKeyThreads,
              2 * both + 2 * kPassing<width> * sizeof(float), stream(), args, fours,
              dots.data<float>());
   });

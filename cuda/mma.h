@@ -10,21 +10,23 @@
 // single precision accuracy from Tensor Cores", 2022).
 #pragma once
 
+#include <cmath>
+
 #include "core/math.h"
 #include "cuda/kernel.h"
 
 namespace star::cuda {
 
-inline constexpr int64_t kMmaRows = 16, kMmaColumns = 8, kMmaWords = 8;
+inline constexpr int kMmaRows = 16, kMmaColumns = 8, kMmaWords = 8;
 
 template <Math math>
-inline constexpr int64_t kNumbersInWord = math == Math::bf16 ? 2 : 1;
+inline constexpr int kNumbersInWord = math == Math::bf16 ? 2 : 1;
 // What is summed over in one product.
 template <Math math>
-inline constexpr int64_t kMmaInner = kMmaWords* kNumbersInWord<math>;
+inline constexpr int kMmaInner = kMmaWords* kNumbersInWord<math>;
 
-__device__ inline int64_t mma_group() { return threadIdx.x % 32 / 4; }
-__device__ inline int64_t mma_place() { return threadIdx.x % 4; }
+__device__ inline int mma_group() { return int(threadIdx.x % 32 / 4); }
+__device__ inline int mma_place() { return int(threadIdx.x % 4); }
 
 #if defined(__CUDACC__)
 
@@ -39,6 +41,12 @@ __device__ inline uint32_t bf16_pair_of(float first, float second) {
   uint32_t word;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(second), "f"(first));
   return word;
+}
+// 2^x, to two units in the last place; what is less than the least normal number is 0.
+__device__ inline float power_of_2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
 }
 // c += a b.
 template <Math math>
@@ -65,6 +73,7 @@ inline uint32_t bf16_pair_of(float first, float second) {
   return bits_of(rounded(first, kDropped)) >> 16 |
          (bits_of(rounded(second, kDropped)) & 0xffff0000u);
 }
+inline float power_of_2(float x) { return std::exp2(x); }
 // Exact products, summed up in double precision and added once.
 template <Math math>
 void warp_product(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],

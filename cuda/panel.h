@@ -6,35 +6,34 @@
 
 namespace star::cuda {
 
-// Where rows of float lie: number r begins at `at(r)`; −1: there is none, it counts as 0. `fours` says
-// that all of them begin at addresses of 16 bytes and have a multiple of 4 numbers.
-template <class At>
+// `count` rows of `width` numbers, `stride` apart; what lies beyond counts as 0. `fours` says that all
+// of them begin at addresses of 16 bytes and have a multiple of 4 numbers.
 struct FloatRows {
   const float* data;
-  int64_t width;
+  int64_t stride;
+  int count, width;
   bool fours;
-  At at;
 
-  // Numbers from `first` on of row r, zeros beyond its end.
-  __device__ void read(int64_t r, int64_t first, float (&out)[4]) const {
-    const int64_t begin = at(r);
-    if (fours && begin >= 0 && first < width) return load_four(data + begin + first, out);
-    for (int64_t i = 0; i < 4; ++i)
-      out[i] = begin >= 0 && first + i < width ? float(global(data)[begin + first + i]) : 0.0f;
+  __device__ float number(int r, int at) const {
+    return r < count && at < width ? float(global(data)[r * stride + at]) : 0.0f;
+  }
+  __device__ void read(int r, int first, float (&out)[4]) const {
+    if (fours && r < count && first < width) return load_four(data + r * stride + first, out);
+    for (int i = 0; i < 4; ++i) out[i] = number(r, first + i);
   }
 };
 
 // `rows` of at most kWidth numbers. kAlong: words of a row's neighbouring numbers, for sums over the
 // numbers of a row. kAcross: words of neighbouring rows, for sums over rows. Words of one number serve
 // both. With these pitches the lanes of a warp read from 32 banks.
-template <Math math, int64_t kRows, int64_t kWidth, bool kAlong, bool kAcross>
+template <Math math, int kRows, int kWidth, bool kAlong, bool kAcross>
 class Panel {
-  static constexpr int64_t kNumbers = kNumbersInWord<math>;
+  static constexpr int kNumbers = kNumbersInWord<math>;
   static constexpr bool kOne = kNumbers == 1;
-  static constexpr int64_t kAlongPitch = kWidth / kNumbers + 4;
-  static constexpr int64_t kAcrossPitch = kOne ? kAlongPitch : kWidth + 8;
-  static constexpr int64_t kAlongWords = kAlong || kOne ? kRows * kAlongPitch : 0;
-  static constexpr int64_t kAcrossWords = kAcross && !kOne ? kRows / kNumbers * kAcrossPitch : 0;
+  static constexpr int kAlongPitch = kWidth / kNumbers + 4;
+  static constexpr int kAcrossPitch = kOne ? kAlongPitch : kWidth + 8;
+  static constexpr int kAlongWords = kAlong || kOne ? kRows * kAlongPitch : 0;
+  static constexpr int kAcrossWords = kAcross && !kOne ? kRows / kNumbers * kAcrossPitch : 0;
 
  public:
   static constexpr size_t kBytes = size_t(kAlongWords + kAcrossWords) * 4;
@@ -44,38 +43,38 @@ class Panel {
         across_(kAcrossWords > 0 ? memory.take<uint32_t>(kAcrossWords) : along_) {}
 
   // All threads of the block come, and meet before the panel is read.
-  template <int64_t kThreads, class Rows>
-  __device__ void fill(const Rows& rows) const {
-    constexpr int64_t kFours = kWidth / 4, kUnits = kRows / kNumbers * kFours;
-    for (int64_t unit = threadIdx.x; unit < kUnits; unit += kThreads) {
-      const int64_t group = unit / kFours, first = unit % kFours * 4;
+  template <int kThreads>
+  __device__ void fill(const FloatRows& rows) const {
+    constexpr int kFours = kWidth / 4, kUnits = kRows / kNumbers * kFours;
+    for (int unit = int(threadIdx.x); unit < kUnits; unit += kThreads) {
+      const int group = unit / kFours, first = unit % kFours * 4;
       float x[kNumbers][4];
-      for (int64_t r = 0; r < kNumbers; ++r) rows.read(group * kNumbers + r, first, x[r]);
+      for (int r = 0; r < kNumbers; ++r) rows.read(group * kNumbers + r, first, x[r]);
       if constexpr (kAlong || kOne)
-        for (int64_t r = 0; r < kNumbers; ++r) {
+        for (int r = 0; r < kNumbers; ++r) {
           uint32_t words[4 / kNumbers];
-          for (int64_t w = 0; w < 4 / kNumbers; ++w)
+          for (int w = 0; w < 4 / kNumbers; ++w)
             words[w] = word_of<math>(x[r][w * kNumbers], x[r][w * kNumbers + kNumbers - 1]);
           store_words(along_, (group * kNumbers + r) * kAlongPitch + first / kNumbers, words);
         }
       if constexpr (kAcross && !kOne) {
         uint32_t words[4];
-        for (int64_t c = 0; c < 4; ++c) words[c] = word_of<math>(x[0][c], x[1][c]);
+        for (int c = 0; c < 4; ++c) words[c] = word_of<math>(x[0][c], x[1][c]);
         store_words(across_, group * kAcrossPitch + first, words);
       }
     }
   }
 
   // The factor whose columns are the rows from `row` on, summed over step number `step` of a row.
-  __device__ Right<math> along(int64_t row, int64_t step) const {
-    const int64_t at = (row + mma_group()) * kAlongPitch + step * kMmaWords + mma_place();
+  __device__ Right<math> along(int row, int step) const {
+    const int at = (row + mma_group()) * kAlongPitch + step * kMmaWords + mma_place();
     return right_of(along_[at], along_[at + 4]);
   }
   // The factor whose columns are the rows' numbers from `column` on, summed over step number `step`
   // of the rows, in the order of left_of.
-  __device__ Right<math> across(int64_t step, int64_t column) const {
-    const int64_t word = step * kMmaWords + (kOne ? 2 * mma_place() : mma_place());
-    const int64_t at = word * kAcrossPitch + column + mma_group();
+  __device__ Right<math> across(int step, int column) const {
+    const int word = step * kMmaWords + (kOne ? 2 * mma_place() : mma_place());
+    const int at = word * kAcrossPitch + column + mma_group();
     return right_of(across_[at], across_[at + (kOne ? 1 : 4) * kAcrossPitch]);
   }
 
@@ -91,25 +90,19 @@ class Panel {
 };
 
 // Rows that rest in the registers of a warp, 16 of them, as left factors of sums along the rows.
-template <Math math, int64_t kWidth>
+template <Math math, int kWidth>
 struct RestingRows {
-  static constexpr int64_t kSteps = kWidth / kMmaInner<math>;
+  static constexpr int kSteps = kWidth / kMmaInner<math>;
   Left<math> at[kSteps];
 
-  template <class Rows>
-  __device__ void load(const Rows& rows) {
-    constexpr int64_t kNumbers = kNumbersInWord<math>;
-    for (int64_t i = 0; i < 2; ++i) {
-      const int64_t begin = rows.at(mma_group() + 8 * i);
-      auto number = [&](int64_t n) {
-        return begin >= 0 && n < rows.width ? float(global(rows.data)[begin + n]) : 0.0f;
-      };
-      for (int64_t word = 0; word < 2 * kSteps; ++word) {
-        const int64_t first = (word * 4 + mma_place()) * kNumbers;
-        at[word / 2].set(int(i + word % 2 * 2),
-                         word_of<math>(number(first), number(first + kNumbers - 1)));
+  __device__ void load(const FloatRows& rows) {
+    constexpr int kNumbers = kNumbersInWord<math>;
+    for (int i = 0; i < 2; ++i)
+      for (int word = 0; word < 2 * kSteps; ++word) {
+        const int row = mma_group() + 8 * i, first = (word * 4 + mma_place()) * kNumbers;
+        at[word / 2].set(i + word % 2 * 2, word_of<math>(rows.number(row, first),
+                                                         rows.number(row, first + kNumbers - 1)));
       }
-    }
   }
 };
 
