@@ -327,7 +327,7 @@ struct GatherRows {
   T* y;
 };
 
-// table[index_i] += x_i, in the order of i; on a device nothing where index_i is outside.
+// table[index_i] += x_i, in the order of i; on a device in parts, none where index_i is outside.
 template <class T>
 struct ScatterRows {
   int64_t n, d, table_rows;

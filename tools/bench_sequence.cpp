@@ -160,7 +160,11 @@ void Benches<T>::states() {
                                         .d_decay = at(da),
                                         .d_strength = at(dw)});
   });
-  Tensor fk = in(shape), fv = in(shape), fa = in({B, L, H}, 0.8, 1), fw = in({B, L, H});
+  // The delta rule takes back what a key has written: states stay small where keys are no longer
+  // than 1 and strengths are positive.
+  double far = 1 / std::sqrt(double(e));
+  Tensor fk = in(shape, -far, far), fv = in(shape), fa = in({B, L, H}, 0.8, 1);
+  Tensor fw = in({B, L, H}, 0, 1);
   Tensor x = out(shape);
   add("delta_error", work, x, [=, this] {
     kernels().delta_error(exec_, {.batch = B,
@@ -174,7 +178,8 @@ void Benches<T>::states() {
                                   .strength = at(fw),
                                   .x = at(x)});
   });
-  Tensor bk = in(shape), bx = in(shape), ba = in({B, L, H}, 0.8, 1), bw = in({B, L, H});
+  Tensor bk = in(shape, -far, far), bx = in(shape), ba = in({B, L, H}, 0.8, 1);
+  Tensor bw = in({B, L, H}, 0, 1);
   Tensor dx = in(shape), bdk = out(shape), bdv = out(shape), bda = out({B, L, H});
   Tensor bdw = out({B, L, H});
   add("delta_error_grad", 2.5 * work, bdk, [=, this] {
@@ -217,7 +222,9 @@ void Benches<T>::channels() {
                                     .strength = at(w),
                                     .y = at(y)});
   });
-  Tensor fk = in(shape), fv = in(shape), fg = in(shape, -0.2, 0), fw = in({B, L, H});
+  double far = 1 / std::sqrt(double(e));  // as in states()
+  Tensor fk = in(shape, -far, far), fv = in(shape), fg = in(shape, -0.2, 0);
+  Tensor fw = in({B, L, H}, 0, 1);
   Tensor x = out(shape);
   add("channel_error", work, x, [=, this] {
     kernels().channel_error(exec_, {.batch = B,
@@ -254,7 +261,8 @@ void Benches<T>::channels() {
                                          .d_log_decay = at(dg),
                                          .d_strength = at(dw)});
   });
-  Tensor ek = in(shape), eg = in(shape, -0.2, 0), ew = in({B, L, H}), ex = in(shape);
+  Tensor ek = in(shape, -far, far), eg = in(shape, -0.2, 0), ew = in({B, L, H}, 0, 1);
+  Tensor ex = in(shape);
   Tensor dx = in(shape);
   Tensor gk = out(shape), gv = out(shape), gg = out(shape), gw = out({B, L, H});
   add("channel_error_grad", 2.5 * work, gk, [=, this] {

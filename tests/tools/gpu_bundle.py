@@ -15,7 +15,7 @@ from program import ROOT, named, run_checks
 
 GPU = ROOT + "/tools/gpu"
 PROGRAMS = ("star_cuda", "cuda_tests", "ceilings")
-PARTS = ("ceilings", "start", "suite", "steps", "kernels", "search", "counters", "memcheck")
+PARTS = ("ceilings", "start", "suite", "steps", "search", "counters", "kernels", "memcheck")
 
 
 def script(path, text):
