@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <mutex>
 
 #include "cuda/backend.h"
 #include "cuda/graph.h"
@@ -19,14 +18,14 @@ void copy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
 // Pinned buffers, used in turns: while the device reads one, the host fills the next.
 class Staging {
  public:
-  // The process has one, which lives as long as it does: CUDA may be gone before statics are.
+  // Of this thread: it waits for its own stream alone. They live as long as the process, since CUDA
+  // may be gone before statics are; the threads that use a device are few, and live as long.
   static Staging& instance() {
-    static Staging* staging = new Staging;
+    static thread_local Staging* staging = new Staging;
     return *staging;
   }
 
   void write(char* device, const char* host, size_t bytes) {
-    std::lock_guard lock(mutex_);
     for (size_t done = 0; done < bytes; done += kBytes) {
       size_t n = std::min(kBytes, bytes - done);
       Buffer& buffer = next();
@@ -37,7 +36,6 @@ class Staging {
   }
 
   void read(char* host, const char* device, size_t bytes) {
-    std::lock_guard lock(mutex_);
     for (size_t done = 0; done < bytes; done += kBytes) {
       size_t n = std::min(kBytes, bytes - done);
       Buffer& buffer = next();
@@ -67,7 +65,6 @@ class Staging {
     return buffer;
   }
 
-  std::mutex mutex_;
   std::array<Buffer, 4> buffers_;
   size_t turn_ = 0;
 };

@@ -1,5 +1,6 @@
 // Copies within the device, and between the host's memory and the device's. Those go by way of
-// pinned memory: what is not pinned the driver copies twice, and the host waits.
+// pinned memory, of each thread its own: what is not pinned the driver copies twice, and the host
+// waits.
 #pragma once
 
 #include <cstddef>

@@ -80,6 +80,7 @@ cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t) {
 }
 
 cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, size_t bytes) {
+  std::lock_guard lock(star::emulator::device_mutex());
   Memory::device().at(workspace, bytes);
   handle->workspace = workspace;
   return CUBLAS_STATUS_SUCCESS;
