@@ -48,10 +48,13 @@ struct PairMask {
       : queries(near(v.queries - i)), keys(near(v.keys - j)), ahead(near(v.offset + i - j)) {
     if (v.window > 0) behind = near(v.offset + i - j - v.window);
     all = sees(0, columns - 1) && sees(rows - 1, 0);
+    none = queries <= 0 || keys <= 0 || ahead + rows <= 0 || behind >= columns - 1;
   }
   __device__ bool sees(int query, int key) const {
     return all || (query < queries && key < keys && key <= ahead + query && key > behind + query);
   }
+
+  bool none;  // of them sees any
 
  private:
   static constexpr int kFar = 1 << 24;  // beyond any tile

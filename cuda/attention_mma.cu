@@ -125,6 +125,7 @@ __global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
     __syncthreads();
     Sums scores[kKeys / kMmaColumns];
     const PairMask mask(args.visibility, own, kMmaRows, j, kKeys);
+    if (mask.none) continue;
     STAR_UNROLL
     for (int tile = 0; tile < kKeys / kMmaColumns; ++tile) {
       for (int s = 0; s < q.kSteps; ++s)
@@ -242,6 +243,7 @@ __global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
     values.template fill<kQueryThreads>(keys_of(here, args.v, j, args.f, fours));
     __syncthreads();
     const PairMask mask(args.visibility, own, kMmaRows, j, kKeys);
+    if (mask.none) continue;
     for (int first = 0; first < kKeys; first += Pairs::kTogether) {
       Pairs pairs;
       pairs.compute(
@@ -289,6 +291,7 @@ __global__ void __launch_bounds__(kKeyThreads, kKeyBlocks<math, kWidth>)
       }
       __syncthreads();
       const PairMask mask(v, i, kQueries, own, kMmaRows);
+      if (mask.none) continue;
       for (int first = 0; first < kQueries; first += Pairs::kTogether) {
         Pairs pairs;
         pairs.compute(
