@@ -54,7 +54,8 @@ def check_train_eval(tmp):
     for math in ("fp32", "tf32", "bf16"):
         a, b = on_both("train", GENOME, "--task", "source", "--steps", "3", "--validation-tokens", "64", "--math", math, "--out",
                        tmp + "/m.safetensors", *SMALL)
-        near(a["train_loss"], b["train_loss"], math, 1e-3)
+        # Softmax attention reads so only there.
+        near(a["train_loss"], b["train_loss"], math, 3e-3 if math == "bf16" else 1e-3)
         losses.add(b["train_loss"])
     assert len(losses) == 3, losses
     cpu, cuda = on_both("eval", path, "--task", "source", "--batch", "4", "--quiet")
