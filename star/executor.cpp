@@ -150,6 +150,11 @@ void interpret(std::string_view received, Outcome& outcome) {
   }
 }
 
+void await_end(pid_t pid) {
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
 }  // namespace
 
 WorkerPool::WorkerPool(const Limits& limits, Serve serve, int together)
@@ -166,16 +171,13 @@ WorkerPool::~WorkerPool() {
       if (!worker.end) processes.insert(worker.pid);
     }
   for (pid_t pid : processes) ::kill(pid, SIGKILL);
-  for (pid_t pid : processes)
-    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
+  for (pid_t pid : processes) await_end(pid);
 }
 
 // Of a process without requests, which has ended or is about to.
 void WorkerPool::bury(pid_t pid) {
   ::kill(pid, SIGKILL);
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
+  await_end(pid);
   drop_idle(pid);
 }
 
@@ -216,26 +218,26 @@ bool WorkerPool::hand_over(const std::string& request, int job) {
 }
 
 // A thread for each pipe but the first, which is this thread's.
-void WorkerPool::run_process(const Work& work, std::span<const int> pipes, bool lives) {
+void WorkerPool::run_process(const Work& work, std::span<const int> pipes, int together) {
   std::vector<std::thread> others;
   for (int pipe : pipes.subspan(1))
-    others.emplace_back([this, pipe, lives] {
+    others.emplace_back([this, pipe, together] {
       if (std::optional<std::string> request = receive(pipe))
-        answer([this, request] { return serve_(*request); }, pipe, lives);
+        answer([this, request] { return serve_(*request); }, pipe, together);
     });
-  answer(work, pipes[0], lives);
+  answer(work, pipes[0], together);
   for (std::thread& other : others) other.join();
   // Not exit(): buffers and destructors belong to the supervisor.
   ::_exit(0);
 }
 
 // Goes on only after a result: who has thrown may have left anything behind.
-void WorkerPool::answer(const Work& work, int pipe, bool lives) {
+void WorkerPool::answer(const Work& work, int pipe, int together) {
   Work next = work;
-  const uint64_t requests = uint64_t(lives ? together_ : 1);
+  const bool lives = together > 0;
   try {
     for (;;) {
-      limit_memory(limits_.memory_bytes * requests, lives);
+      limit_memory(limits_.memory_bytes * uint64_t(std::max(together, 1)), lives);
       if (!send(pipe, kResult, next()) || !lives) return;
       std::optional<std::string> request = receive(pipe);
       if (!request) return;
@@ -268,9 +270,8 @@ void WorkerPool::count_time() {
 // In a process of its own, which may take further requests at the same time.
 void WorkerPool::launch(Worker worker) {
   count_time();
-  const bool lives = together_ > 0 && !worker.alone;
   std::vector<int> here, there;
-  for (int i = 0; i < (lives ? together_ : 1); ++i) {
+  for (int i = 0; i < std::max(together(worker), 1); ++i) {
     int ends[2];
     require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0,
             "a worker cannot be started: {}", std::strerror(errno));
@@ -286,7 +287,7 @@ void WorkerPool::launch(Worker worker) {
         if (other.pipe >= 0) ::close(other.pipe);
     for (int pipe : here) ::close(pipe);
     prepare_worker(limits_, supervisor);
-    run_process(worker.work, there, lives);
+    run_process(worker.work, there, together(worker));
   }
   int reason = errno;
   for (int pipe : there) ::close(pipe);
@@ -346,6 +347,7 @@ void WorkerPool::look_at(pid_t pid) {
     worker.end = End{.status = status,
                      .cpu_seconds = in_seconds(usage.ru_utime) + in_seconds(usage.ru_stime)};
     if (seen < 0) worker.end->failure = fmt::format("lost: {}", std::strerror(reason));
+    drain(worker);
   }
   if (!goes_on) drop_idle(pid);
 }
@@ -354,30 +356,32 @@ void WorkerPool::look_at(pid_t pid) {
 bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
   if (worker.paused) return false;
   outcome.seconds = std::chrono::duration<double>(worker.ran).count();
-  if (together_ > 0 && !worker.alone && whole_message(worker.received) &&
-      worker.received[0] == kResult) {
+  // One that lives on is done with its result, whatever becomes of the process.
+  auto answered = [&] {
+    return together(worker) > 0 && whole_message(worker.received) && worker.received[0] == kResult;
+  };
+  if (!worker.end && !answered()) {
+    if (limits_.wall_seconds > 0 && outcome.seconds > limits_.wall_seconds && !worker.overran) {
+      ::kill(worker.pid, SIGKILL);
+      worker.overran = true;
+    }
+    look_at(worker.pid);
+  }
+  if (answered()) {
     interpret(worker.received, outcome);
-    if (worker.end)
-      ::close(worker.pipe);
-    else
+    if (!worker.end)
       idle_.push_back({.job = -1, .work = {}, .pid = worker.pid, .pipe = worker.pipe});
+    else if (worker.pipe >= 0)
+      ::close(worker.pipe);
     return true;
   }
-  if (!worker.end && limits_.wall_seconds > 0 && outcome.seconds > limits_.wall_seconds &&
-      !worker.overran) {
-    ::kill(worker.pid, SIGKILL);
-    worker.overran = true;
-  }
-  if (!worker.end) look_at(worker.pid);
-  if (!worker.end) return false;
-  conclude(worker, outcome);
-  return true;
+  if (worker.end) conclude(worker, outcome);
+  return worker.end.has_value();
 }
 
 // Of a worker whose process has ended.
 void WorkerPool::conclude(Worker& worker, Outcome& outcome) {
   const End& end = *worker.end;
-  drain(worker);
   if (worker.pipe >= 0) ::close(worker.pipe);
   int signal = end.failure.empty() && WIFSIGNALED(end.status) ? WTERMSIG(end.status) : 0;
   // The kernel sends SIGKILL where the processor time's hard limit is reached.
@@ -385,8 +389,7 @@ void WorkerPool::conclude(Worker& worker, Outcome& outcome) {
       worker.overran || (limits_.cpu_seconds > 0 && end.cpu_seconds >= limits_.cpu_seconds);
   // Its own exception is a result too; memory may have been what others took.
   const bool silent = !whole_message(worker.received) || worker.received[0] == kOutOfMemory;
-  const bool in_company = together_ > 1 && !worker.alone;
-  worker.again = !overran && (signal == SIGKILL || (silent && in_company));
+  worker.again = !overran && (signal == SIGKILL || (silent && together(worker) > 1));
   if (worker.again && signal != SIGKILL) worker.alone = true;
   if (!end.failure.empty()) {
     outcome.failure = end.failure;

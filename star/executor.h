@@ -107,8 +107,8 @@ class WorkerPool {
   };
 
   void launch(Worker worker);
-  [[noreturn]] void run_process(const Work& work, std::span<const int> pipes, bool lives);
-  void answer(const Work& work, int pipe, bool lives);
+  [[noreturn]] void run_process(const Work& work, std::span<const int> pipes, int together);
+  void answer(const Work& work, int pipe, int together);
   bool hand_over(const std::string& request, int job);
   void count_time();
   void poll_pipes();
@@ -116,6 +116,7 @@ class WorkerPool {
   void look_at(pid_t pid);
   void conclude(Worker& worker, Outcome& outcome);
   static void drain(Worker& worker);
+  int together(const Worker& worker) const { return worker.alone ? 0 : together_; }
   bool in_process(pid_t pid) const;  // whether some request is
   void bury(pid_t pid);
   void drop_idle(pid_t pid);

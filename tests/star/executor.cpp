@@ -558,6 +558,8 @@ Serve meeting(Shared* shared) {
       while (shared->count < 3) usleep(1000);
     }
     if (request == "crash") raise(SIGSEGV);
+    if (request == "leave") _exit(3);
+    if (request == "fail") throw std::runtime_error("thrown");
     if (request == "exhaust") throw std::bad_alloc();
     usleep(50'000);  // the others are still there when one ends
     return fmt::format("{}", getpid());
@@ -585,26 +587,46 @@ TEST_CASE("executor: one process answers several requests at a time") {
 
 TEST_CASE("executor: what one of several requests breaks is its own failure alone") {
   for (auto [request, failure] : {std::pair{"crash", "SIGSEGV"},
-                                  {"exit", "exit status 3"},
-                                  {"throw", "thrown"},
+                                  {"leave", "exit status 3"},
+                                  {"fail", "thrown"},
                                   {"exhaust", "out of memory"}}) {
     CAPTURE(request);
     Shared* shared = Shared::make();
-    const Serve serve = [meet = meeting(shared)](const std::string& asked) {
-      if (asked != "later exit" && asked != "later throw") return meet(asked);
-      meet("");
-      return Asking::answer(asked.substr(6), {});
-    };
-    Asking asking({}, serve, 3);
-    const std::string first = request;
-    const bool of_all = first == "exit" || first == "throw";
-    const auto outcomes = ask_all(asking, {"a", of_all ? "later " + first : first, "c"});
+    Asking asking({}, meeting(shared), 3);
+    const auto outcomes = ask_all(asking, {"a", request, "c"});
     CHECK(outcomes[0].failure == "");
     CHECK(has(outcomes[1].failure, failure));
     CHECK(outcomes[2].failure == "");
     CHECK(asking.result("pid") != "");
     Shared::free(shared);
   }
+}
+
+TEST_CASE("executor: a result that nobody has read yet outlives the process") {
+  Shared* shared = Shared::make();
+  const Serve serve = [shared](const std::string& request) -> std::string {
+    ++shared->count;
+    while (request == "crash" && shared->flag == 0) usleep(1000);
+    if (request == "crash") raise(SIGSEGV);
+    return "done";
+  };
+  Asking asking({}, serve, 2);
+  asking.pool.start(0, "work");
+  asking.pool.start(1, "crash");
+  while (shared->count < 2) usleep(1000);
+  usleep(50'000);  // its result is on the way
+  shared->flag = 1;
+  usleep(50'000);  // and the process gone
+  std::map<int, Outcome> outcomes;
+  for (int i = 0; i < 2; ++i) {
+    const WorkerPool::Finished finished = asking.pool.wait();
+    outcomes[finished.job] = finished.outcome;
+  }
+  CHECK(outcomes[0].failure == "");
+  CHECK(outcomes[0].result == "done");
+  CHECK(has(outcomes[1].failure, "SIGSEGV"));
+  CHECK(shared->count == 3);  // the crash alone was begun again
+  Shared::free(shared);
 }
 
 TEST_CASE("executor: the time of one of several requests is its own") {
