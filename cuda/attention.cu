@@ -51,7 +51,7 @@ __global__ void attention_kernel(Attention<T> args) {
           warp_reduce(score > before ? score : before, [](T a, T b) { return a > b ? a : b; });
       T weight = seen ? T(std::exp(score - peak[i])) : T(0);
       T correction = before == T(-INFINITY) ? T(0) : T(std::exp(before - peak[i]));
-      total[i] = total[i] * correction + warp_reduce(weight, [](T a, T b) { return a + b; });
+      total[i] = total[i] * correction + warp_sum(weight);
       weights(tile_row(i), tile_lane()) = weight;
       for (int64_t h = 0; h < kOwnColumns; ++h) sums.at[i][h] *= correction;
     }

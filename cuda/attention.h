@@ -34,8 +34,7 @@ struct Head {
   }
   __device__ bool sees(int64_t i, int64_t j) const {
     const Visibility& v = args.visibility;
-    const int64_t at = v.offset + i;
-    return i < v.queries && j < v.keys && j <= at && (v.window == 0 || j > at - v.window);
+    return i < v.queries && j >= v.first(i) && j < v.last(i);
   }
 
   const Args& args;
@@ -91,7 +90,7 @@ __global__ void attention_row_kernel(AttentionGrad<T> args, int64_t rows, T* dot
   auto y = global(args.y) + row * args.f, dy = global(args.dy) + row * args.f;
   T sum = 0;
   for (int64_t c = threadIdx.x % 32; c < args.f; c += 32) sum += dy[c] * y[c];
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
+  sum = warp_sum(sum);
   if (threadIdx.x % 32 == 0) global(dots)[row] = sum;
 }
 template <class T>

@@ -23,32 +23,35 @@ inline constexpr int kPassing = kWidth <= 64 ? 64 : 32;
 
 // Blocks that are to share a multiprocessor and its registers.
 template <Math math, int kWidth>
-inline constexpr int kQueryBlocks = math == Math::bf16&& kWidth <= 64 ? 2 : 1;
+inline constexpr int kQueryBlocks = (math == Math::bf16) && kWidth <= 64 ? 2 : 1;
 template <Math math, int kWidth>
-inline constexpr int kKeyBlocks = math == Math::bf16&& kWidth <= 64 ? 3 : 1;
+inline constexpr int kKeyBlocks = (math == Math::bf16) && kWidth <= 64 ? 3 : 1;
 
 // Where number i of a lane's part of a product lies.
 __device__ inline int row_of(int i) { return mma_group() + 8 * (i / 2); }
 __device__ inline int column_of(int i) { return 2 * mma_place() + i % 2; }
 __device__ inline int64_t own_rows(int64_t begin) { return begin + threadIdx.x / 32 * kMmaRows; }
 
-inline constexpr int64_t kMost = 1 << 20;  // rows that are counted: more than any block reads
-
-// The queries from i on that a block reads, and the keys from j on.
+// `left` rows `step` apart, of which number `first` is the first.
+__device__ inline FloatRows rows_from(const float* data, int64_t first, int64_t left, int64_t step,
+                                      int64_t width, bool fours) {
+  constexpr int64_t kMost = 1 << 20;  // more than any block reads
+  return {data + (left > 0 ? first * width : 0), step * width, int(left < kMost ? left : kMost),
+          int(width), fours};
+}
+// The queries from i on, and the keys from j on.
 template <class Args>
 __device__ FloatRows queries_of(const Head<Args>& here, const float* data, int64_t i,
                                 int64_t of_group, int64_t width, bool fours) {
-  const int64_t left = here.args.visibility.queries - i;
-  return {left > 0 ? data + here.query(i, of_group) * width : nullptr,
-          here.args.heads * here.args.group * width, int(left < kMost ? left : kMost), int(width),
-          fours};
+  const Args& args = here.args;
+  return rows_from(data, here.query(i, of_group), args.visibility.queries - i,
+                   args.heads * args.group, width, fours);
 }
 template <class Args>
 __device__ FloatRows keys_of(const Head<Args>& here, const float* data, int64_t j, int64_t width,
                              bool fours) {
-  const int64_t left = here.args.visibility.keys - j;
-  return {left > 0 ? data + here.key(j) * width : nullptr, here.args.heads * width,
-          int(left < kMost ? left : kMost), int(width), fours};
+  const Args& args = here.args;
+  return rows_from(data, here.key(j), args.visibility.keys - j, args.heads, width, fours);
 }
 
 // Of a value of each lane, for the four lanes that share a row.
@@ -58,16 +61,16 @@ __device__ float quad_reduce(float value, const Join& join) {
   return join(value, __shfl_xor_sync(~0u, value, 2));
 }
 
-// y(row, column), where(row) being where the row begins or −1, of n numbers.
-template <int kTiles, class Where, class Value>
-__device__ void write_rows(float* to, int n, const Where& where, const Sums (&sums)[kTiles],
+// Rows of n numbers; number(i) is that of the row of sum i, −1: there is none.
+template <int kTiles, class Number, class Value>
+__device__ void write_rows(float* to, int64_t n, const Number& number, const Sums (&sums)[kTiles],
                            const Value& value) {
   auto y = global(to);
   for (int i = 0; i < 4; ++i) {
-    const int64_t begin = where(i);
+    const int64_t row = number(i);
     for (int tile = 0; tile < kTiles; ++tile) {
       const int column = tile * kMmaColumns + column_of(i);
-      if (begin >= 0 && column < n) y[begin + column] = value(i, sums[tile].at[i]);
+      if (row >= 0 && column < n) y[row * n + column] = value(i, sums[tile].at[i]);
     }
   }
 }
@@ -123,9 +126,9 @@ __global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
     keys.template fill<kQueryThreads>(keys_of(here, args.k, j, args.e, fours));
     values.template fill<kQueryThreads>(keys_of(here, args.v, j, args.f, fours));
     __syncthreads();
-    Sums scores[kKeys / kMmaColumns];
     const PairMask mask(args.visibility, own, kMmaRows, j, kKeys);
     if (mask.none) continue;
+    Sums scores[kKeys / kMmaColumns];
     STAR_UNROLL
     for (int tile = 0; tile < kKeys / kMmaColumns; ++tile) {
       for (int s = 0; s < q.kSteps; ++s)
@@ -147,11 +150,8 @@ __global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
     }
   }
   softmax.finish();
-  auto begin_of = [&](int i) {
-    const int64_t query = here.query(own + row_of(i), here.group);
-    return query < 0 ? query : query * args.f;
-  };
-  write_rows(args.y, args.f, begin_of, sums,
+  auto query_of = [&](int i) { return here.query(own + row_of(i), here.group); };
+  write_rows(args.y, args.f, query_of, sums,
              [&](int i, float sum) { return sum / softmax.total[i / 2]; });
   if (!args.log_sum || mma_place() > 0) return;
   for (int h = 0; h < 2; ++h) {
@@ -168,10 +168,8 @@ __global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
 // other; float32 takes more registers, and its steps do not wait anyway.
 template <Math math>
 struct PairFactors {
-  static constexpr int kTiles = math == Math::fp32   ? 1
-                                : math == Math::bf16 ? 2
-                                                     : 4,
-                       kTogether = kTiles * kMmaColumns;
+  static constexpr int kTiles = math == Math::fp32 ? 1 : math == Math::bf16 ? 2 : 4;
+  static constexpr int kTogether = kTiles * kMmaColumns;
   static constexpr int kSteps = kTogether / kMmaInner<math>;
   Left<math> weights[kSteps], slopes[kSteps];
 
@@ -257,11 +255,8 @@ __global__ void __launch_bounds__(kQueryThreads, kQueryBlocks<math, kWidth>)
                              keys.across(first / kMmaInner<math> + s, tile * kMmaColumns));
     }
   }
-  auto begin_of = [&](int i) {
-    const int64_t query = here.query(own + row_of(i), here.group);
-    return query < 0 ? query : query * args.e;
-  };
-  write_rows(args.dq, args.e, begin_of, sums, [](int, float sum) { return sum; });
+  auto query_of = [&](int i) { return here.query(own + row_of(i), here.group); };
+  write_rows(args.dq, args.e, query_of, sums, [](int, float sum) { return sum; });
 }
 
 template <Math math, int kWidth>
@@ -309,15 +304,10 @@ __global__ void __launch_bounds__(kKeyThreads, kKeyBlocks<math, kWidth>)
           }
       }
     }
-  auto begin_of = [&](int64_t width) {
-    return [&here, own, width](int i) {
-      const int64_t key = here.key(own + row_of(i));
-      return key < 0 ? key : key * width;
-    };
-  };
+  auto key_of = [&](int i) { return here.key(own + row_of(i)); };
   auto as_it_is = [](int, float sum) { return sum; };
-  write_rows(args.dk, args.e, begin_of(args.e), key_sums, as_it_is);
-  write_rows(args.dv, args.f, begin_of(args.f), value_sums, as_it_is);
+  write_rows(args.dk, args.e, key_of, key_sums, as_it_is);
+  write_rows(args.dv, args.f, key_of, value_sums, as_it_is);
 }
 
 template <int n>

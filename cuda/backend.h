@@ -137,18 +137,22 @@ __device__ void for_each_of_row(int64_t first, int64_t last, const F& f) {
   for (int64_t i = first + threadIdx.x; i < last; i += blockDim.x) f(i);
 }
 
-// Of a value of each lane of the warp the sum, for each of them, in a fixed order. All lanes come here.
+// Of a value of each lane of the warp, for each of them, in a fixed order. All lanes come here.
+template <class T, class Join>
+__device__ T warp_reduce(T value, const Join& join) {
+  for (int step = 16; step > 0; step /= 2) value = join(value, __shfl_xor_sync(~0u, value, step));
+  return value;
+}
 template <class T>
 __device__ T warp_sum(T value) {
-  for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(~0u, value, step);
-  return value;
+  return warp_reduce(value, [](T a, T b) { return a + b; });
 }
 
 // Of a value of each thread of the block, for each of them, in a fixed order. `warps` has a place
 // for each warp. All threads come here; blocks are whole warps.
 template <class T, class Join>
 __device__ T block_reduce(T value, const Shared<T>& warps, const Join& join) {
-  for (int step = 16; step > 0; step /= 2) value = join(value, __shfl_xor_sync(~0u, value, step));
+  value = warp_reduce(value, join);
   if (threadIdx.x % 32 == 0) warps[threadIdx.x / 32] = value;
   __syncthreads();
   T all = warps[0];

@@ -24,7 +24,7 @@ __global__ void few_rows_kernel(QuantizedProduct<T> args) {
       for (int64_t b = 0; b < 4 && 4 * w + b < args.k; ++b)
         sum += T(int8_t(four >> (8 * b))) * x[4 * w + b];
     }
-    for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
+    sum = warp_sum(sum);
     if (lane > 0) continue;
     const T from = args.base ? T(global(args.base)[i * args.base_row + j]) : T(0);
     global(args.y)[i * args.n + j] = from + scale * sum;

@@ -298,7 +298,7 @@ __device__ void add_forms(Tile<T>& tile, T (&forms)[kOwnRows],
       int64_t i = tile_row(r), at = n + tile_lane();
       bool there = i < chunk.count && at < chunk.args.e;
       T term = there ? T(products[r] * x.data[x.at(i) + at]) : T(0);
-      forms[r] += warp_reduce(term, [](T a, T b) { return a + b; });
+      forms[r] += warp_sum(term);
     }
   }
 }
@@ -355,7 +355,7 @@ __global__ void matrix_state_decay_grad_kernel(MatrixStateGrad<T> args, const T*
     if (i >= t && i < chunk.count)
       term = decays.between(i, t) *
              (before * from_queries[i] + past([&](int64_t j) { return T(M(i, j)); }));
-    T total = warp_reduce(term, [](T a, T b) { return a + b; });
+    T total = warp_sum(term);
     total += decays.to_end(t) * (before * z + past([&](int64_t j) { return T(from_keys[j]); }));
     if (i == 0) global(args.d_decay)[chunk.token(t)] = total;
   }

@@ -120,13 +120,6 @@ __device__ void for_each_sum(const TileSums<T>& sums, int64_t first, int64_t n, 
       if (first + tile_column(h) < n) f(i, first + tile_column(h), sums.at[i][h]);
 }
 
-// Of a value of each lane, for each of them.
-template <class T, class Join>
-__device__ T warp_reduce(T value, const Join& join) {
-  for (int step = 16; step > 0; step /= 2) value = join(value, __shfl_xor_sync(~0u, value, step));
-  return value;
-}
-
 inline int64_t tiles_of(int64_t rows) { return blocks_of(rows, kTile); }
 inline int64_t column_blocks(int64_t columns) { return blocks_of(columns, kColumns); }
 
