@@ -49,7 +49,8 @@ TEST_CASE("npy: what is written is read") {
 TEST_CASE("npy: the bytes that NumPy writes") {
   // numpy.save of numpy.array([1.0, -2.0], dtype=float32), whose header is padded to 128 bytes.
   std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
-  header += std::string(128 - 10 - 1 - header.size(), ' ') + "\n";
+  header.resize(128 - 10 - 1, ' ');
+  header += '\n';
   std::string want = npy_v1(header, std::string("\0\0\x80\x3f\0\0\0\xc0", 8));
   TemporaryFolder folder;
   auto path = folder.file("numpy.npy");

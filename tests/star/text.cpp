@@ -265,7 +265,7 @@ TEST_CASE("text: what the program itself writes is no text to learn from") {
   CHECK(warning_of(text) == "it is a report, and read as text");
   CHECK(warning_of(read_text(folder.file("text.txt"))) == "");
   // What a killed search leaves may have no mark yet.
-  folder.put("star.run-journal", std::string(512, '\0') + "anything");
+  folder.put("star.run-journal", std::string(512, '\0').append("anything"));
   CHECK(read_text(folder.path).left_out.size() == 5);
 }
 
