@@ -166,10 +166,8 @@ WorkerPool::WorkerPool(const Limits& limits, Serve serve, int together)
 WorkerPool::~WorkerPool() {
   std::set<pid_t> processes;
   for (const auto* all : {&workers_, &idle_})
-    for (const auto& worker : *all) {
-      if (worker.pipe >= 0) ::close(worker.pipe);
+    for (const auto& worker : *all)
       if (!worker.end) processes.insert(worker.pid);
-    }
   for (pid_t pid : processes) ::kill(pid, SIGKILL);
   for (pid_t pid : processes) await_end(pid);
 }
@@ -182,10 +180,7 @@ void WorkerPool::bury(pid_t pid) {
 }
 
 void WorkerPool::drop_idle(pid_t pid) {
-  std::erase_if(idle_, [&](const Worker& idle) {
-    if (idle.pid == pid) ::close(idle.pipe);
-    return idle.pid == pid;
-  });
+  std::erase_if(idle_, [&](const Worker& idle) { return idle.pid == pid; });
 }
 
 bool WorkerPool::in_process(pid_t pid) const {
@@ -202,10 +197,9 @@ void WorkerPool::start(int job, const std::string& request) {
 
 // To a worker that is idle. Its process may have ended meanwhile.
 bool WorkerPool::hand_over(const std::string& request, int job) {
-  const Worker idle = std::move(idle_.back());
+  Worker idle = std::move(idle_.back());
   idle_.pop_back();
-  if (!send(idle.pipe, kRequest, request)) {
-    ::close(idle.pipe);
+  if (!send(idle.pipe.fd, kRequest, request)) {
     if (!in_process(idle.pid)) bury(idle.pid);
     return false;
   }
@@ -213,19 +207,19 @@ bool WorkerPool::hand_over(const std::string& request, int job) {
   workers_.push_back({.job = job,
                       .work = [this, request] { return serve_(request); },
                       .pid = idle.pid,
-                      .pipe = idle.pipe});
+                      .pipe = std::move(idle.pipe)});
   return true;
 }
 
 // A thread for each pipe but the first, which is this thread's.
-void WorkerPool::run_process(const Work& work, std::span<const int> pipes, int together) {
+void WorkerPool::run_process(const Work& work, std::span<const Descriptor> pipes, int together) {
   std::vector<std::thread> others;
-  for (int pipe : pipes.subspan(1))
-    others.emplace_back([this, pipe, together] {
+  for (const Descriptor& end : pipes.subspan(1))
+    others.emplace_back([this, pipe = end.fd, together] {
       if (std::optional<std::string> request = receive(pipe))
         answer([this, request] { return serve_(*request); }, pipe, together);
     });
-  answer(work, pipes[0], together);
+  answer(work, pipes[0].fd, together);
   for (std::thread& other : others) other.join();
   // Not exit(): buffers and destructors belong to the supervisor.
   ::_exit(0);
@@ -270,49 +264,42 @@ void WorkerPool::count_time() {
 // In a process of its own, which may take further requests at the same time.
 void WorkerPool::launch(Worker worker) {
   count_time();
-  std::vector<int> here, there;
+  std::vector<Descriptor> here, there;
   for (int i = 0; i < std::max(together(worker), 1); ++i) {
     int ends[2];
     require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0,
             "a worker cannot be started: {}", std::strerror(errno));
-    here.push_back(ends[0]);
-    there.push_back(ends[1]);
+    here.emplace_back(ends[0]);
+    there.emplace_back(ends[1]);
   }
   workers_.reserve(workers_.size() + 1);
   pid_t supervisor = ::getpid();
   pid_t pid = ::fork();
   if (pid == 0) {
-    for (const auto* others : {&workers_, &idle_})
-      for (const auto& other : *others)
-        if (other.pipe >= 0) ::close(other.pipe);
-    for (int pipe : here) ::close(pipe);
+    for (auto* others : {&workers_, &idle_})
+      for (auto& other : *others) other.pipe.close();
+    here.clear();
     prepare_worker(limits_, supervisor);
     run_process(worker.work, there, together(worker));
   }
-  int reason = errno;
-  for (int pipe : there) ::close(pipe);
-  for (int pipe : here) {
-    if (pid < 0) ::close(pipe);
-    // Reading never waits: a worker's child may hold the pipe open when the worker is gone.
-    if (pid > 0) ::fcntl(pipe, F_SETFL, O_NONBLOCK);
-  }
-  require(pid > 0, "a worker cannot be started: {}", std::strerror(reason));
+  require(pid > 0, "a worker cannot be started: {}", std::strerror(errno));
+  // Reading never waits: a worker's child may hold the pipe open when the worker is gone.
+  for (const Descriptor& pipe : here) ::fcntl(pipe.fd, F_SETFL, O_NONBLOCK);
   worker.pid = pid;
-  worker.pipe = here[0];
+  worker.pipe = std::move(here[0]);
   workers_.push_back(std::move(worker));
   for (size_t i = 1; i < here.size(); ++i)
-    idle_.push_back({.job = -1, .work = {}, .pid = pid, .pipe = here[i]});
+    idle_.push_back({.job = -1, .work = {}, .pid = pid, .pipe = std::move(here[i])});
 }
 
 void WorkerPool::drain(Worker& worker) {
   char buffer[1 << 16];
-  while (worker.pipe >= 0) {
-    ssize_t n = ::read(worker.pipe, buffer, sizeof buffer);
+  while (worker.pipe.open()) {
+    ssize_t n = ::read(worker.pipe.fd, buffer, sizeof buffer);
     if (n > 0) {
       worker.received.append(buffer, size_t(n));
     } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-      ::close(worker.pipe);
-      worker.pipe = -1;
+      worker.pipe.close();
     } else if (errno == EAGAIN) {
       return;
     }
@@ -323,8 +310,8 @@ void WorkerPool::poll_pipes() {
   std::vector<pollfd> pipes;
   bool ending = false;
   for (const auto& worker : workers_) {
-    if (worker.pipe >= 0) pipes.push_back({worker.pipe, POLLIN, 0});
-    ending = ending || worker.pipe < 0;
+    if (worker.pipe.open()) pipes.push_back({worker.pipe.fd, POLLIN, 0});
+    ending = ending || !worker.pipe.open();
   }
   // A worker that has closed its pipe is about to end.
   ::poll(pipes.data(), nfds_t(pipes.size()), ending ? 1 : kPollMilliseconds);
@@ -370,9 +357,7 @@ bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
   if (answered()) {
     interpret(worker.received, outcome);
     if (!worker.end)
-      idle_.push_back({.job = -1, .work = {}, .pid = worker.pid, .pipe = worker.pipe});
-    else if (worker.pipe >= 0)
-      ::close(worker.pipe);
+      idle_.push_back({.job = -1, .work = {}, .pid = worker.pid, .pipe = std::move(worker.pipe)});
     return true;
   }
   if (worker.end) conclude(worker, outcome);
@@ -382,7 +367,7 @@ bool WorkerPool::reap(Worker& worker, Outcome& outcome) {
 // Of a worker whose process has ended.
 void WorkerPool::conclude(Worker& worker, Outcome& outcome) {
   const End& end = *worker.end;
-  if (worker.pipe >= 0) ::close(worker.pipe);
+  worker.pipe.close();
   int signal = end.failure.empty() && WIFSIGNALED(end.status) ? WTERMSIG(end.status) : 0;
   // The kernel sends SIGKILL where the processor time's hard limit is reached.
   bool overran =

@@ -19,6 +19,8 @@
 #include <string>
 #include <vector>
 
+#include "core/descriptor.h"
+
 namespace star::synthesis {
 
 struct Limits {
@@ -96,7 +98,7 @@ class WorkerPool {
     int restarts = 0;
     bool alone = false;  // in its process, which ends with it
     pid_t pid = -1;      // several may be threads of one process
-    int pipe = -1;       // both ways; −1 once it is closed at the other end
+    Descriptor pipe{};   // both ways; none once it is closed at the other end
     std::optional<End> end{};
     std::string received{};
     Clock::duration ran{};
@@ -107,7 +109,7 @@ class WorkerPool {
   };
 
   void launch(Worker worker);
-  [[noreturn]] void run_process(const Work& work, std::span<const int> pipes, int together);
+  [[noreturn]] void run_process(const Work& work, std::span<const Descriptor> pipes, int together);
   void answer(const Work& work, int pipe, int together);
   bool hand_over(const std::string& request, int job);
   void count_time();
