@@ -46,10 +46,11 @@ double cost_of(const SearchSettings& settings, const Pool& pool, const Genome& g
 }
 
 std::string answer(const SearchSettings& settings, const Dataset& data, const Request& r) {
-  if (!r.measure)
-    return to_text(evaluate(candidate_trial(settings, r.genome, r.recipe, r.states), data));
+  SearchSettings s = settings;
+  if (!r.pool.empty()) s.pool = r.pool;
+  if (!r.measure) return to_text(evaluate(candidate_trial(s, r.genome, r.recipe, r.states), data));
   Evaluation e;
-  e.metrics = measure_candidate(settings, r.genome);
+  e.metrics = measure_candidate(s, r.genome);
   return to_text(e);
 }
 

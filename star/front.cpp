@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "liv/pool_file.h"
+#include "star/genome.h"
 
 namespace star::synthesis {
 
@@ -54,6 +56,24 @@ std::string broken_bounds(const SearchSettings& settings, const std::vector<Fron
   }
   return fmt::format("no candidate keeps the bounds; {} comes nearest: {}", nearest->genome,
                      fmt::join(broken, ", "));
+}
+
+std::vector<std::string> seeds_of_front(const CheckedRun& run, const std::string& path,
+                                        const Pool& pool, size_t most) {
+  const std::vector<FrontMember> front = last_front(run.settings, run.contents);
+  require(!front.empty(), "{}: the search has no front yet", path);
+  const Pool own = named_pool(run.settings.pool);
+  std::vector<Fitness> fitness;
+  for (auto& member : front) {
+    require_same_classes(parse(member.genome, own), pool, own, path);
+    fitness.push_back(fitness_of(member.metrics, run.settings.objectives, run.settings.bounds));
+  }
+  std::vector<size_t> order = best_first(standings(fitness));
+  order.resize(std::min(order.size(), most));
+  std::sort(order.begin(), order.end());
+  std::vector<std::string> seeds;
+  for (size_t i : order) seeds.push_back(front[i].genome);
+  return seeds;
 }
 
 std::string best_of_front(const CheckedRun& run, const std::string& path) {

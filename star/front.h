@@ -32,6 +32,12 @@ const FrontMember* nearest_to_bounds(const std::vector<FrontMember>& front);
 // What is said of such a front, a line without a full stop; empty of any other.
 std::string broken_bounds(const SearchSettings& settings, const std::vector<FrontMember>& front);
 
+// Of the front what another search begins with, whose genomes are of `pool`: all, or the `most` that
+// lie furthest apart. Throws `Error`, which begins with `path`, where there is no front or the pool
+// means another class by one of its characters.
+std::vector<std::string> seeds_of_front(const CheckedRun& run, const std::string& path,
+                                        const Pool& pool, size_t most);
+
 // The genome of the best quality in the front that a search has come to. Throws `Error`, which begins
 // with `path`, where there is none or all break the bounds.
 std::string best_of_front(const CheckedRun& run, const std::string& path);

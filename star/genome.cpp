@@ -54,7 +54,7 @@ struct NamedGenome {
   const char* cycle;  // the classes, repeated
 };
 
-// The first class of a genome of the extended pool that `pool` defines otherwise; null if none.
+// The first class of a genome of the pool `known` that `pool` defines otherwise; null if none.
 const LivClass* other_class(const Genome& genome, const Pool& pool, const Pool& known) {
   for (const Segment& s : genome.segments) {
     const LivClass *here = pool.find(s.liv), *meant = known.find(s.liv);
@@ -184,7 +184,7 @@ std::vector<NamedDesign> named_designs(const Pool& pool, int depth) {
 Genome resolve(std::string_view text_or_name, const Pool& pool) {
   if (!text_or_name.starts_with('@')) return parse(text_or_name, pool);
   Genome genome = named_genome(text_or_name);
-  require_same_classes(genome, pool, text_or_name);
+  require_same_classes(genome, pool, extended_pool(), text_or_name);
   return genome;
 }
 
@@ -193,9 +193,9 @@ std::string at_depth(const std::string& text_or_name, int depth) {
   return open ? fmt::format("{}:{}", text_or_name, depth) : text_or_name;
 }
 
-void require_same_classes(const Genome& genome, const Pool& pool, std::string_view text) {
-  const Pool known = extended_pool();
-  if (const LivClass* other = other_class(genome, pool, known))
+void require_same_classes(const Genome& genome, const Pool& pool, const Pool& meant,
+                          std::string_view text) {
+  if (const LivClass* other = other_class(genome, pool, meant))
     fail("genome: {}: class {} of this pool is not the {} that is meant", text, other->id,
          other->name);
 }

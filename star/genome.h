@@ -119,8 +119,9 @@ Genome resolve(std::string_view text_or_name, const Pool& pool);
 // A name that says no depth of its own with one; other text as it is.
 std::string at_depth(const std::string& text_or_name, int depth);
 
-// Error, which begins with `text`: the pool defines a class of this genome of the extended pool
+// Error, which begins with `text`: `pool` defines a class of this genome of the pool `meant`
 // otherwise. Classes that it lacks are no matter.
-void require_same_classes(const Genome& genome, const Pool& pool, std::string_view text);
+void require_same_classes(const Genome& genome, const Pool& pool, const Pool& meant,
+                          std::string_view text);
 
 }  // namespace star::synthesis

@@ -17,7 +17,9 @@ std::optional<std::map<std::string, double>> reference_point(const SearchSetting
   const auto given = [&](auto& objective) { return settings.hv_reference.count(objective) > 0; };
   const std::vector<Objective> measured = measured_objectives(settings);
   if (!std::all_of(measured.begin(), measured.end(), given)) {
-    auto outcome = workers.alone({.measure = true, .genome = to_text(transformer)}, interrupted);
+    // The pool of the search may lack its classes, or mean others by them.
+    auto outcome = workers.alone(
+        {.measure = true, .genome = to_text(transformer), .pool = "extended"}, interrupted);
     if (!outcome) return std::nullopt;
     Evaluation e = evaluation_of(*outcome);
     require(e.ok(), "search: the reference point, a Transformer, cannot be measured: {}",

@@ -10,6 +10,7 @@ struct Request {
   std::string genome;
   Recipe recipe = {};       // of the training
   std::string states = {};  // the folder that keeps trainings at rungs, from the root; or none
+  std::string pool = {};    // of the genome, where it is not the search's
 
   bool operator==(const Request&) const = default;
 };

@@ -1,12 +1,15 @@
 // star search: the main job.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
 #include <set>
 
 #include "core/number.h"
+#include "liv/pool_file.h"
 #include "star/data_files.h"
 #include "star/device.h"
+#include "star/front.h"
 #include "star/search.h"
 #include "tools/console.h"
 #include "tools/options.h"
@@ -114,7 +117,7 @@ struct SearchCommand {
       if (!no_bounds) set_value(settings.bounds, text, "--max");
     for (auto& text : hv_reference) set_value(settings.hv_reference, text, "--hv-ref");
     for (auto& text : until) set_value(settings.until, text, "--until");
-    settings.start = start_of(settings.start, settings.max_depth);
+    settings.start = start_of(settings.start);
     settings.sizes = model.sizes;
     settings.sizes.seq = model.length;
     settings.data_path = place_from_root(data.path);
@@ -146,19 +149,27 @@ struct SearchCommand {
             depth);
   }
 
-  // Genomes, names at the depth, and of a run the front.
-  static std::vector<std::string> start_of(const std::vector<std::string>& given, int depth) {
+  // Genomes, names at the depth, and of a run as much of the front as the population has room for.
+  std::vector<std::string> start_of(const std::vector<std::string>& given) const {
+    const auto runs = size_t(std::count_if(given.begin(), given.end(), is_run_file));
+    const size_t others = given.size() - runs, population = size_t(settings.population);
+    size_t room = population - std::min(population, others);
     std::vector<std::string> start;
     for (auto& text : given) {
       if (!is_run_file(text)) {
-        start.push_back(at_depth(text, depth));
+        start.push_back(at_depth(text, settings.max_depth));
         continue;
       }
-      const RunContents run = open_run_file(text).contents;
-      require(!run.generations.empty() && !run.generations.back().front.empty(),
-              "--start: {} has no front yet", text);
-      const auto& front = run.generations.back().front;
+      const CheckedRun run = open_run_file(text);
+      const std::vector<std::string> front =
+          seeds_of_front(run, "--start: " + text, named_pool(settings.pool), room);
+      const size_t all = run.contents.generations.back().front.size();
+      if (front.size() < all)
+        say("star: --start: {} of the {} members of the front of {}, those that lie furthest "
+            "apart; the population is {}\n",
+            front.size(), all, text, population);
       start.insert(start.end(), front.begin(), front.end());
+      room -= front.size();
     }
     return start;
   }

@@ -86,6 +86,9 @@ std::vector<BaselineRow> compare_baselines(const Study& study,
   std::vector<BaselineRow> rows;
   for (auto& tuned : train_at_rates(study, subjects, rates_or_usual(study, rates), 1, trial_at))
     rows.push_back({tuned, rows.size() < baselines});
+  // Who came to the front from several seeds is its mean over them.
+  for (auto& row : rows)
+    if (!row.baseline && rates.empty()) row.tuned.rates[0].by_seed[0] = *row.tuned.subject.searched;
   complete(study, rows);
   for (auto& row : rows)
     if (row.baseline) row.dominated_by = dominating(study, rows, row.evaluation());

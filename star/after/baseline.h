@@ -26,7 +26,8 @@ struct BaselineRow {
 std::vector<std::string> baseline_columns(const SearchSettings& settings);
 
 // The baselines in the order of their names, then the front. Without `rates` all are at the
-// search's, and the front as the search has it; with them all of both are trained at every rate.
+// search's, and the front as the search has it, of several seeds the means; with them all of both
+// are trained at every rate.
 std::vector<BaselineRow> compare_baselines(const Study& study,
                                            const std::vector<std::string>& names,
                                            const std::vector<double>& rates);

@@ -75,7 +75,7 @@ Subject named_subject(const Study& study, const std::string& text) {
   // Its classes are those of the extended pool, which the run's may lack but not define otherwise.
   const Genome genome =
       text.starts_with('@') ? resolve(at_depth(text, s.max_depth), own) : parse(text, known);
-  require_same_classes(genome, own, text);
+  require_same_classes(genome, own, known, text);
   return {text, to_text(canonical(genome, known)), "extended", {}};
 }
 

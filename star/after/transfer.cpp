@@ -70,13 +70,15 @@ TransferTable transfer_table(const Study& study, TransferOptions options) {
     return apart(trial);
   };
   const std::vector<Tuned> tuned = train_at_rates(study, subjects, options.rates, 1, larger);
-  // Names are not known from the search.
-  std::vector<Trial> trials;
+  // Names are not known from the search; of what it trained from several seeds it knows the mean.
+  std::vector<Trial> unknown;
   for (auto& s : subjects)
-    trials.push_back(s.searched ? searched_trial(study, s) : trial_for(study, s));
-  const std::vector<Evaluation> small = study.train(trials);
+    if (!s.searched) unknown.push_back(trial_for(study, s));
+  const std::vector<Evaluation> small = study.train(unknown);
   TransferTable table{options, {}, {}};
-  for (size_t i = 0; i < tuned.size(); ++i) table.rows.push_back({small[i], tuned[i]});
+  auto next = small.begin();
+  for (auto& t : tuned)
+    table.rows.push_back({t.subject.searched ? *t.subject.searched : *next++, t});
   rank(study, table.rows);
   table.agreements = compare(study, table.rows);
   return table;

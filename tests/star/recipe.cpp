@@ -42,7 +42,7 @@ TEST_CASE("recipe: other texts are none of the search, and bad numbers none at a
 
 TEST_CASE("request: comes back from its text as it was") {
   for (const Request& request :
-       {Request{.measure = true, .genome = "11111"},
+       {Request{.measure = true, .genome = "11111", .pool = "extended"},
         Request{.genome = "91111|9:1\"", .recipe = Recipe::at_rung(3), .states = "/a b"},
         Request{.genome = "11111", .states = "/no UTF-8: \xff\n"}})
     CHECK(request_of(to_text(request)) == request);

@@ -43,6 +43,17 @@ TEST_CASE("baseline: beside the front as the search has it, with what dominates 
   CHECK(again[1].evaluation().recipe == "search");
 }
 
+TEST_CASE("baseline: who was trained from several seeds is the mean") {
+  InstantRun run = searched();
+  run.settings.reseed = 1;
+  run.contents.evaluations.push_back(
+      evaluation("21111-91111", {{"quality", 4}, {"params", 500}, {"cache", 64}}, "search:seed=1"));
+  const auto rows = compare_baselines(run.study(), {"@mamba"}, {});
+  CHECK(rows[1].evaluation().genome == "21111-91111");
+  CHECK(rows[1].evaluation().metrics.at("quality") == 2.5);
+  CHECK(rows[0].dominated_by.empty());  // of quality 2, where the lucky first seed had 1
+}
+
 TEST_CASE("baseline: at several rates all of both are trained, the front too") {
   InstantRun run = searched();
   const auto rows = compare_baselines(run.study(), {"@mamba"}, {0.01, 0.003});

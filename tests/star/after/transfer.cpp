@@ -36,6 +36,21 @@ TEST_CASE("transfer: the larger model has the search's rate, and the orders are 
   CHECK(table.rows[0].small.recipe == "search");
 }
 
+TEST_CASE("transfer: who was trained from several seeds is the mean") {
+  InstantRun run = searched();
+  run.settings.reseed = 1;
+  run.contents.evaluations.push_back(
+      evaluation("11111-91111", {{"quality", 8}, {"params", 10}, {"cache", 64}}, "search:seed=1"));
+  TransferOptions options;
+  options.names = {"@mamba"};
+  const TransferTable table = transfer_table(run.study(), options);
+  for (auto& row : table.rows)
+    if (row.tuned.subject.genome == "11111-91111") {
+      CHECK(row.small.metrics.at("quality") == 4.5);
+      CHECK(row.small_rank == 4);  // behind 2, 3 and 4
+    }
+}
+
 TEST_CASE("transfer: stretching, sizes and rates are asked for as they were said") {
   InstantRun run = searched();
   TransferOptions options;
@@ -53,9 +68,8 @@ TEST_CASE("transfer: stretching, sizes and rates are asked for as they were said
   CHECK(table.rows[0].large().recipe ==
         "width=24,heads=3,stretch=3,steps=7,batch=8,lr=0.003,seed=5");
   CHECK(run.asked[0].stretch);
-  CHECK(run.asked.size() == 4 + 2);
-  CHECK(run.asked[4].recipe == "search");
-  CHECK(run.asked[5].recipe == "baseline");  // the search does not know @conv
+  CHECK(run.asked.size() == 4 + 1);
+  CHECK(run.asked[4].recipe == "baseline");  // the search does not know @conv
   options.heads = 5;
   CHECK_THROWS_AS(transfer_table(run.study(), options), Error);
 }
