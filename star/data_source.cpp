@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/rng.h"
 #include "star/data_files.h"
+#include "star/json_lines.h"
 #include "star/text.h"
 #include "star/token_files.h"
 #include "star/tokenizer_file.h"
@@ -98,6 +99,10 @@ OpenedData open_data(const DataSource& source, int length) {
   if (source.path == kStandardInput)
     return open_text(text_of_standard_input(source.text_field), source, length);
   const DataFiles found = find_data(source.path);
+  require(source.text_field.empty() ||
+              std::any_of(found.texts.begin(), found.texts.end(), is_json_lines),
+          "{}: there are no JSON lines (*.jsonl) for --text-field {}", source.path,
+          source.text_field);
   if (!found.tokens.empty()) return open_tokens_of(found, source, length);
   const std::string field = source.text_field.empty() ? "text" : source.text_field;
   return open_text(read_text(found, source.path, field), source, length);

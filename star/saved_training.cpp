@@ -12,6 +12,8 @@
 namespace star::synthesis {
 namespace {
 
+struct Stopped {};  // while the end is judged
+
 Backbone model_of(const Training& t, Exec* exec) {
   const Pool pool = t.model.pool.empty() ? extended_pool() : parse_pool(t.model.pool, "pool");
   return Backbone(exec, compile(parse(t.model.genome, pool), pool), t.sizes, DType::f32,
@@ -127,8 +129,18 @@ TrainedModel TrainingRun::run(const StoppedTraining* from, const StepCallback& a
   trained.training = train(exec_, model_, data_, training_.record.options, after_step, part);
   if (writes && trained.training.failure == "interrupted") save_interrupted(last);
   if (!trained.training.failure.empty()) return trained;
-  if (writes && (save_.every > 0 || from)) keep_state(last);
-  finish(trained);
+  const bool keeps = writes && (save_.every > 0 || from);
+  if (keeps) keep_state(last);
+  try {
+    finish(trained);
+  } catch (const Stopped&) {
+    if (writes) save_interrupted(last);
+    trained.training.failure = "interrupted";
+    return trained;
+  }
+  std::error_code none;
+  if (writes && !keeps && trained.training.failure.empty())
+    std::filesystem::remove(state_beside(save_.path), none);
   return trained;
 }
 
@@ -176,9 +188,12 @@ void TrainingRun::keep_model(int64_t step, const std::optional<Judgement>& judge
   save_checkpoint(save_.path, exec_, model_, about(described(step, judgement)));
 }
 
-Judgement TrainingRun::judged() {
+Judgement TrainingRun::judged(const std::function<bool()>& stop) {
+  auto progress = [&](int64_t, int64_t) {
+    if (stop && stop()) throw Stopped();
+  };
   return judge(exec_, model_, data_, Split::validation,
-               {.tokens = training_.record.validation_tokens});
+               {.tokens = training_.record.validation_tokens, .progress = progress});
 }
 
 void TrainingRun::save(const TrainingState& state) {
@@ -197,7 +212,7 @@ void TrainingRun::save_interrupted(const TrainingState& state) {
 }
 
 void TrainingRun::finish(TrainedModel& trained) {
-  const Judgement j = judged();
+  const Judgement j = judged(save_.stop);
   if (!std::isfinite(j.loss)) {
     trained.training.failure = "diverged: the validation loss is none";
     return;

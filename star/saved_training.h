@@ -6,6 +6,7 @@
 // two files too, it comes to the bits of one that was not. Each appears whole or not at all.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -45,8 +46,9 @@ StoppedTraining stopped_training(const std::string& checkpoint);
 TrainOptions rescheduled(const TrainOptions& begun, const TrainOptions& wanted, int64_t done);
 
 struct SaveOptions {
-  std::string path;   // of the checkpoint; empty: nowhere
-  int64_t every = 0;  // steps; 0: when it is interrupted, and at its end
+  std::string path;                 // of the checkpoint; empty: nowhere
+  int64_t every = 0;                // steps; 0: when it is interrupted, and at its end
+  std::function<bool()> stop = {};  // asked while the end is judged; true interrupts that too
 };
 
 struct TrainedModel {
@@ -67,7 +69,8 @@ class TrainingRun {
 
   // Trains, from the start or from where it was stopped, judges by the validation part, and saves.
   // An interruption is saved too, without being judged. The state is kept at the end where it was
-  // saved on its way. Throws WriteError where something cannot be written.
+  // saved on its way; otherwise none lies there then, not that of another training either. Throws
+  // WriteError where something cannot be written.
   TrainedModel run(const StoppedTraining* from = nullptr, const StepCallback& after_step = {});
 
   // The step that the state is of which this run has written, or goes on from; 0: there is none.
@@ -80,7 +83,7 @@ class TrainingRun {
   void save(const TrainingState& state);
   void save_interrupted(const TrainingState& state);
   void finish(TrainedModel& trained);
-  Judgement judged();
+  Judgement judged(const std::function<bool()>& stop = {});
   Checkpoint about(const std::string& record) const;  // of a checkpoint
   std::string described(int64_t step, const std::optional<Judgement>& judgement) const;
 

@@ -62,6 +62,10 @@ std::unique_ptr<Dataset> DataOptions::open(int64_t length, int64_t usual, uint64
       say_error(fmt::format("warning: {}: {}", path, opened.warning));
     return std::move(opened.data);
   }
+  for (auto& [option, is_given] : {std::pair{"--vocab", vocab > 0},
+                                   {"--text-field", !text_field.empty()},
+                                   {"--tokenizer", !tokenizer_path.empty()}})
+    require(!is_given, "{}: it is for data of files, and this is the task {}", option, task);
   if (task == "source") return std::make_unique<TextData>(source_text(), text_length, task);
   TaskOptions options = parse_task(task);
   require(!options.sets_length || length == 0 || length == options.length,

@@ -169,7 +169,8 @@ void declare_generate(CLI::App& app) {
   sub->add_option("--stop", c->stop_words,
                   "Ends before this text is said; may be given several times")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->expected(1);
+      ->expected(1)
+      ->allow_extra_args(false);
   add_whole(*sub, "--samples", c->samples, int64_t(1), int64_t(1) << 30,
             "Texts to generate, each drawn anew")
       ->capture_default_str();

@@ -98,7 +98,9 @@ struct Train {
     if (given("--vocab")) data.vocab = asked.vocab;
     if (given("--text-field")) data.text_field = asked.text_field;
     if (given("--tokenizer")) data.tokenizer_path = asked.tokenizer_path;
-    if (!given("--seq")) of_run = s.data_identity;
+    // What a task generates has another length then.
+    const bool generated = s.data_path.empty() && s.task != "source";
+    if (!given("--seq") || !generated) of_run = s.data_identity;
   }
 
   // What was stopped goes on under what it was begun with, but for its schedule and the place of
@@ -144,8 +146,8 @@ struct Train {
       data.path = record.data_path;
       data.task = record.task;
     }
+    data.vocab = data.path.empty() ? 0 : then.sizes.vocab;
     if (data.path.empty()) return;
-    data.vocab = then.sizes.vocab;
     const std::string& text = then.model.tokenizer;
     require(data.tokenizer_path.empty() ||
                 (!text.empty() && tokenizer_text(*read_tokenizer(data.tokenizer_path)) == text),
@@ -207,7 +209,7 @@ struct Train {
     const TrainOptions& options = what.record.options;
     require(options.accumulate <= options.batch, "--accumulate {}: a batch has {} sequences",
             options.accumulate, options.batch);
-    TrainingRun training_run(*exec, dataset, std::move(what), {out, save_every});
+    TrainingRun training_run(*exec, dataset, std::move(what), {out, save_every, interrupted});
     interrupted();  // from here on a signal is an orderly end
     std::optional<TrainingLog> log;
     if (!log_path.empty()) log.emplace(log_path, from ? from->done() : 0);

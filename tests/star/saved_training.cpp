@@ -109,6 +109,31 @@ TEST_CASE("saved training: wherever it is stopped, it ends as if it had not been
   }
 }
 
+TEST_CASE("saved training: stopped while its end is judged, it only has to be judged again") {
+  TemporaryFolder folder;
+  const Training training = training_by(options_of(kSteps));
+  const Ended once = run(training, {});
+  const std::string path = folder.file("a");
+  const Ended part = run(training, {path, 0, [] { return true; }});
+  CHECK(part.trained.training.failure == "interrupted");
+  CHECK(part.losses == once.losses);
+  CHECK(part.saved == kSteps);
+  CHECK(steps_in(path) == kSteps);
+  const Ended rest = resumed(path, {path});
+  CHECK(rest.losses.empty());
+  check_same(rest.trained, once.trained);
+}
+
+TEST_CASE("saved training: the state of another training does not outlive its checkpoint") {
+  TemporaryFolder folder;
+  const std::string path = folder.file("a");
+  run(training_by(options_of(kSteps)), {path, 7});
+  CHECK(fs::exists(state_beside(path)));
+  run(training_by(options_of(2)), {path});
+  CHECK(steps_in(path) == 2);
+  CHECK_THROWS_WITH_AS(stopped_training(path), doctest::Contains("there is no"), Error);
+}
+
 TEST_CASE("saved training: a kill between the two files costs nothing") {
   TemporaryFolder folder;
   const Training training = training_by(options_of(kSteps));

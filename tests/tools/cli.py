@@ -22,7 +22,7 @@ import time
 import xml.etree.ElementTree
 
 from program import AFTER, COMMANDS, ROOT, STAR, another, begun, children, doc, options_of, positionals_of, run_checks, \
-    setting_of, settings_of, star
+    setting_of, settings_of, star, write
 
 NINE = [c + "1111" for c in "123456789"]
 SHARED = "22212-91111-22212-71221-712212-91111"  # weights, features, a parallel pair
@@ -333,7 +333,7 @@ def check_matrix(tmp):
     labels = [t.text for t in figure.iter("{http://www.w3.org/2000/svg}text")]
     tokens = ["a", "n", "↵", "␣", "<", "o", "w", "l", ">", "␣", "\\xc3", "\\xa9"]
     assert "".join(labels).count("".join(t + t for t in tokens)) == 2, labels  # of each token, for both axes of both heads
-    assert "head 2, darkest at" in " ".join(labels) and "exactly 0" in labels, labels
+    assert "head 2, full colour from" in " ".join(labels) and "exactly 0" in labels, labels
     images = [i.get("href") for i in figure.iter("{http://www.w3.org/2000/svg}image")]
     assert len(images) == 4 and all(base64.b64decode(i.split(",", 1)[1], validate=True).startswith(b"\x89PNG") for i in images)
     doc(*words, "--layer", "2", "--text", "an owl", "--svg", svg, "--panels", "3")
@@ -437,6 +437,9 @@ def check_generate(tmp, checkpoint):
     assert len({s["text"] for s in three["samples"]}) == 3, three
     shown = star(*words, "--prompt", "the ", "--samples", "3", "--no-echo")
     assert shown == "".join(f"--- {i + 1} of 3\n{s['text']}\n" for i, s in enumerate(three["samples"])), shown
+    # A word to stop at is one word, also before the checkpoint and in brackets.
+    at_bracket = ["--tokens", "5", "--prompt", "the ", "--stop", "[INST]", checkpoint]
+    assert doc("generate", *at_bracket)["text"] == text[:5], text
     stop = text[7:10]
     ended = doc(*words, "--prompt", "the ", "--stop", stop, "--stop", "never said")["samples"][0]
     at = text.index(stop)
@@ -483,8 +486,10 @@ def check_again(tmp):
     star("tokenizer", "train", "--data", tmp + "/text", "--vocab", "260", "--out", tmp + "/again.json")
     usual = json.loads(star("search", "--no-check", "--population", "2", "--generations", "1", "--steps", "1", "--depth", "1",
                             "--out", tmp + "/usual.run", "--json", "--quiet"))
-    words = ["--data", tmp + "/text", "--pool", tmp + "/again.pool", "--seed", "11", "--population", "3", "--generations", "2",
-             "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--screen", "2", "--reseed", "1", "--depth", "2-3", "--steps", "3",
+    with open(ROOT + "/README.md", encoding="utf-8") as f:
+        write(tmp + "/again.jsonl", json.dumps({"body": f.read()}) + "\n")
+    words = ["--data", tmp + "/again.jsonl", "--text-field", "body", "--pool", tmp + "/again.pool", "--seed", "11",
+             "--population", "3", "--generations", "2", "--lag", "2", "--rungs", "1,2", "--keep", "0.7", "--screen", "2", "--reseed", "1", "--depth", "2-3", "--steps", "3",
              "--batch", "2", "--seq", "16", "--width", "16", "--heads", "2", "--window", "8", "--lr", "0.004", "--epsilon", "1e-7",
              "--beta2", "0.99", "--algorithm", "genetic", "--objectives", "quality,cache", "--max", "params=1e6", "--max",
              "flops=1e9", "--hv-ref", "quality=5.5,cache=1e5", "--start", "z1111-11111", "--evolve", "backbone,operator",
@@ -672,6 +677,22 @@ def check_going_on(tmp, expected):
         begun_with = [g for g, in file.execute("SELECT g.genome FROM candidates c JOIN genomes g ON g.id = c.genome "
                                                "WHERE c.generation = 0 ORDER BY place")]
     assert set(begun_with) == set(front) and other["failed"] == 0, (begun_with, front)
+    # Of a front that is larger than the population, those that lie furthest apart: its ends.
+    assert len(front) > 2, front
+    done = subprocess.run([STAR, *SEARCH, "--generations", "1", "--population", "2", "--start", run, "--out", tmp + "/ends.run"],
+                          capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0 and f"2 of the {len(front)} members" in done.stderr, done
+    with sqlite3.connect(tmp + "/ends.run") as file:
+        two = {g for g, in file.execute("SELECT genome FROM genomes")}
+    assert {front[0], front[-1]} <= two, (two, front)
+    # Nor are its genomes read as others where the pool means something else by a character.
+    mine = front[0][0]
+    swapped = {mine: next(c for c in ("12" if mine.isdigit() else "ab") if c != mine)}
+    swapped |= {there: here for here, there in swapped.items()}
+    text = re.sub(r"^class (.) ", lambda m: f"class {swapped.get(m[1], m[1])} ", star("liv", "list", "--format", "pool"), flags=re.M)
+    err = star(*SEARCH, "--generations", "1", "--population", "8", "--pool", write(tmp + "/other.pool", text), "--start", run,
+               status=2)
+    assert "of this pool is not" in err, err
 
 
 def tau_b(x, y):

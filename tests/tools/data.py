@@ -332,6 +332,7 @@ def check_documents(tmp):
     with open(tmp + "/d/all.jsonl", "rb") as f:
         assert loss("--data", "-", "--text-field", "body", stdin=f) == plain
     assert loss("--data", "@" + listed) == loss("--data", tmp + "/each")
+    assert "no JSON lines" in star("train", "91111", "--data", joined, "--text-field", "body", *common, status=2)
     assert "line 1: no field `text`" in star("train", "91111", "--data", tmp + "/d", *common, status=2)
     # What came from standard input goes on from a file, or from there again.
     run = tmp + "/in.run"
