@@ -151,7 +151,7 @@ class Drawing {
     for (auto& other : figure_.columns) scale = std::max(scale, scale_of(other.matrices, r));
     const double x = left + margin_, y = top + kPanelHead + margin_;
     svg_.text(x, top + 12,
-              fmt::format("{}{}{} {}, darkest at {:.2g}", name, name.empty() ? "" : ", ",
+              fmt::format("{}{}{} {}, full colour from {:.2g} on", name, name.empty() ? "" : ", ",
                           figure_.rows, r + 1, scale),
               "start", 11);
     Picture picture(length_, length_);
@@ -168,7 +168,7 @@ class Drawing {
     }
   }
 
-  // From the darkest negative to the darkest positive, in parts of the darkest.
+  // From the darkest negative to the darkest positive, in parts of what is drawn so.
   void bar(double top) {
     constexpr int64_t kHalf = 150;
     Picture picture(2 * kHalf + 1, 1);
@@ -188,7 +188,8 @@ class Drawing {
     absent.fill(0, 0, 1, 1, kAbsent);
     svg_.image(kGap + 2 * kHalf + 24, top, 14, 14, absent.png());
     svg_.text(kGap + 2 * kHalf + 44, top + 11, "exactly 0", "start", 10);
-    svg_.text(kGap, top + 42, "times the darkest of the panel", "start", 10);
+    svg_.text(kGap, top + 42, "times the full colour of the panel; what is larger looks alike",
+              "start", 10);
   }
 
   const Figure& figure_;

@@ -1,4 +1,6 @@
 // star liv list; the other views of the operators are in tools/liv_views.cpp.
+#include <algorithm>
+
 #include "liv/pool_file.h"
 #include "tools/command.h"
 
@@ -16,14 +18,16 @@ struct LivList {
       return common.json ? print_json({{"pool", text}}) : fmt::print("{}", text);
     }
     nlohmann::json classes = nlohmann::json::array();
-    if (!common.json) fmt::print("id  name       operator  features\n");
+    size_t wide = 9;
+    for (auto& c : in_force.classes) wide = std::max(wide, c.name.size());
+    if (!common.json) fmt::print("id  {:{}}  operator  features\n", "name", wide);
     for (auto& c : in_force.classes) {
       std::vector<std::string> features;
       for (auto& g : c.groups)
         features.push_back(fmt::format("{} {}", text_of(g.role), digits_text(g.digits)));
       std::string op = digits_text(c.op.digits);
       if (!common.json) {
-        fmt::print("{}   {:10} {}     {}\n", c.id, c.name, op, fmt::join(features, ", "));
+        fmt::print("{}   {:{}}  {}     {}\n", c.id, c.name, wide, op, fmt::join(features, ", "));
         continue;
       }
       classes.push_back({{"id", std::string(1, c.id)},

@@ -6,9 +6,10 @@
 A block of shell is run line by line as a reader would type it, with `build/star` the binary given; so is a command inside a
 line. Trainings and searches are cut to a few steps. Of `make`, which calls this, it is only seen that the target exists.
 Where a block of text follows a command whose output depends on neither training nor time, or a block of `sh exact`, that
-is what it must print, and a picture (*.png) in a README is the one that a command of the course has drawn:
-FOLDER/pictures/NAME what is called NAME there. Figures (*.svg) of trained models are not compared: trainings are cut here, and their bits differ between
-processors; course.py runs them whole and holds what the texts say of them.
+is what it must print, and a picture in a README, *.png or the figure of a class, is the one that a command of the course
+has drawn: FOLDER/pictures/NAME what is called NAME there. Figures of trained models are not compared: trainings are cut
+here, and their bits differ between processors; course.py runs them whole and holds what the texts say of them. The other
+drawings (*.svg) are those of pictures.py.
 """
 import glob
 import os
@@ -24,7 +25,8 @@ COURSE = ["README.md", "core/README.md", "autograd/README.md", "liv/README.md", 
           "star/README.md", "cpu/README.md", "cuda/README.md", "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(\w*)( exact)?\n(.*?)^```$\n*(?:^```\n(.*?)^```$)?", re.S | re.M)
 INLINE = re.compile(r"`(build/star [^`]+)`")
-PICTURE = re.compile(r"(?:!\[[^]]*\]\(|<img src=\")([^)\"]+\.png)")
+PICTURE = re.compile(r"(?:!\[[^]]*\]\(|<img src=\")([^)\"]+\.(?:png|svg))")
+FIGURE = re.compile(r"build/star liv matrix ([^\s.]+) [^\n]*--svg (\S+)")  # of a class, not of a checkpoint
 SHORT = " --steps 3"
 # What the top-level README's first command leaves behind.
 SEARCH = "build/star search --no-check --population 4 --generations 1 --depth 2 --steps 2 --out star.run"
@@ -97,7 +99,9 @@ def check_commands(folder, document):
 
 def check_pictures(folder):
     """The same for what all documents show; and of a series, one folder, every picture is shown."""
-    shown = [(document, path) for document in COURSE for path in PICTURE.findall(text_of(document))]
+    figures = {name for document in COURSE for _, name in FIGURE.findall(text_of(document))}
+    shown = [(document, path) for document in COURSE for path in PICTURE.findall(text_of(document))
+             if path.endswith(".png") or drawn_as(path) in figures]
     for document, path in shown:
         yield check_picture(folder, document, path)
     names = {drawn_as(path) for _, path in shown}

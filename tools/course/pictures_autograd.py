@@ -12,11 +12,11 @@ ROWS = [("z = silu(x W_zᵀ)", "dx += (dz ⊙ silu′) W_z", "dW_z += (dz ⊙ si
 def tape(_):
     p = Picture(720, 376, "The graph of y = W_o(z ⊙ Tv), and its tape: written downwards, played upwards")
     boxes = {"x": (20, 66, 40), "z": (130, 26, 60), "q, k, v": (130, 106, 60), "u": (270, 106, 60), "p": (400, 66, 60),
-             "y": (530, 66, 60), "L": (650, 66, 40)}
+             "y": (530, 66, 60), "ℓ": (650, 66, 40)}
     for name, (x, y, wide) in boxes.items():
-        p.box(x, y, wide, 32, name, WASH["grey" if name in "xL" else "blue"], SOFT if name in "xL" else BLUE)
+        p.box(x, y, wide, 32, name, WASH["grey" if name in "xℓ" else "blue"], SOFT if name in "xℓ" else BLUE)
     for first, second in (("x", "z"), ("x", "q, k, v"), ("q, k, v", "u"), ("z", "p"), ("u", "p"), ("p", "y"),
-                          ("y", "L")):
+                          ("y", "ℓ")):
         (x1, y1, wide), (x2, y2, _) = boxes[first], boxes[second]
         x1, y1, y2 = x1 + wide, y1 + 16, y2 + 16
         p.arrow(x1 + 3, y1 - 4, x2 - 3, y2 - 4, BLUE, 1.4)

@@ -310,7 +310,7 @@ def wy(_):
     p.grid(590, top, 16, [[overlaps[i][j] if j < i else 1.0 if i == j else None for j in range(count)]
                           for i in range(count)])
     p.text(622, top + 82, "1 and k_i·k_j", "middle", 11, SOFT)
-    p.text(664, top + 34, "W = K^T", "start", 12)
+    p.text(664, top + 34, "W^T = K^T", "start", 12)
     p.text(30, 168, "4 · e² numbers, a product of e × e matrices for each token", "start", 11, SOFT)
     p.text(372, 168, "2 · 4 · e numbers, and a triangular system of 4 unknowns", "start", 11, SOFT)
     p.text(30, 192, "red: positive, blue: negative, grey: exactly zero; heads of e = 8, β = 1", "start", 11, SOFT)
