@@ -27,9 +27,9 @@ def page(height, title, parts):
 class Scale:
     """From values to pixels, linear or logarithmic."""
 
-    def __init__(self, values, begin, end, logarithmic=False):
+    def __init__(self, values, begin, end, logarithmic=False, marks=None):
         self.f = math.log10 if logarithmic else float
-        self.logarithmic = logarithmic
+        self.logarithmic, self.marks = logarithmic, marks
         self.low, self.high = min(map(self.f, values)), max(map(self.f, values))
         if self.high == self.low:
             self.low, self.high = self.low - 0.5, self.high + 0.5
@@ -39,6 +39,8 @@ class Scale:
         return self.begin + (self.f(value) - self.low) / (self.high - self.low) * (self.end - self.begin)
 
     def ticks(self):
+        if self.marks:
+            return self.marks
         if self.logarithmic:
             return [10.0 ** e for e in range(math.ceil(self.low - 1e-9), math.floor(self.high + 1e-9) + 1)] or \
                 [10 ** self.low, 10 ** self.high]
@@ -67,19 +69,43 @@ def axes(across, up, height, x_label, y_label):
     return parts
 
 
-def lines(title, series, x_label, y_label, logarithmic=(False, False), height=340):
-    """series: (name, group, [(x, y)]); those of a group have one colour and one entry in the legend."""
+APART = 4.0  # pixels
+
+
+def drawn_apart(points):
+    """[[(x, y)]] in pixels, of lines: those that meet in a point pass it side by side, in their order."""
+    placed = {}
+    for x in {x for line_ in points for x, _ in line_}:
+        here = sorted((y, k) for k, line_ in enumerate(points) for at, y in line_ if at == x)
+        while here:
+            near = [p for p in here if p[0] - here[0][0] < APART]
+            here = here[len(near):]
+            middle = sum(y for y, _ in near) / len(near)
+            for i, k in enumerate(sorted(k for _, k in near)):
+                placed[x, k] = middle + APART * (i - (len(near) - 1) / 2)
+    return [[(x, placed[x, k]) for x, _ in line_] for k, line_ in enumerate(points)]
+
+
+def lines(title, series, x_label, y_label, logarithmic=(False, False), height=340, few=False):
+    """series: (name, group, [(x, y)]); those of a group have one colour and one entry in the legend. `few`: of few
+    points, each of which is to be seen."""
     points = [p for _, _, ps in series for p in ps]
-    across = Scale([x for x, _ in points], LEFT, WIDTH - RIGHT, logarithmic[0])
+    marks = sorted({x for x, _ in points})
+    across = Scale([x for x, _ in points], LEFT, WIDTH - RIGHT, logarithmic[0], marks if few and len(marks) < 9 else None)
     up = Scale([y for _, y in points], height - 40, TOP, logarithmic[1])
     parts, groups = axes(across, up, height, x_label, y_label), {}
-    for name, group, ps in series:
+    drawn = [[(across(x), up(y)) for x, y in ps] for _, _, ps in series]
+    if few:
+        drawn = drawn_apart(drawn)
+    for (name, group, _), ps in zip(series, drawn):
         if group not in groups:
             groups[group] = COLOURS[len(groups) % len(COLOURS)]
             y = TOP + 6 + LINE * len(groups)
             parts.append(line([(WIDTH - RIGHT + 12, y - 4), (WIDTH - RIGHT + 32, y - 4)], groups[group], 2))
             parts.append(text(WIDTH - RIGHT + 38, y, group))
-        parts.append(line([(across(x), up(y)) for x, y in ps], groups[group], 2))
+        parts.append(line(ps, groups[group], 2))
+        if few:
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{groups[group]}"/>' for x, y in ps]
     return page(height, title, parts)
 
 

@@ -8,8 +8,9 @@ from hybrids_plan import stages_of
 
 HEAD = """# What each structure can do
 
-Every class of mixer and six hybrids, trained alike on small tasks by `python3 tools/experiments/hybrids.py FOLDER` and
-written by the same command with `--page`. What it says about each structure: [liv/hybrids.md](../../liv/hybrids.md).
+Every class of mixer, its differential variant and six hybrids, trained alike on small tasks by
+`python3 tools/experiments/hybrids.py FOLDER` and written by the same command with `--page`. What it says about each
+structure: [liv/hybrids.md](../../liv/hybrids.md).
 
 Two mixers, each followed by a GMemless; a hybrid has one of each kind. Width {width}, {heads} heads, bands of {window}
 tokens. Every training takes the steps of its task, at every rate of {rates} from one seed; the rate that does best on
@@ -51,7 +52,7 @@ class Page:
     def lines(self, name, title, curves, label):
         """curves: {name: [(x, percent)]}."""
         series = [(n, n, sorted(points)) for n, points in curves.items()]
-        self.picture(name, claims_svg.lines(title, series, label, "percent", (True, False)), title)
+        self.picture(name, claims_svg.lines(title, series, label, "percent", (True, False), few=True), title)
 
     def done(self, begins):
         """Of the stages whose names begin so: (case, what it has come to), what is done."""
