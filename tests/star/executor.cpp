@@ -31,13 +31,6 @@ Limits bounded() {
   return limits;
 }
 
-std::string spin() {
-  std::atomic<bool> never = false;
-  while (!never) {
-  }
-  return "";
-}
-
 Outcome run_one(const Work& work, const Limits& limits = {}) {
   WorkerPool pool(limits);
   pool.start(7, work);
@@ -53,8 +46,6 @@ Outcome run_one(const Work& work, const Limits& limits = {}) {
 std::string failure_of(const Work& work, const Limits& limits = {}) {
   return run_one(work, limits).failure;
 }
-
-bool has(const std::string& text, const char* words) { return text.find(words) != text.npos; }
 
 }  // namespace
 

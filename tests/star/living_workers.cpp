@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -23,15 +22,6 @@ using namespace star::synthesis;
 namespace {
 
 constexpr double kRuns = 2;  // seconds
-
-std::string spin() {
-  std::atomic<bool> never = false;
-  while (!never) {
-  }
-  return "";
-}
-
-bool has(const std::string& text, const char* words) { return text.find(words) != text.npos; }
 
 // Asks a pool whose workers live on, `together` in a process.
 struct Asking {
@@ -108,16 +98,21 @@ TEST_CASE("executor: what ends a worker that lives on costs one request") {
 
 namespace {
 
-// What each of several requests, asked for at the same time, comes to.
-std::vector<Outcome> ask_all(Asking& asking, const std::vector<std::string>& requests) {
-  std::vector<Outcome> outcomes(requests.size());
-  for (size_t i = 0; i < requests.size(); ++i) asking.pool.start(int(i), requests[i]);
-  for (size_t i = 0; i < requests.size(); ++i) {
+// What the requests 0 … count − 1, which are under way, come to.
+std::vector<Outcome> outcomes_of(Asking& asking, size_t count) {
+  std::vector<Outcome> outcomes(count);
+  for (size_t i = 0; i < count; ++i) {
     const WorkerPool::Finished finished = asking.pool.wait();
     REQUIRE(finished.job >= 0);
     outcomes[size_t(finished.job)] = finished.outcome;
   }
   return outcomes;
+}
+
+// The same of requests that are asked for at the same time.
+std::vector<Outcome> ask_all(Asking& asking, const std::vector<std::string>& requests) {
+  for (size_t i = 0; i < requests.size(); ++i) asking.pool.start(int(i), requests[i]);
+  return outcomes_of(asking, requests.size());
 }
 
 // Answers with its process when three have come, once in the process that is shared.
@@ -187,11 +182,7 @@ TEST_CASE("executor: a result that nobody has read yet outlives the process") {
   usleep(50'000);  // its result is on the way
   shared->flag = 1;
   usleep(50'000);  // and the process gone
-  std::map<int, Outcome> outcomes;
-  for (int i = 0; i < 2; ++i) {
-    const WorkerPool::Finished finished = asking.pool.wait();
-    outcomes[finished.job] = finished.outcome;
-  }
+  const std::vector<Outcome> outcomes = outcomes_of(asking, 2);
   CHECK(outcomes[0].failure == "");
   CHECK(outcomes[0].result == "done");
   CHECK(has(outcomes[1].failure, "SIGSEGV"));
@@ -211,11 +202,7 @@ TEST_CASE("executor: the time of one of several requests is its own") {
   asking.pool.start(0, "wait");
   usleep(useconds_t(kRuns * 0.7e6));
   asking.pool.start(1, "sleep");  // is interrupted by the end of the other, and begun again
-  std::map<int, Outcome> outcomes;
-  for (int i = 0; i < 2; ++i) {
-    const WorkerPool::Finished finished = asking.pool.wait();
-    outcomes[finished.job] = finished.outcome;
-  }
+  const std::vector<Outcome> outcomes = outcomes_of(asking, 2);
   CHECK(outcomes[0].failure == "time limit");
   CHECK(outcomes[1].failure == "");
   CHECK(outcomes[1].result == "slept");

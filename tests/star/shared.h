@@ -1,4 +1,4 @@
-// Memory that a test and its worker processes share.
+// What tests of worker processes have in common: memory that they share, and a job without end.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <new>
+#include <string>
 
 namespace star::synthesis {
 
@@ -20,5 +21,16 @@ struct Shared {
   }
   static void free(Shared* shared) { munmap(shared, sizeof(Shared)); }
 };
+
+inline std::string spin() {
+  std::atomic<bool> never = false;
+  while (!never) {
+  }
+  return "";
+}
+
+inline bool has(const std::string& text, const char* words) {
+  return text.find(words) != text.npos;
+}
 
 }  // namespace star::synthesis
