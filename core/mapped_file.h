@@ -7,8 +7,9 @@
 
 namespace star {
 
-// The bytes of a regular file, mapped for as long as the object lives. Whoever cuts the file short
-// in that time ends the process. Errors: missing, not a regular file, unreadable.
+// The bytes of a regular file, mapped for as long as the object lives. Where somebody cuts the file
+// short in that time, what is gone is read as zeros, and `require_whole` tells of it. Errors:
+// missing, not a regular file, unreadable.
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);
@@ -17,6 +18,9 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   std::string_view bytes() const { return bytes_; }
+
+  // Error: something was read that a file, one of those that are mapped, no longer holds.
+  static void require_whole();
 
  private:
   std::string_view bytes_;

@@ -120,6 +120,7 @@ TokenFiles open_token_files(const std::vector<std::string>& paths, int64_t vocab
     const Tokens tokens = open_tokens(path);
     Survey survey;
     survey.add(tokens);
+    MappedFile::require_whole();
     const int64_t limit = vocab > 0 ? vocab : kMost;
     if (survey.least < 0 || survey.largest >= limit) fail_for_token(tokens, limit, path);
     if (tokens.size() == 0) continue;
