@@ -1,5 +1,7 @@
 #include "liv/backbone.h"
 
+#include <cmath>
+
 #include "autograd/elementwise.h"
 #include "autograd/linear.h"
 #include "autograd/rows.h"
@@ -11,6 +13,17 @@ namespace star::liv {
 namespace {
 
 constexpr int64_t kAlign = 16;  // parameters start at multiples of a cache line
+
+// pₜ [L, d].
+Tensor position_codes(Exec& exec, int64_t length, int64_t width, DType dtype) {
+  std::vector<double> codes;
+  for (int64_t t = 0; t < length; ++t)
+    for (int64_t c = 0; c < width; ++c) {
+      const double angle = double(t) * std::pow(1e4, -double(c - c % 2) / double(width));
+      codes.push_back(c % 2 == 0 ? std::sin(angle) : std::cos(angle));
+    }
+  return exec.from({length, width}, codes, dtype);
+}
 
 std::string block_prefix(int block) { return fmt::format("blocks.{}.", block); }
 
@@ -36,6 +49,7 @@ Backbone::Backbone(Exec* exec, std::vector<Block> blocks, const Sizes& sizes, DT
   for (auto& block : blocks_) operators_.emplace_back(block.liv, sizes);
   const std::vector<Declared> all = declare();
   lay_out(all, exec, dtype, seed.has_value());
+  if (exec && sizes.decoder) codes_ = position_codes(*exec, sizes.seq, sizes.width, dtype);
   if (exec && seed) draw(all, *exec, *seed);
 }
 
@@ -48,6 +62,11 @@ std::vector<Backbone::Declared> Backbone::declare() {
   for (int l = 0; l < int(blocks_.size()); ++l) wiring_.push_back(wire(l, all));
   final_norm_ = int(all.size());
   all.push_back({"norm.weight", -1, {Piece::weight, {d}, false, init::constant(1)}});
+  if (!sizes_.decoder) return all;
+  decoder_ = int(all.size());
+  for (const char* map : {"decoder.in.weight", "decoder.out.weight"})
+    all.push_back({map, -1, {Piece::weight, {d, d}, true, init::linear(d)}});
+  all.push_back({"decoder.norm.weight", -1, {Piece::weight, {d}, false, init::constant(1)}});
   return all;
 }
 
@@ -151,7 +170,25 @@ Var Backbone::run(Tape& tape, const Tensor& tokens, DecodingState* state, const 
 }
 
 Var Backbone::hidden(Tape& tape, const Tensor& tokens, DecodingState* state) const {
-  return run(tape, tokens, state, [](int, const Weights&, const FeatureSet&) {});
+  const Var h = run(tape, tokens, state, [](int, const Weights&, const FeatureSet&) {});
+  if (!sizes_.decoder || state) return h;
+  const int64_t length = tokens.size(1);
+  return decoded(tape, narrow(reshape(h, {tokens.size(0), length, sizes_.width}), 1, length - 1, 1),
+                 length);
+}
+
+// Of the last state [B, 1, d] all places, [B·L, d].
+Var Backbone::decoded(Tape& tape, const Var& last, int64_t length) const {
+  auto parameter = [&](int place) {
+    const Parameter& p = parameters_[size_t(decoder_ + place)];
+    return tape.parameter(p.value, p.grad);
+  };
+  const Tensor codes = length == sizes_.seq ? codes_
+                                            : position_codes(tape.exec(), length, sizes_.width,
+                                                             last.value().dtype());
+  const Var read = last + tape.constant(codes);
+  const Var rows = reshape(read, {read.value().numel() / sizes_.width, sizes_.width});
+  return rms_norm(linear(silu(linear(rows, parameter(0))), parameter(1)), parameter(2));
 }
 
 Var Backbone::output(Tape& tape, const Var& hidden) const {
@@ -239,6 +276,7 @@ int64_t Backbone::cache_bytes(int64_t context) const {
 
 double Backbone::training_flops() const {
   double work = double(sizes_.vocab) * double(sizes_.width);
+  if (sizes_.decoder) work += 2 * double(sizes_.width) * double(sizes_.width);
   for (int l = 0; l < int(blocks_.size()); ++l)
     work += operators_[size_t(l)].work(sizes_.seq, reused(l));
   return 3 * 2 * work;

@@ -1,6 +1,11 @@
 // The residual backbone around the operators (liv/README.md):
 //   h⁰ = E[tokens];  hˡ = hˡ⁻¹ + LIVˡ(RMSNorm(hˡ⁻¹));  logits = RMSNorm(hᴸ) Eᵀ
 // LIVs may read in parallel, share weights, and reuse features that an earlier LIV computed.
+//
+// A model with a decoder tells a sequence from what is left of it in its last state:
+//   logitsₜ = RMSNorm(W₂ swish(W₁ (RMSNorm(hᴸ at the last place) + pₜ))) Eᵀ
+// with pₜ the sines and cosines of Vaswani et al. (2017, section 3.5), as compression in the MAD
+// suite asks it (Poli et al., 2024, arXiv 2403.17844).
 #pragma once
 
 #include <memory>
@@ -64,7 +69,8 @@ class Backbone {
   // Logits [B·L, V] of tokens [B, L] (int32, each below V). With a state, of one model and one B,
   // the tokens continue what it has seen.
   Var forward(Tape& tape, const Tensor& tokens, DecodingState* state = nullptr) const;
-  // The same in two: RMSNorm(hᴸ), [B·L, d], and the logits [rows, V] of rows of it.
+  // The same in two: RMSNorm(hᴸ), [B·L, d], and the logits [rows, V] of rows of it. Of a model with
+  // a decoder, without a state, what stands before Eᵀ above; with one it is as without a decoder.
   Var hidden(Tape& tape, const Tensor& tokens, DecodingState* state = nullptr) const;
   Var output(Tape& tape, const Var& hidden) const;
   // T(x) of a block, as Operator::materialize has it, on what the block reads where the model is
@@ -92,7 +98,7 @@ class Backbone {
   struct NamedShape {
     std::string name;
     Shape shape;
-    int block;  // that owns it; −1 for the embedding and the last norm
+    int block;  // that owns it; −1 for the embedding, the last norm and the decoder
   };
   const std::vector<NamedShape>& shapes() const { return shapes_; }
 
@@ -132,6 +138,7 @@ class Backbone {
   void lay_out(const std::vector<Declared>& all, Exec* exec, DType dtype, bool with_gradients);
   void draw(const std::vector<Declared>& all, Exec& exec, uint64_t seed);
   std::vector<Role> reused(int block) const;
+  Var decoded(Tape& tape, const Var& last, int64_t length) const;
 
   Sizes sizes_;
   std::vector<Block> blocks_;
@@ -140,6 +147,8 @@ class Backbone {
   std::vector<Parameter> parameters_;
   std::vector<Wiring> wiring_;  // for each block
   int embedding_ = -1, final_norm_ = -1;
+  int decoder_ = -1;  // its first map, which the second and the norm follow
+  Tensor codes_;      // pₜ of the training length [L, d]
   Tensor values_, grads_;
   Tensor output_;  // the embedding as the output product reads it
   int64_t decayed_ = 0;

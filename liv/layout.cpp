@@ -14,6 +14,7 @@ void check_sizes(const Sizes& s) {
               s.window <= 1 << 24,
           "sizes: width {}, heads {}, vocabulary {}, length {} or window {} is too large", s.width,
           s.heads, s.vocab, s.seq, s.window);
+  require(s.decoder == 0 || s.decoder == 1, "sizes: {} decoders, not 0 or 1", s.decoder);
   require(s.width % s.heads == 0, "sizes: {} heads do not divide the width {}", s.heads, s.width);
 }
 

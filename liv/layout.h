@@ -16,6 +16,7 @@ struct Sizes {
   int64_t vocab = 256;  // V
   int64_t seq = 128;    // the training length, which implicit filters are scaled to (Lr)
   int64_t window = 64;  // of banded operators
+  int64_t decoder = 0;  // 1: all places are told from the last state (Backbone::hidden)
   bool operator==(const Sizes&) const = default;
 };
 

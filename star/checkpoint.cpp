@@ -45,13 +45,17 @@ void check_tensors(const SafeTensors& file, const Backbone& model) {
 
 nlohmann::json sizes_json(const Sizes& sizes) {
   nlohmann::json json;
-  for_each_size([&](const Setting& row, const auto& field) { json[row.name] = field(sizes); });
+  const Sizes usual;
+  for_each_size([&](const Setting& row, const auto& field) {
+    if (!row.newer || field(sizes) != field(usual)) json[row.name] = field(sizes);
+  });
   return json;
 }
 
 Sizes sizes_of(const nlohmann::json& config, const std::string& name) {
   Sizes sizes;
   for_each_size([&](const Setting& row, const auto& field) {
+    if (row.newer && !config.contains(row.name)) return;
     require(config.contains(row.name) && config[row.name].is_number_integer(),
             "{}: config: `{}` is missing or no whole number", name, row.name);
     field(sizes) = config[row.name].template get<int64_t>();

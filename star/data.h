@@ -62,6 +62,10 @@ class Dataset {
   // Whether it is generated, from a seed, rather than read.
   virtual bool is_generated() const { return false; }
 
+  // Whether the targets, of all places, are to be told after the last token alone: by a model with a
+  // decoder.
+  virtual bool needs_decoder() const { return false; }
+
   // A split as sequences that models are judged by, the same for every model: numbers of some that
   // stand for the whole of it and hold about so many tokens, or of all; 0: all.
   virtual std::vector<int64_t> sample(Split split, int64_t tokens) const = 0;

@@ -24,6 +24,11 @@ struct Text {
   std::vector<int32_t> tokens;  // from the prompt on
 };
 
+void check_next_token(const Backbone& model) {
+  require(!model.sizes().decoder,
+          "the model tells a sequence after its last token, and no token after another");
+}
+
 double median(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + int64_t(values.size() / 2);
@@ -37,6 +42,7 @@ GenerateTimes generate(Exec& exec, const Backbone& model, std::span<const int32_
                        const GenerateOptions& options, int64_t first, int64_t last,
                        const std::function<bool(int64_t text, int32_t token)>& token) {
   check_tokens(model, prompt);
+  check_next_token(model);
   std::vector<Text> texts;
   for (int64_t i = first; i < last; ++i)
     texts.push_back(
@@ -96,6 +102,7 @@ std::vector<float> all_logits(Exec& exec, const Backbone& model, std::span<const
     append(model.forward(tape, exec.from({1, int64_t(tokens.size())}, tokens)));
     return out;
   }
+  check_next_token(model);
   DecodingState state;
   for (size_t i = 0; i < tokens.size(); ++i)
     append(model.forward(tape, exec.from({1, 1}, tokens.subspan(i, 1)), &state));

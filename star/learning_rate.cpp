@@ -31,7 +31,7 @@ double constant(const RatePlan&, int64_t) { return 1; }
 
 const std::vector<RateScheduleRow>& RateScheduleRow::rows() {
   static const std::vector<RateScheduleRow> rows = {
-      {"cosine", cosine}, {"wsd", stable_then_decay}, {"constant", constant}};
+      {"cosine", cosine}, {"wsd", stable_then_decay, true}, {"constant", constant}};
   return rows;
 }
 

@@ -20,6 +20,7 @@ struct RateScheduleRow {
   const char* name;
   // The share of the peak at a step in warmup … steps − 1.
   double (*share)(const RatePlan& plan, int64_t step);
+  bool has_decay = false;  // of a length of its own
 
   static const std::vector<RateScheduleRow>& rows();
   [[noreturn]] static void refuse(std::string_view name);

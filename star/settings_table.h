@@ -24,6 +24,7 @@ struct Setting {
   const char* help = "";                // of the option, where it follows from this row
   std::vector<std::string> words = {};  // of which it is one, or some; none: any
   bool (*other)(const std::string& word) = nullptr;  // what else it may be
+  const char* beside = "";                           // the option without which it has no effect
   bool newer = false;                                // there are run files from before it
   bool may_change = false;                           // of a run that goes on
   // The option's values where they are not the text of the field.
@@ -53,6 +54,7 @@ void for_each_size(const F& f) {
   f(Setting{"seq", "--seq"}, STAR_FIELD(seq));
   f(Setting{"window", "--window", within(1, kMost), "Positions that banded operators see"},
     STAR_FIELD(window));
+  f(Setting{.name = "decoder", .range = within(0, 1), .newer = true}, STAR_FIELD(decoder));
 }
 
 template <class F>
@@ -129,6 +131,7 @@ void for_each_evolution_setting(const F& f) {
             .option = "--keep",
             .range = {0, 1, true},
             .help = "Share that goes on at a rung",
+            .beside = "--rungs",
             .newer = true},
     STAR_FIELD(keep));
   f(Setting{.name = "screen",

@@ -155,6 +155,22 @@ class Copy : public TaskGenerator {
   }
 };
 
+// compress: tokens 0…V−2, then V−1, the end; told again after it, by a decoder.
+void check_compress(const TaskOptions& o) {
+  require(o.length >= 2, "{}: L={} has no room for a token and the end", o.task, o.length);
+}
+
+class Compress : public TaskGenerator {
+ public:
+  using TaskGenerator::TaskGenerator;
+
+  void fill(bool, Rng& rng, std::span<int32_t> tokens, std::span<int32_t> targets) const override {
+    for (int32_t& token : tokens) token = int32_t(rng.below(uint32_t(o.vocab - 1)));
+    std::copy(tokens.begin(), tokens.end() - 1, targets.begin());
+    tokens.back() = o.vocab - 1;
+  }
+};
+
 // memorize: K = (V−1)/2 keys, then values, V−1 the insert token; one map in all sequences.
 void check_memorize(const TaskOptions& o) {
   require(o.vocab >= 3, "{}: V={} must be at least 3", o.task, o.vocab);
@@ -279,6 +295,12 @@ const std::vector<TaskRow>& TaskRow::rows() {
        [](TaskOptions& o) { o.length = 256; },
        check_copy,
        made<Copy>},
+      {.name = "compress",
+       .options = {kVocab, kLength},
+       .set_usual = [](TaskOptions& o) { o.length = 32; },
+       .check = check_compress,
+       .make = made<Compress>,
+       .needs_decoder = true},
       {"memorize",
        {kVocab, kLength},
        [](TaskOptions& o) { o.vocab = 256, o.length = 32; },

@@ -32,6 +32,7 @@ struct TaskRow {
   // The seed fixes what is common to all sequences.
   std::unique_ptr<TaskGenerator> (*make)(const TaskOptions& options, uint64_t seed) = nullptr;
   std::vector<const char*> parts = {};  // of a mixture, of whose options each takes what it has
+  bool needs_decoder = false;           // as of Dataset
 
   static const std::vector<TaskRow>& rows();
   [[noreturn]] static void refuse(std::string_view name);

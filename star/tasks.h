@@ -1,5 +1,5 @@
-// Synthetic tasks, generated from (seed, split, index): in-context recall and its variants, copying
-// and memorising as in the MAD suite (Poli et al., 2024), multi-query associative recall as in
+// Synthetic tasks, generated from (seed, split, index): in-context recall and its variants, copying,
+// compressing and memorising as in the MAD suite (Poli et al., 2024), multi-query associative recall as in
 // Zoology (Arora et al., 2023), and a mixture.
 //
 // A task is written `name` or `name:option=value,…`. A sequence always has L tokens; where the
@@ -42,6 +42,7 @@ class TaskData : public Dataset {
   std::string identity() const override;
   std::vector<std::string> parts() const override { return names_; }
   bool is_generated() const override { return true; }
+  bool needs_decoder() const override { return options_.task->needs_decoder; }
   Batch train_batch(uint64_t seed, int64_t step, int sequences) const override;
   std::vector<int64_t> sample(Split split, int64_t tokens) const override;
   Batch evaluation(Split split, std::span<const int64_t> numbers) const override;

@@ -13,9 +13,13 @@ namespace {
 constexpr int64_t kCurvePoints = 100;
 constexpr int kJudgedTogether = 2048;  // tokens
 
-void check_vocab(const Backbone& model, const Dataset& data) {
+void check_data(const Backbone& model, const Dataset& data) {
   require(data.vocab() <= model.sizes().vocab, "the data has {} tokens, the model {}", data.vocab(),
           model.sizes().vocab);
+  require(model.sizes().decoder || !data.needs_decoder(),
+          "the data is told after its last token, and the model was trained without a decoder");
+  require(!model.sizes().decoder || data.needs_decoder(),
+          "the model tells all tokens after the last one, and the data asks for each in turn");
 }
 
 bool all_finite(const Tensor& values) {
@@ -77,7 +81,7 @@ double rate_at(const TrainOptions& o, int64_t step) {
 
 TrainResult train(Exec& exec, Backbone& model, const Dataset& data, const TrainOptions& options,
                   const StepCallback& after_step, const TrainPart& part) {
-  check_vocab(model, data);
+  check_data(model, data);
   require(options.accumulate <= options.batch, "--accumulate {}: a batch has {} sequences",
           options.accumulate, options.batch);
   AdamW optimizer(exec, model.flat_values(), model.flat_grads(), model.decayed(),
@@ -220,7 +224,7 @@ double bits_a_byte(const Judgement& j) {
 
 Judgement judge(Exec& exec, const Backbone& model, const Dataset& data, Split split,
                 const JudgeOptions& options, std::vector<Judgement>* by_part) {
-  check_vocab(model, data);
+  check_data(model, data);
   const size_t classes = size_t(model.sizes().vocab);
   Tally total(classes);
   std::vector<Tally> parts(data.parts().size(), Tally(classes));

@@ -123,6 +123,7 @@ Sizes ModelOptions::for_data(const Dataset& data) const {
   Sizes s = sizes;
   s.vocab = data.vocab();
   s.seq = data.length();
+  s.decoder = data.needs_decoder();
   check_sizes(s);
   return s;
 }
@@ -149,6 +150,11 @@ LivClass class_named(const std::string& text) {
 void declare_training(CLI::App& app, TrainOptions& o) {
   for_each_training_setting(
       [&](const Setting& row, const auto& field) { add_setting(app, row, field(o)); });
+}
+
+void check_training(const CLI::App& app, const TrainOptions& o) {
+  require(app.count("--decay") == 0 || o.schedule->has_decay,
+          "--decay: the schedule {} has none; --schedule wsd does", o.schedule.name());
 }
 
 void end_on_signals() {

@@ -93,6 +93,9 @@ void declare_pool(CLI::App& app, std::string& pool, std::string* path = nullptr)
 
 void declare_training(CLI::App& app, TrainOptions& options);
 
+// Error: an option was given that has no effect under these.
+void check_training(const CLI::App& app, const TrainOptions& options);
+
 // From here on SIGINT, SIGTERM and SIGHUP end the program at once, with a line and exit status 130.
 // A SIGHUP that was ignored when the program began (nohup) stays so.
 void end_on_signals();

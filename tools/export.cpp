@@ -90,6 +90,7 @@ struct Export {
     });
     if (!given("--vocab")) model.sizes.vocab = s.sizes.vocab;
     model.sizes.seq = s.sizes.seq;
+    model.sizes.decoder = s.sizes.decoder;
     return fresh(exec, best_of_run(run, source));
   }
 

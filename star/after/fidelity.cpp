@@ -52,6 +52,7 @@ void train_downstream(const Study& study, const FidelityOptions& o, const TaskDa
     trial.training.steps = o.steps;
     trial.sizes.vocab = task.vocab();
     trial.sizes.seq = task.length();
+    trial.sizes.decoder = task.needs_decoder();
     apart(trial);
     trial.recipe = trial.recipe.with("task", o.downstream);
   }

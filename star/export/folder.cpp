@@ -148,6 +148,7 @@ void require_own_or_new_folder(const ExportForm& form, const std::string& folder
 
 void write_export(const ExportForm& form, const std::string& folder, Exec& exec,
                   const Backbone& model, const Checkpoint& about) {
+  require(!model.sizes().decoder, "{}: a model with a decoder has no exported form", folder);
   NewFolder made(folder);
   // Its name says whose it is, should the power fail.
   const std::string parts = path_in(folder, fmt::format(".export-{}", ::getpid()).c_str());

@@ -51,10 +51,10 @@ double differentiate(Exec& exec, Backbone& model, const Sample& s) {
 }
 
 // Each parameter's gradient along a random direction against a central difference.
-void check_gradients(const std::string& genome, uint64_t seed) {
+void check_gradients(const std::string& genome, uint64_t seed, const Sizes& sizes = kSizes) {
   INFO(genome);
   Exec exec(cpu_backend());
-  Backbone model = random_model(exec, genome, kSizes, DType::f64, seed);
+  Backbone model = random_model(exec, genome, sizes, DType::f64, seed);
   Sample s = sample(exec, 2, 5, seed);
   differentiate(exec, model, s);
   Rng rng(seed, "test.directions");
@@ -118,6 +118,63 @@ TEST_CASE(
         "p1918-p19182", "11112-112122-112112", "31212-312122-41212-412122", "11111|1:12133",
         "11111-11111|1:12143", "11112-11112|1:12213|%1:21211,23221,21221"}) {
     check_gradients(to_text(repair(genome, extended_pool())), 2);
+  }
+}
+
+const Sizes kDecoding{8, 2, 7, 6, 3, 1};
+
+TEST_CASE("backbone: gradients with a decoder") {
+  check_gradients("11111-91111", 4, kDecoding);
+  check_gradients("71612-716122", 4, kDecoding);
+}
+
+// W₂ swish(W₁ (h + pₜ)), normalised and weighted, against E, for t = 0 … L−1.
+std::vector<double> decoded(Backbone& model, const std::vector<double>& h, int64_t L) {
+  const size_t d = h.size();
+  auto values = [&](const char* name) { return model.find(name)->value.to_doubles(); };
+  auto times = [&](const std::vector<double>& matrix, const std::vector<double>& x) {
+    std::vector<double> y(matrix.size() / d);
+    for (size_t r = 0; r < y.size(); ++r)
+      for (size_t c = 0; c < d; ++c) y[r] += matrix[r * d + c] * x[c];
+    return y;
+  };
+  std::vector<double> logits;
+  for (int64_t t = 0; t < L; ++t) {
+    std::vector<double> z = h;
+    for (size_t pair = 0; pair < d / 2; ++pair) {
+      const double angle = double(t) / std::pow(10000, 2 * double(pair) / double(d));
+      z[2 * pair] += std::sin(angle);
+      z[2 * pair + 1] += std::cos(angle);
+    }
+    z = times(values("decoder.in.weight"), z);
+    for (double& x : z) x /= 1 + std::exp(-x);
+    z = times(values("decoder.out.weight"), z);
+    double square = 0;
+    for (double x : z) square += x * x / double(d);
+    const std::vector<double> norm = values("decoder.norm.weight");
+    for (size_t c = 0; c < d; ++c) z[c] *= norm[c] / std::sqrt(square + 1e-5);
+    for (double x : times(values("embed.weight"), z)) logits.push_back(x);
+  }
+  return logits;
+}
+
+TEST_CASE("backbone: a decoder tells all places from the last state, at any length") {
+  Exec exec(cpu_backend());
+  const std::string genome = "11111-51111-91111";
+  Backbone model = random_model(exec, genome, kDecoding, DType::f64, 3);
+  Rng rng(3, "test.backbone.decoder");
+  Tape tape(exec, false);
+  for (int64_t L : {6, 4, 9}) {
+    INFO(L);
+    const Tensor tokens = random_tokens(exec, rng, 2, L, kDecoding.vocab);
+    // With a state it is the model that the decoder reads of.
+    DecodingState state;
+    const Tensor hidden = model.hidden(tape, tokens, &state).value();
+    std::vector<double> expected;
+    for (int64_t s : {0, 1})
+      for (double x : decoded(model, hidden.narrow(0, s * L + L - 1, 1).to_doubles(), L))
+        expected.push_back(x);
+    CHECK(relative_error(model.forward(tape, tokens).value().to_doubles(), expected) < 1e-12);
   }
 }
 
@@ -320,6 +377,8 @@ TEST_CASE("backbone: training FLOPs are six a multiply-add") {
   CHECK(work("91111") == logits + 3 * 8 * 24 + 24);
   // A window of 3 over 6 tokens: 1 + 2 + 3 + 3 + 3 + 3 positions seen.
   CHECK(work("j1111") == doctest::Approx(logits + 4 * 8 * 8 + 2 * 8 * 15 / 6.0));
+  CHECK(Backbone(nullptr, compile(parse("11111", pool), pool), kDecoding).training_flops() / 6 ==
+        logits + attention + 2 * 8 * 8);
 }
 
 TEST_CASE("backbone: sharing features leaves the follower no cache") {

@@ -117,6 +117,26 @@ TEST_CASE("checkpoint: the file is what liv/README.md describes") {
         model.find("embed.weight")->value.to_doubles());
 }
 
+TEST_CASE("checkpoint: a decoder is in it, and in its config") {
+  TemporaryFile file;
+  Exec exec(cpu_backend());
+  Sizes sizes = kSizes;
+  sizes.decoder = 1;
+  Backbone model = random_model(exec, "11111-91111", sizes, DType::f32, 1);
+  save_checkpoint(file.path, exec, model, {"11111-91111"});
+  const SafeTensors raw = SafeTensors::open(file.path);
+  CHECK(raw.metadata().at("config").find(R"("decoder":1)") != std::string::npos);
+  for (const char* name : {"decoder.in.weight", "decoder.out.weight", "decoder.norm.weight"})
+    CHECK(raw.find(name));
+  LoadedModel loaded = load_checkpoint(file.path, exec);
+  CHECK(loaded.model->sizes() == sizes);
+  Rng rng(1, "test.checkpoint");
+  const Tensor tokens = random_tokens(exec, rng, 1, 5, 7);
+  Tape tape(exec, false);
+  CHECK(loaded.model->forward(tape, tokens).value().to_doubles() ==
+        model.forward(tape, tokens).value().to_doubles());
+}
+
 TEST_CASE("checkpoint: every damage is an error that names the file and what is wrong") {
   TemporaryFile file;
   {

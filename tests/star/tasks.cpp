@@ -184,6 +184,15 @@ void check_memorize(const Sequence& s, int vocab) {
   }
 }
 
+void check_compress(const Sequence& s, int vocab) {
+  for (size_t i = 0; i + 1 < s.size(); ++i) {
+    CHECK((s.at(i) >= 0 && s.at(i) < vocab - 1));
+    CHECK(s.targets[i] == s.at(i));
+  }
+  CHECK(s.tokens.back() == vocab - 1);
+  CHECK(s.targets.back() == kIgnored);
+}
+
 void check_parity(const Sequence& s) {
   int ones = 0;
   for (size_t i = 0; i < s.size(); ++i) {
@@ -222,6 +231,10 @@ const std::map<std::string, Definition>& definitions() {
        {"copy:V=16,L=256,n=16",
         {"copy", "copy:V=3,L=9,n=4"},
         [](auto& s, Options o, bool) { check_copy(s, o.vocab, o.content); }}},
+      {"compress",
+       {"compress:V=16,L=32",
+        {"compress", "compress:V=2,L=2", "compress:V=5,L=7"},
+        [](auto& s, Options o, bool) { check_compress(s, o.vocab); }}},
       {"memorize",
        {"memorize:V=256,L=32",
         {"memorize", "memorize:V=21,L=8"},
@@ -401,7 +414,8 @@ TEST_CASE("tasks: filler of mqar is random over the vocabulary") {
 TEST_CASE("tasks: wrong and impossible options are errors that name them") {
   const std::pair<const char*, const char*> cases[] = {
       {"", "unknown task ''"},
-      {"compress", "unknown task"},
+      {"compression", "unknown task"},
+      {"compress:L=1", "L=1"},
       {"mqar:", "unknown option ''"},
       {"mqar:V=64,", "unknown option ''"},
       {"mqar:n=4", "unknown option 'n'"},

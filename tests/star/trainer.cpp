@@ -7,6 +7,7 @@
 #include "autograd/rows.h"
 #include "star/generator.h"
 #include "star/statistics.h"
+#include "star/tasks.h"
 #include "tests/star/counting.h"
 
 namespace star::synthesis {
@@ -274,6 +275,31 @@ TEST_CASE("trainer: it stops when asked to, and refuses data beyond the vocabula
                        doctest::Contains("the data has 6 tokens, the model 5"), Error);
   CHECK_THROWS_WITH_AS(judge(exec, narrow, Counting(), Split::test),
                        doctest::Contains("the data has 6 tokens, the model 5"), Error);
+}
+
+TEST_CASE("trainer: a few tokens are compressed into the last state and told again") {
+  Exec exec(cpu_backend());
+  const TaskData data(parse_task("compress:V=4,L=4"), 0);
+  const Pool pool = extended_pool();
+  Sizes sizes = kSizes;
+  sizes.vocab = data.vocab();
+  sizes.seq = data.length();
+  auto model = [&] { return Backbone(&exec, compile(parse("51111-91111", pool), pool), sizes); };
+  Backbone plain = model();
+  CHECK_THROWS_WITH_AS(train(exec, plain, data, options_of(1)),
+                       doctest::Contains("without a decoder"), Error);
+  sizes.decoder = data.needs_decoder();
+  Backbone decoding = model();
+  TrainOptions options = options_of(600);
+  options.batch = 32;
+  options.learning_rate = 1e-2;
+  train(exec, decoding, data, options);
+  // One of three each, by chance.
+  CHECK(judge(exec, decoding, data, Split::test, {.tokens = 1024}).accuracy > 0.9);
+  sizes.vocab = kVocab;
+  Backbone other = model();
+  CHECK_THROWS_WITH_AS(judge(exec, other, Counting(), Split::test),
+                       doctest::Contains("asks for each in turn"), Error);
 }
 
 TEST_CASE("judge: loss and accuracies against counting by hand") {
