@@ -1,5 +1,6 @@
 #include "star/data_files.h"
 
+#include <fnmatch.h>
 #include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,7 +43,20 @@ std::string no_text(const std::string& path) {
   if (head.size() > 9 && head.substr(4, 6) == "\0\0\0\0{\""sv) return "a safetensors file";
   if (head.find("<meta name=\"generator\" content=\"star report\">") != head.npos)
     return "a report";
+  if (head.starts_with('{') && head.find("\"version\"") != head.npos &&
+      head.find("\"added_tokens\"") != head.npos)
+    return "a tokenizer";
   return "";
+}
+
+// What `star export`, or Hugging Face, puts beside a model.safetensors.
+bool is_of_model(const fs::path& path) {
+  constexpr std::string_view kNames[] = {
+      "model.py",  "modeling_star.py", "config.json",          "prefill.onnx",
+      "step.onnx", "tokenizer.json",   "tokenizer_config.json"};
+  std::error_code none;
+  return std::find(std::begin(kNames), std::end(kNames), path.filename()) != std::end(kNames) &&
+         fs::exists(path.parent_path() / "model.safetensors", none);
 }
 
 // Files and folders under places, each once, however many names it has. Names that are no links
@@ -104,6 +118,8 @@ class Walk {
       left_out.push_back({path, "another name of what is read already"});
     } else if (S_ISDIR(info.st_mode)) {
       add_folder(path);
+    } else if (is_of_model(path)) {
+      left_out.push_back({path, "of a model", uint64_t(info.st_size)});
     } else if (auto what = is_token_file(path) ? "" : no_text(path); !what.empty()) {
       left_out.push_back({path, what, uint64_t(info.st_size)});
     } else {
@@ -121,8 +137,10 @@ bool exists(const std::string& path) {
   return fs::exists(fs::symlink_status(path, none));
 }
 
+constexpr const char* kWild = "*?[";
+
 bool is_pattern(const std::string& place) {
-  return place.find_first_of("*?[") != place.npos && !exists(place);
+  return place.find_first_of(kWild) != place.npos && !exists(place);
 }
 
 std::vector<std::string> matches(const std::string& pattern) {
@@ -192,10 +210,30 @@ DataFiles find_data(const std::string& place) {
   return found;
 }
 
+bool would_be_found(const std::string& place, const std::string& path) {
+  std::vector<std::string> places = {place_from_root(place)};
+  if (place.starts_with('@')) places = listed(place.substr(1));
+  const bool pattern = is_pattern(place);
+  // The file itself, or a folder that it is in.
+  for (fs::path at = fs::weakly_canonical(path); at.has_relative_path(); at = at.parent_path())
+    for (auto& named : places)
+      if (pattern ? ::fnmatch(named.c_str(), at.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0
+                  : fs::weakly_canonical(named) == at)
+        return true;
+  return false;
+}
+
 std::string place_from_root(const std::string& place) {
   if (place.empty() || place == kStandardInput) return place;
   if (place.starts_with('@')) return "@" + place_from_root(place.substr(1));
-  return fs::absolute(place).lexically_normal();
+  if (fs::path(place).is_absolute() || !is_pattern(place))
+    return fs::absolute(place).lexically_normal();
+  std::string here;  // a folder whose name looks like a pattern is none
+  for (char c : fs::current_path().string()) {
+    if (std::string_view("*?[\\").find(c) != std::string_view::npos) here += '\\';
+    here += c;
+  }
+  return (fs::path(here) / place).lexically_normal();
 }
 
 }  // namespace star::synthesis

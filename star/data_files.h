@@ -12,8 +12,8 @@ namespace star::synthesis {
 inline constexpr const char* kStandardInput = "-";
 
 // What a folder holds and is nothing to learn from: what the program itself wrote (run files,
-// checkpoints, reports), files of tokens beside text, links that lead nowhere or to what is read
-// already, what is no file.
+// checkpoints, reports, tokenizers, exported models), files of tokens beside text, links that lead
+// nowhere or to what is read already, what is no file.
 struct LeftOut {
   std::string path, why;
   uint64_t bytes = 0;
@@ -34,6 +34,10 @@ struct DataFiles {
 // followed, and nothing is read twice. Errors name the place: missing, unreadable, written to by
 // this very process.
 DataFiles find_data(const std::string& place);
+
+// Whether a file of this path, which need not exist, would be found at the place, or lie in a folder
+// of it. Error: the list of files cannot be read.
+bool would_be_found(const std::string& place, const std::string& path);
 
 // The same place, named from the root.
 std::string place_from_root(const std::string& place);

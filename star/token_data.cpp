@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/host_device.h"
+#include "core/mapped_file.h"
 #include "core/rng.h"
 
 namespace star::synthesis {
@@ -62,6 +63,7 @@ TokenData::TokenData(std::vector<TokenFile> files, TokenKind kind, int length, s
       Places& p = places_[size_t(split)];
       p.targets.push_back(p.targets.back() + targets);
       p.windows.push_back(p.windows.back() + uint64_t(blocks_of(int64_t(targets), length_)));
+      p.longest = std::max(p.longest, targets);
     }
     const size_t tokens = file.parts[size_t(Split::train)].size();
     joined_.push_back(joined_.back() + (tokens ? tokens + 1 : 0));
@@ -97,6 +99,16 @@ Batch TokenData::train_batch(uint64_t seed, int64_t step, int sequences) const {
   }
   batch.sequences = sequences;
   batch.parts.assign(size_t(sequences), 0);
+  return checked(std::move(batch));
+}
+
+Batch TokenData::checked(Batch batch) const {
+  MappedFile::require_whole();
+  for (const auto* numbers : {&batch.tokens, &batch.targets})
+    for (int32_t number : *numbers)
+      require((number >= 0 && number < kind_.vocab) || number == kIgnored,
+              "{}: token {} is not in the vocabulary, 0…{}: somebody writes to the file", name_,
+              number, kind_.vocab - 1);
   return batch;
 }
 
@@ -133,7 +145,7 @@ std::vector<int64_t> TokenData::sample(Split split, int64_t tokens) const {
 Batch TokenData::evaluation(Split split, std::span<const int64_t> numbers) const {
   const std::vector<uint64_t>& windows = places(split).windows;
   Batch batch;
-  batch.length = length_;
+  batch.length = int(std::min(uint64_t(length_), places(split).longest));
   batch.sequences = int(numbers.size());
   batch.parts.assign(numbers.size(), 0);
   for (int64_t number : numbers) {
@@ -143,7 +155,7 @@ Batch TokenData::evaluation(Split split, std::span<const int64_t> numbers) const
     add_window(batch, files_[file].parts[size_t(split)],
                (uint64_t(number) - windows[file]) * uint64_t(length_));
   }
-  return batch;
+  return checked(std::move(batch));
 }
 
 }  // namespace star::synthesis

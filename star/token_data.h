@@ -36,7 +36,8 @@ struct TokenKind {
 //
 // Evaluation cuts the part of each file into consecutive windows of L targets, each starting with
 // the last target of the one before; a tail shorter than L is padded, so that every token of a part
-// but its first is a target once. A sample takes windows at equal distances in the sequence of all.
+// but its first is a target once. Where no file has L targets, windows are as long as the longest.
+// A sample takes windows at equal distances in the sequence of all.
 class TokenData : public Dataset {
  public:
   // `name` is what errors call the data. Error: no files, length < 1.
@@ -58,9 +59,13 @@ class TokenData : public Dataset {
  private:
   void add_training_window(Batch& batch, uint64_t begin) const;
 
+  // The batch, as it was read. Error: a file of tokens is another one by now.
+  Batch checked(Batch batch) const;
+
   // Of a split: what each file begins with, counted over all files; the total at the end.
   struct Places {
     std::vector<uint64_t> windows{0}, targets{0};
+    uint64_t longest = 1;  // targets of one file
   };
   const Places& places(Split split) const { return places_[size_t(split)]; }
 

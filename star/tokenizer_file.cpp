@@ -14,8 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int64_t kMostTokens = int64_t(1) << 20;  // four times what the largest have
-
 // A field; null where there is none.
 const Json& field(const Json& object, const char* name) {
   static const Json none;
@@ -58,8 +56,8 @@ class FileReader {
   int32_t token_number(const Json& value, const std::string& token) const {
     const bool whole = value.is_number_integer();
     const int64_t id = whole ? value.get<int64_t>() : -1;
-    need(whole && id >= 0 && id < kMostTokens, "the number of the token `{}` is {}", shown(token),
-         whole ? fmt::format("{}", id) : "none");
+    need(whole && id >= 0 && id < kLargestTokenizer, "the number of the token `{}` is {}",
+         shown(token), whole ? fmt::format("{}", id) : "none");
     return int32_t(id);
   }
 

@@ -13,6 +13,8 @@
 
 namespace star::synthesis {
 
+inline constexpr int kLargestTokenizer = 1 << 20;  // tokens, four times what the largest have
+
 // `name` is what errors call the text. Error: no JSON, or not what is told above; it names the part.
 Tokenizer parse_tokenizer(std::string_view text, const std::string& name);
 

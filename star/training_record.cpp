@@ -22,6 +22,10 @@ int64_t count(const nlohmann::json& json, const char* name) {
 
 }  // namespace
 
+bool tokens_are_bytes(const TrainingRecord& record, int64_t vocab) {
+  return record.identity.empty() ? vocab == 256 : record.identity.starts_with("text of ");
+}
+
 std::string to_text(const TrainingRecord& r) {
   nlohmann::ordered_json json = {{"data", r.identity}};
   if (!r.data_path.empty()) json["data_path"] = r.data_path;

@@ -28,6 +28,10 @@ struct TrainingRecord {
   std::optional<Judgement> validation;  // none of a training on its way
 };
 
+// Whether the `vocab` tokens of a model that has no tokenizer begin with the 256 bytes: where it was
+// trained on text, or has as many and nobody says on what.
+bool tokens_are_bytes(const TrainingRecord& record, int64_t vocab);
+
 // {"data", "data_path" and "text_field" or "task", "data_seed", the settings of the training by their names in a run
 // file, "validation_tokens", "keep_best", "device", "cpu_target", "blas_core", "done", "val_loss",
 // "val_standard_error", "val_targets", "val_accuracy", "val_macro_accuracy", "val_bytes"}

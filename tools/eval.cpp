@@ -134,7 +134,7 @@ void declare_eval(CLI::App& app) {
             "Sequences at a time, for the memory that it takes; 0: about 2048 tokens")
       ->capture_default_str();
   c->data.declare(*sub);
-  declare_length(*sub, c->length, "the task's, else as in the training");
+  declare_length(*sub, c->length, "what the task says, else as in the training");
   c->weights.declare(*sub);
   c->common.declare(*sub);
   c->seed_option = sub->get_option("--seed");

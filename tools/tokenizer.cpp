@@ -126,7 +126,7 @@ void declare_learning(CLI::App& app) {
   sub->add_option("--text-field", c->text_field,
                   "Where JSON lines hold their text (default: text); standard input is JSON lines "
                   "where it is given");
-  add_whole(*sub, "--vocab", c->vocab, 257, 1 << 24,
+  add_whole(*sub, "--vocab", c->vocab, 257, kLargestTokenizer,
             "Tokens: the end of text, 256 bytes, and what is merged")
       ->capture_default_str();
   sub->add_option("--out", c->out, "Where the tokenizer goes (tokenizer.json of Hugging Face)")

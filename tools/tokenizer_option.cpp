@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "star/tokenizer_file.h"
+#include "star/training_record.h"
 
 namespace star::cli {
 
@@ -31,19 +32,25 @@ std::shared_ptr<const Tokenizer> tokenizer_for(const LoadedModel& loaded,
   return tokenizer;
 }
 
+TextCoding::TextCoding(const LoadedModel& loaded, const std::string& checkpoint,
+                       const std::string& given)
+    : tokenizer_(tokenizer_for(loaded, checkpoint, given)) {
+  const int64_t vocab = loaded.model->sizes().vocab;
+  require(tokenizer_ || tokens_are_bytes(training_record(loaded.about.training), vocab),
+          "{}: its {} tokens are no bytes of text; --tokenizer says what they are", checkpoint,
+          vocab);
+}
+
 std::vector<int32_t> TextCoding::encode(const std::string& text) const {
   if (tokenizer_) return tokenizer_->encode(text);
-  require(vocab_ == 256,
-          "{}: a vocabulary of {} tokens is not bytes of text; --tokenizer says what they are",
-          checkpoint_, vocab_);
   std::vector<int32_t> tokens;
   for (unsigned char byte : text) tokens.push_back(byte);
   return tokens;
 }
 
 std::string TextCoding::decode(int32_t token) const {
-  if (!tokenizer_) return std::string(1, char(token));
-  return token < tokenizer_->vocab() ? tokenizer_->decode({&token, 1}) : "";
+  if (tokenizer_) return token < tokenizer_->vocab() ? tokenizer_->decode({&token, 1}) : "";
+  return token < 256 ? std::string(1, char(token)) : "";
 }
 
 }  // namespace star::cli

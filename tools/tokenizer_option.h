@@ -23,20 +23,15 @@ std::shared_ptr<const Tokenizer> tokenizer_for(const LoadedModel& loaded,
 // Text as tokens of a model and back: by its tokenizer, else as bytes.
 class TextCoding {
  public:
-  TextCoding(const LoadedModel& loaded, const std::string& checkpoint, const std::string& given)
-      : tokenizer_(tokenizer_for(loaded, checkpoint, given)),
-        checkpoint_(checkpoint),
-        vocab_(loaded.model->sizes().vocab) {}
+  // Error: of tokenizer_for; the model has none, and its tokens are not bytes.
+  TextCoding(const LoadedModel& loaded, const std::string& checkpoint, const std::string& given);
 
-  // Error: the model has no tokenizer, and its tokens are not bytes.
   std::vector<int32_t> encode(const std::string& text) const;
   // Empty for a token that stands for nothing.
   std::string decode(int32_t token) const;
 
  private:
-  std::shared_ptr<const Tokenizer> tokenizer_;
-  std::string checkpoint_;
-  int64_t vocab_;
+  std::shared_ptr<const Tokenizer> tokenizer_;  // null: bytes
 };
 
 }  // namespace star::cli

@@ -1,6 +1,5 @@
 // star train.
 #include <cmath>
-#include <filesystem>
 
 #include "star/after/check.h"
 #include "star/data_files.h"
@@ -53,6 +52,7 @@ struct Train {
             "the data is no longer what the search began with ({}, then {}); --data or --task says "
             "what to train on",
             dataset->identity(), of_run);
+    check_training(*app, training);
     training.seed = common.seed;
     Training what = {checkpoint_of(g, pool), model.for_data(*dataset), {}};
     if (data.tokenizer) what.model.tokenizer = tokenizer_text(*data.tokenizer);
@@ -111,6 +111,7 @@ struct Train {
     Training what = then.training;
     TrainingRecord& record = what.record;
     record.options = rescheduled(record.options, wanted_schedule(record.options), then.done());
+    check_training(*app, record.options);
     const std::string place = data.given() ? words("--data", "--task") : resume;
     data_of(what);
     const std::unique_ptr<Dataset> dataset = data.open(0, what.sizes.seq, record.data_seed);
@@ -238,11 +239,9 @@ struct Train {
     if (log_path.empty()) return;
     check(log_path);
     // Text that would be read the next time, and was not there the first.
-    const auto log = std::filesystem::weakly_canonical(log_path),
-               folder = std::filesystem::weakly_canonical(data_path);
-    const bool within =
-        std::mismatch(folder.begin(), folder.end(), log.begin(), log.end()).first == folder.end();
-    require(data_path.empty() || !within, "{}: it would lie in the folder of the data", log_path);
+    const bool read = !data_path.empty() && data_path != kStandardInput;
+    require(!read || !would_be_found(data_path, log_path),
+            "{}: it would lie in the data, and be read the next time", log_path);
   }
 
   TrainedModel train(TrainingRun& training_run, const StoppedTraining* from,

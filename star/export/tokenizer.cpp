@@ -7,10 +7,6 @@
 namespace star::synthesis {
 namespace {
 
-bool is_of_text(const TrainingRecord& record) {
-  return !record.data_path.empty() || record.task == "source";
-}
-
 Tokenizer byte_tokenizer() {
   TokenizerParts parts;
   for (int byte = 0; byte < 256; ++byte) parts.tokens.push_back(std::string(1, char(byte)));
@@ -21,8 +17,7 @@ Tokenizer byte_tokenizer() {
 
 std::optional<Tokenizer> exported_tokenizer(const Backbone& model, const Checkpoint& about) {
   if (!about.tokenizer.empty()) return parse_tokenizer(about.tokenizer, "the tokenizer");
-  const bool bytes = model.sizes().vocab == 256 && is_of_text(training_record(about.training));
-  if (!bytes) return {};
+  if (!tokens_are_bytes(training_record(about.training), model.sizes().vocab)) return {};
   return byte_tokenizer();
 }
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from program import STAR, doc, named, run_checks, settings_of, star
+from program import STAR, doc, header_of, named, run_checks, settings_of, star, training_of, wait_for
 
 TINY = ["--width", "8", "--heads", "1", "--batch", "1", "--threads", "1", "--quiet"]
 SEARCH = ["search", "--no-check", "--population", "2", "--generations", "1", "--depth", "1", "--workers", "1",
@@ -171,6 +171,111 @@ def check_left_out(tmp):
     said = warnings("search", "--no-check", "--resume", "star.run", "--quiet", cwd=folder)
     assert "star.run (a run file)" in said and "% of the bytes" in said, said
     assert identity == settings_of(folder + "/star.run")["data_identity"]
+
+
+def check_made_from_data(tmp):
+    """A tokenizer and an exported model beside the text that they were made of are no text."""
+    folder = tmp + "/text"
+    write(folder + "/a.txt", "the owl sees the mouse\n" * 200)
+    data = ["--data", folder, "--seq", "8"]
+
+    def identity():
+        doc("train", "91111", *data, "--steps", "1", "--out", tmp + "/i.st", *TINY)
+        return training_of(tmp + "/i.st")["data"]
+    before = identity()
+    doc("tokenizer", "train", "--data", folder, "--vocab", "300", "--out", folder + "/tok.json")
+    for form in ("pytorch", "onnx"):
+        doc("export", tmp + "/i.st", "--to", form, "--out", f"{folder}/{form}")
+    assert identity() == before
+    said = warnings("train", "91111", *data, "--steps", "1", *TINY)
+    assert "tok.json (a tokenizer)" in said or "more" in said, said
+
+
+def check_log_within(tmp):
+    """What the training writes may not become its text the next time, however the text is named."""
+    write(tmp + "/text/a.txt", "hello world\n" * 200)
+    listed = write(tmp + "/list", "text\n")
+    for data, log, refused in ((tmp + "/text", "text/sub/log", True), (tmp + "/text/*", "text/log", True),
+                               (tmp + "/te*", "text/deep/log", True), ("text/*.txt", "text/log.txt", True),
+                               ("@" + listed, "text/log", True), (tmp + "/text/*.txt", "text/log", False),
+                               (tmp + "/text", "texts", False)):
+        os.makedirs(os.path.dirname(f"{tmp}/{log}"), exist_ok=True)
+        said = star("train", "91111", "--data", data, "--seq", "8", "--steps", "1", "--log", log, *TINY, cwd=tmp, status=2 if refused else 0)
+        assert not refused or "would lie in the data" in said, (data, log, said)
+        assert os.path.exists(f"{tmp}/{log}") != refused, (data, log)
+
+
+def check_odd_folder(tmp):
+    """A folder whose name looks like a pattern is none, and what was trained there goes on."""
+    folder = tmp + "/a[b]*c"
+    write(folder + "/text/a.txt", "hello world\n" * 200)
+    doc("train", "91111", "--data", "text/*.txt", "--seq", "8", "--steps", "4", "--save-every", "2", "--out", "a.st", *TINY, cwd=folder)
+    doc("train", "--resume", "a.st", "--quiet", cwd=folder)
+    assert doc("eval", folder + "/a.st", "--quiet")["loss"] > 0
+
+
+def check_changing_tokens(tmp):
+    """Files of tokens that somebody cuts short or writes to end a training by a line, not by a signal."""
+    path = tmp + "/t.bin"
+    for change, says in ((lambda f: f.truncate(0), "t.bin: it was cut short while it was read"),
+                         (lambda f: (f.seek(0), f.write(b"\xff" * 40000)), "t.bin: token 65535 is not in the vocabulary")):
+        write_tokens(path, [i % 7 for i in range(20000)])
+        running = subprocess.Popen([STAR, "train", "91111", "--data", path, "--vocab", "7", "--seq", "8", "--steps", "100000000", "--log",
+                                    tmp + "/log", *TINY], stderr=subprocess.PIPE, text=True)
+        wait_for(running, tmp + "/log")
+        with open(path, "r+b") as f:
+            change(f)
+        said = running.communicate(timeout=60)[1]
+        assert running.returncode == 2 and says in said, (running.returncode, said)
+        os.remove(tmp + "/log")
+
+
+def check_bytes_of_text(tmp):
+    """Text is bytes whatever the vocabulary, and what is no text is none, though it has 256 tokens."""
+    out = tmp + "/m.st"
+    write(tmp + "/t.txt", "abc " * 400)
+    doc("train", "91111", "--data", tmp + "/t.txt", "--vocab", "300", "--seq", "8", "--steps", "1", "--out", out, *TINY)
+    doc("generate", out, "--prompt", "abc", "--tokens", "8")
+    assert "tokenizer.json" in os.listdir(os.path.dirname(doc("export", out, "--to", "pytorch", "--out", tmp + "/e")["files"][0]))
+    doc("train", "91111", "--task", "memorize", "--steps", "1", "--out", out, *TINY)
+    for command in (["generate", out, "--prompt", "abc"], ["logits", out, "--text", "abc", "--out", tmp + "/l.npy"]):
+        said = star(*command, status=2)
+        assert "no bytes of text" in said and not said.startswith("abc"), said
+    assert "tokenizer.json" not in os.listdir(os.path.dirname(doc("export", out, "--to", "pytorch", "--out", tmp + "/f")["files"][0]))
+
+
+def check_long_windows(tmp):
+    """Windows longer than every text take no more than the text."""
+    write(tmp + "/t.txt", "abcdefg " * 2000)
+    out = tmp + "/m.st"
+    doc("train", "71111", "--data", tmp + "/t.txt", "--seq", "8", "--steps", "2", "--out", out, *TINY)
+    short, long = (doc("eval", out, "--seq", n, "--threads", "1", "--quiet") for n in ("800", "1000000"))
+    assert short["tokens"] == long["tokens"] == targets(16000, "validation"), long
+    assert abs(short["loss"] / long["loss"] - 1) < 1e-6, (short, long)
+
+
+def check_decoder(tmp):
+    """compress is told after the last token: learnt, judged and searched for, but not generated from."""
+    out, run = tmp + "/m.st", tmp + "/c.run"
+    trained = doc("train", "51111-91111", "--task", "compress:V=4,L=4", "--width", "32", "--heads", "2", "--steps", "600", "--lr", "0.01", "--out", out, "--quiet")
+    assert trained["val_accuracy"] > 0.9, trained
+    assert doc("eval", out, "--quiet")["loss"] == trained["val_loss"]
+    assert doc("logits", out, "--tokens", "0,1,2,3", "--out", tmp + "/l.npy")["shape"] == [4, 4]
+    for command, says in ((["logits", out, "--tokens", "1,2", "--mode", "recurrent", "--out", tmp + "/l.npy"], "after its last token"),
+                          (["generate", out, "--prompt", "a"], "no bytes of text"), (["export", out, "--out", tmp + "/e"], "decoder"),
+                          (["eval", out, "--task", "recall:V=4,L=8"], "asks for each in turn")):
+        said = star(*command, status=2)
+        assert says in said, (command, said)
+    names = {n for n in header_of(out) if n.startswith("decoder.")}
+    assert names == {"decoder.in.weight", "decoder.out.weight", "decoder.norm.weight"}, names
+    found = doc(*SEARCH, "--task", "compress:L=8", "--objectives", "quality,latency", "--cache-context", "16", "--out", run)
+    assert found["failed"] == 0 and found["front"], found
+    star("search", "--no-check", "--resume", run, "--quiet")
+    star("final", run, "@conv:1", "--seeds", "1", "--steps", "2", "--quiet")
+    said = star("train", "91111", "--task", "recall:V=4,L=8", "--steps", "1", "--out", tmp + "/r.st", *TINY) and \
+        star("eval", tmp + "/r.st", "--task", "compress:V=4,L=8", status=2)
+    assert "without a decoder" in said, said
+
 
 def check_own_files(tmp):
     """What the program prints may not become its data; a journal that a kill left is none."""

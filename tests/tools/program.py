@@ -163,6 +163,23 @@ def tables_of(page):
     return re.findall(r"(?:^\|.*\n)+", page, re.M)
 
 
+def wait_for(running, path):
+    while not os.path.exists(path):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.002)
+
+
+def header_of(checkpoint):
+    """Of a safetensors file."""
+    with open(checkpoint, "rb") as f:
+        return json.loads(f.read(int.from_bytes(f.read(8), "little")))
+
+
+def training_of(checkpoint):
+    """What a checkpoint says of its training."""
+    return json.loads(header_of(checkpoint)["__metadata__"]["config"])["training"]
+
+
 def named(checks, *arguments):
     """Functions check_… as run_checks takes them, each to be called with the arguments."""
     return [(check.__name__.removeprefix("check_").replace("_", " "), lambda check=check: check(*arguments))

@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 
-from program import STAR, contents, doc, flags_of, named, options_of, run_checks, settings_of, star, write
+from program import (STAR, contents, doc, flags_of, named, options_of, run_checks, settings_of, star, training_of, wait_for,
+                     write)
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("binary")
@@ -29,19 +30,6 @@ TRAIN = ["train", "11111-91111", *SIZES, "--steps", "600", "--seed", "3"]
 
 def start(*args, **kw):
     return subprocess.Popen([STAR, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kw)
-
-
-def wait_for(running, path):
-    while not os.path.exists(path):
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.002)
-
-
-def training_of(checkpoint):
-    """What a checkpoint says of its training."""
-    with open(checkpoint, "rb") as f:
-        header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
-    return json.loads(header["__metadata__"]["config"])["training"]
 
 
 def logged(path):
