@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "core/error.h"
 #include "liv/pool_file.h"
@@ -165,11 +166,37 @@ json baselines_of(Genomes& genomes, const SearchSettings& settings) {
   return baselines;
 }
 
-json generations_of(Genomes& genomes, const std::vector<Generation>& generations) {
+// Training steps that all candidates of each generation and of those before it have taken, from all
+// of the search's seeds; one that stopped at a rung has taken those up to it.
+std::vector<int64_t> steps_of(const std::vector<Generation>& generations,
+                              const std::vector<Candidate>& candidates,
+                              const std::vector<Evaluation>& evaluations, int64_t steps) {
+  std::map<std::string, int64_t> first, more;  // of a genome: from the first seed, and the others
+  for (auto& e : evaluations) {
+    if (e.recipe.is_of_another_seed())
+      more[e.genome] += steps;
+    else if (e.recipe.is_of_search())
+      first[e.genome] =
+          std::max(first[e.genome], e.recipe.stops_at_rung() ? *e.recipe.number() : steps);
+  }
+  std::vector<int64_t> taken;
+  int64_t sum = 0;
+  auto candidate = candidates.begin();
+  for (auto& g : generations) {
+    for (; candidate != candidates.end() && candidate->generation <= g.generation; ++candidate)
+      sum += std::exchange(first[candidate->genome], 0) + std::exchange(more[candidate->genome], 0);
+    taken.push_back(sum);
+  }
+  return taken;
+}
+
+json generations_of(Genomes& genomes, const std::vector<Generation>& generations,
+                    const std::vector<int64_t>& steps) {
   json all = json::array();
   for (auto& g : generations)
     all.push_back({{"hypervolume", g.hypervolume},
                    {"scaled", g.scaled},
+                   {"steps", steps[all.size()]},
                    {"evaluated", g.evaluated},
                    {"failed", g.failed},
                    {"stopped", genomes.places(g.stopped)},
@@ -210,6 +237,8 @@ json found_by(const RunFile& run, const SearchSettings& settings,
   json all = json::array();
   const std::vector<Generation> generations = run.generations();
   const std::vector<Candidate> candidates = run.candidates();
+  const std::vector<int64_t> steps =
+      steps_of(generations, candidates, run.evaluations(), settings.training.steps);
   const std::map<std::string, Fitness> results = feasible(run, settings);
   Archive archive;
   auto candidate = candidates.begin();
@@ -220,7 +249,8 @@ json found_by(const RunFile& run, const SearchSettings& settings,
     }
     std::vector<std::vector<double>> points;
     for (auto& m : archive.members()) points.push_back(m.fitness.objectives);
-    all.push_back({{"evaluated", g.evaluated},
+    all.push_back({{"steps", steps[all.size()]},
+                   {"evaluated", g.evaluated},
                    {"hypervolume", points.empty() ? 0 : hypervolume(points, reference)}});
   }
   return all;
@@ -284,7 +314,9 @@ json report_data(const RunFile& run, const std::string& name,
   report["reference"] = json::object();
   for (auto& [objective, value] : run.reference()) report["reference"][objective] = value;
   report["candidates"] = candidates_of(genomes, candidates);
-  report["generations"] = generations_of(genomes, generations);
+  report["generations"] =
+      generations_of(genomes, generations,
+                     steps_of(generations, candidates, evaluations, settings.training.steps));
   const double tau = mean_rung_tau(generations);
   report["rungs"] = {{"tau", tau}, {"low", tau < kLowTau}};
   report["baselines"] = baselines_of(genomes, settings);
@@ -306,10 +338,11 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
   const SearchSettings settings = settings_from_json(random.settings());
   require(settings.algorithm == "random", "{}: a search by {}, where one by random is wanted", name,
           settings.algorithm);
-  // And what of one search may change as well.
-  std::set<std::string> free = {"seed",       "training_seed", "algorithm",
-                                "population", "start",         "wall_seconds",
-                                "cpu_target", "blas_core",     "device_target"};
+  // How it is searched, and what of one search may change as well.
+  std::set<std::string> free = {
+      "seed",       "training_seed", "algorithm",     "population",       "lag",           "rungs",
+      "keep",       "screen",        "reseed",        "crossover_points", "mutation_rate", "start",
+      "cpu_target", "blas_core",     "device_target", "wall_seconds"};
   for_each_setting([&](const Setting& row, const auto&) {
     if (row.may_change) free.insert(row.name);
   });

@@ -195,6 +195,25 @@ TEST_CASE("report: of many curves only those of the last front stay whole") {
   CHECK(thin >= 12);
 }
 
+TEST_CASE("report: counts training steps from all seeds, of what stopped those to its rung") {
+  TemporaryFolder folder;
+  RunFile run = make_run(folder.file("a.run"), small_settings());
+  Evaluation again = result(kPlain, 2.7, 50), stopped = result("71111", 3.5, 50);
+  again.recipe = Recipe::of_seed(1);
+  run.record(again);
+  run.record(std::vector<Candidate>{{1, 1, "71111", {}, "random"}});
+  stopped.recipe = Recipe::at_rung(30);
+  run.record(stopped);
+  Evaluation to_rung = result(kShared, 3.2, 25), other = result(kShared, 3.1, 25);
+  to_rung.recipe = Recipe::at_rung(30);  // and then to its end
+  run.record(to_rung);
+  other.recipe = Recipe::baseline();
+  run.record(other);
+  const json report = report_data(run, "a.run");
+  CHECK(report["generations"][0]["steps"] == 3 * 150);
+  CHECK(report["generations"][1]["steps"] == 4 * 150 + 30);
+}
+
 TEST_CASE("report: random search is judged by all that it found") {
   TemporaryFolder folder;
   RunFile run = make_run(folder.file("a.run"), small_settings());
@@ -212,6 +231,8 @@ TEST_CASE("report: random search is judged by all that it found") {
   CHECK(found[0]["hypervolume"].get<double>() == doctest::Approx(0.35).epsilon(1e-12));
   CHECK(found[1]["hypervolume"] == found[0]["hypervolume"]);  // what was found stays found
   CHECK(found[1]["evaluated"] == 3);
+  CHECK(found[0]["steps"] == 2 * 150);
+  CHECK(found[1]["steps"] == 3 * 150);
 
   json again = report_data(run, "a.run");
   CHECK_THROWS_WITH_AS(add_random_search(again, run, "a.run"),

@@ -269,7 +269,7 @@ def check_against(browser, tmp, objectives):
     random, own = Run(f"{tmp}/random.run"), Run(f"{tmp}/own.run")
     chart = len(objectives) * (len(objectives) - 1) // 2
     points = chart_points(page, chart, 2)
-    assert [x for x, _ in points] == [done for _, _, done, _ in random.generations], points
+    assert [x for x, _ in points] == [random.settings["steps"] * done for _, _, done, _ in random.generations], points
     assert all(a[1] <= b[1] for a, b in zip(points, points[1:])), points
     # Equal seeds have equal initial populations.
     assert abs(points[0][1] - own.generations[0][1]) < 1e-12, (points, own.generations)

@@ -1,10 +1,10 @@
-// The hypervolume over the candidates evaluated, against what its initial population and a random search reach.
+// The hypervolume over the training steps taken, against what its initial population and a random search reach.
 "use strict";
 
 function startHypervolume() {
   const chart = makeChart(byId("hypervolume"), {
     scales: {
-      x: axis("Candidates evaluated", plain, { beginAtZero: true }),
+      x: axis("Training steps of all candidates", plain, { beginAtZero: true }),
       y: axis("Share of the box dominated", plain),
     },
   }, (c) => { c.data.datasets = volumeSets(); }, (point) => {
@@ -21,11 +21,11 @@ function volumeNote() {
   if (report.generations.length === 0) return "No generation is complete yet.";
   if (!report.random)
     return "To compare with random search: star search --algorithm random under the same options, then star report --against its run file.";
-  return `Both searches are judged by all that they had found by then; random search is ${report.random.run}.`;
+  return `Both searches are judged by all that they had found by then, what stopped at a rung by its steps up to there; random search is ${report.random.run}.`;
 }
 
 const track = (generations) => generations
-  .map((g, generation) => ({ x: g.evaluated, y: g.hypervolume, generation }))
+  .map((g, generation) => ({ x: g.steps, y: g.hypervolume, generation }))
   .filter((p) => p.y !== null);
 
 function volumeSets() {
