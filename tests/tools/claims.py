@@ -114,27 +114,11 @@ def check_budget(tmp):
     assert claims_plan.striped(24, 6).count("11111-91111-5") == 2
 
 
-class Trained(Run):
-    """A run with a generation for each list of (genome, quality, params, steps)."""
-
-    def __init__(self, *generations):
-        self.asked = [[g for g, *_ in rows] for rows in generations]
-        self.rows = {g: more for rows in generations for g, *more in rows}
-
-    def metrics(self):
-        return {g: {"quality": q, "params": p} for g, (q, p, _) in self.rows.items() if q is not None}
-
-    def steps(self):
-        return {g: steps for g, (*_, steps) in self.rows.items()}
-
-    def generations(self):
-        return [{"asked": asked} for asked in self.asked]
-
-
 def check_scaled(tmp):
     """Volumes in the box that the front of all runs spans, by hand; what comes after the last step does not count."""
-    a = Trained([("x", 4.0, 1, 100)], [("y", 2.0, 2, 100), ("stopped", None, 0, 20)], [("late", 0.0, 0, 100)])
-    b = Trained([("z", 1.0, 5, 100), ("bad", 9.0, 9, 100)])
+    trained = lambda *rows: [{"first quality": quality, "params": params} for quality, params in rows]
+    a = [(100, trained((4.0, 1))), (220, trained((2.0, 2))), (320, trained((0.0, 0)))]
+    b = [(200, trained((1.0, 5), (9.0, 9)))]
     assert statistics.front_of([(4, 1), (2, 2), (9, 9), (1, 5), (2, 3)]) == [(1, 5), (2, 2), (4, 1)]
     # The front is x, y, z: quality 1 to 4, params 1 to 5, the reference 1 + 1/2.
     curves = studies.scaled_curves([a, b], 250)
@@ -267,6 +251,29 @@ def check_result(folder):
     assert b == 64 * a and context["@hybrid"][0] <= a, context
 
 
+def check_known(folder):
+    """A new folder takes what another one found, and compares searches without their run files, to the same end."""
+    other = os.path.join(folder, "other")
+    said = claims(other, "--known", os.path.join(folder, "results"), "--only", "ways", "compare")[1]
+    assert "search-" not in said and "ways: done" in said, said
+    for name in ("ways", "compare"):
+        assert result_of(other, name) == result_of(folder, name), name
+    for search in claims_plan.QUICK.searches:
+        assert result_of(other, "search-" + search.name) == result_of(folder, "search-" + search.name)
+    said = claims(other, "--only", "sharing", status=2)[1]
+    assert "quality-0.run is not there" in said and "search-quality-0.json" in said, said
+    # A result that does not say what the search trained has to be found again.
+    path = os.path.join(other, "results", "search-random-0.json")
+    with open(path, encoding="utf-8") as file:
+        found = json.load(file)
+    del found["trained"]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(found, file)
+    claims(os.path.join(folder, "third"), "--known", os.path.join(other, "results"), "--list")
+    assert not os.path.exists(os.path.join(folder, "third", "results", "search-random-0.json"))
+    assert os.path.exists(os.path.join(folder, "third", "results", "search-random-1.json"))
+
+
 def check_widened(folder):
     """Baselines smaller than the best are widened, no more than they must, and trained at their own width."""
     plan, program = claims_plan.QUICK, Program(STAR, 2)
@@ -275,7 +282,8 @@ def check_widened(folder):
         if not finals.is_baseline(r):
             r["params"] = 13000
     here = SimpleNamespace(plan=plan, program=program, path=folder, result=lambda stage: trained,
-                           run_path=lambda name: os.path.join(folder, name + ".run"))
+                           run_path=lambda name: os.path.join(folder, name + ".run"),
+                           run=lambda name: Run(os.path.join(folder, name + ".run")))
     for r in finals.equal(here)["subjects"]:
         params = [program.call("genome", "show", r["genome"], "--width", r["width"] - less, "--heads", heads)["params"]
                   for less, heads in ((0, r["heads"]), (2, 1))]
@@ -312,7 +320,7 @@ def check_unfinished(folder):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         return run_checks(named([check_quantiles, check_differences, check_ranks, check_budget, check_scaled, check_books,
-                                 check_answers, check_pictures, check_stopped, check_whole, check_result,
+                                 check_answers, check_pictures, check_stopped, check_whole, check_result, check_known,
                                  check_widened, check_page, check_unfinished], tmp))
 
 

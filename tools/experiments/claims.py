@@ -31,7 +31,22 @@ class Folder:
         return os.path.join(self.path, name + ".run")
 
     def run(self, name):
+        """The run file of a search, which a result that was taken from elsewhere has not."""
+        if not os.path.exists(self.run_path(name)):
+            raise Failed(f"{self.run_path(name)} is not there; without {self.result_path('search-' + name)} "
+                         "the search is run again", 2)
         return Run(self.run_path(name))
+
+    def take(self, known):
+        """What other folders have found at some cost; of searches with all that they trained."""
+        for stage in stages_of(self.plan):
+            path = os.path.join(known, stage.name + ".json")
+            if not stage.steps or self.done(stage.name) or not os.path.exists(path):
+                continue
+            with open(path, encoding="utf-8") as file:
+                found = json.load(file)
+            if "search" not in found or "trained" in found:
+                write_json(self.result_path(stage.name), found)
 
     def result_path(self, stage):
         return os.path.join(self.path, "results", stage + ".json")
@@ -51,14 +66,13 @@ class Folder:
 
     def step_seconds(self):
         """Of the plan's own depth: as measured by the searches that have begun; None before that."""
-        for search in self.plan.searches:
-            run = self.run(search.name)
-            if not search.deep and os.path.exists(run.path) and run.begun():
+        for name in [s.name for s in self.plan.searches + self.plan.ways if not s.deep] + ["pace"]:
+            run = Run(self.run_path(name))
+            if os.path.exists(run.path) and run.begun():
                 seconds = run.step_seconds()
                 if seconds:
                     return seconds
-        pace = self.run("pace")
-        return pace.step_seconds() if os.path.exists(pace.path) and pace.begun() else None
+        return None
 
 
 def run_stages(folder, stages):
@@ -80,12 +94,15 @@ def run_stages(folder, stages):
 
 def arguments():
     parser = parser_of(__doc__, "run files, texts and results", "trainings at a time (2)")
+    parser.add_argument("--known", metavar="FOLDER", help="results of another folder, as --page writes them")
     return parser.parse_args()
 
 
 def run(args):
     plan = claims_plan.QUICK if args.quick else claims_plan.FULL
     folder = Folder(args.folder, plan, Program(args.star, args.workers))
+    if args.known:
+        folder.take(args.known)
     if args.page:
         claims_page.write(folder, args.out)
     elif args.list:

@@ -55,7 +55,7 @@ def picks(folder, name):
     paper; of a search that breeds none, of all. With a second objective: of those that are as cheap as the paper says
     (`cheap_enough`), and if these are too few, of the others.
     """
-    search, run = folder.plan.search(name), Run(folder.run_path(name))
+    search, run = folder.plan.search(name), folder.run(name)
     quality, metrics, last = run.qualities(), run.metrics(), run.generations()[-1]
     population = last["population"] if search.evolves else quality
     chosen = sorted((g for g in population if g in quality), key=quality.get)
@@ -145,7 +145,7 @@ def train_long(folder, path, genomes, steps, rates, seeds, *which):
 
 def final(folder, searches, carrier, with_baselines):
     """All that is compared at the same width, depth and text is trained in one run file, and so once."""
-    plan, run = folder.plan, Run(folder.run_path(carrier))
+    plan, run = folder.plan, folder.run(carrier)
     labels = labelled(folder, searches, plan.depth_of(plan.search(carrier)) if with_baselines else None)
     steps = plan.longer * plan.steps
     train_tuned(folder, run, labels, steps)
@@ -174,7 +174,7 @@ def undecided(rows):
 
 def third_seeds(folder):
     plan, rows = folder.plan, main_rows(folder)
-    run, steps = Run(folder.run_path(plan.searches[0].name)), plan.longer * plan.steps
+    run, steps = folder.run(plan.searches[0].name), plan.longer * plan.steps
     again = undecided(rows)
     for rate in sorted({r["rate"] for r in again}):
         train_long(folder, run.path, [r["genome"] for r in again if r["rate"] == rate], steps, [rate], plan.seeds + 1)

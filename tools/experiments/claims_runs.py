@@ -11,6 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from claims_statistics import mean, median
 
 
+# Of a genome that a search trained to its end: the quality is the mean over its seeds.
+MEASURES = ("quality", "first quality", "params", "cache")
+
+
 class Failed(Exception):
     """One line for the user, and the exit status."""
 

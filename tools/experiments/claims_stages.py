@@ -99,9 +99,11 @@ def search_options(folder, search):
 def described(run, bar):
     """Of each generation what it had cost and found by then; bar: the quality that counts as better."""
     quality, metrics = run.qualities(), run.metrics()
-    seen, rows = [], []
+    seen, rows, trained = [], [], []
     for generation, new, taken in run.progress():
         seen += new
+        trained.append([(quality[g], m["quality"], m["params"], m["cache"]) for g in new
+                        for m in [metrics.get(g)] if m])  # MEASURES
         alive = [quality[g] for g in generation["population"] if g in quality]
         rows.append({"steps": taken, "hypervolume": generation["hypervolume"], "scaled": generation["scaled"],
                      "best": min((quality[g] for g in seen if g in quality), default=None),
@@ -109,7 +111,7 @@ def described(run, bar):
                      "better": sum(q < bar for q in alive)})
     front = [{"genome": g, "quality": quality[g], "params": metrics[g]["params"], "cache": metrics[g]["cache"]}
              for g in run.generations()[-1]["front"] if g in quality]
-    return {"generations": rows, "front": front, "steps": taken}
+    return {"generations": rows, "front": front, "steps": taken, "trained": trained, "reference": run.reference()}
 
 
 def run_search(folder, search):

@@ -3,7 +3,7 @@ import random
 from collections import Counter
 
 import claims_finals as finals
-from claims_runs import Run
+from claims_runs import MEASURES, Run
 from claims_statistics import bootstrap, front_of, hypervolume, kendall, median, rank_sum
 
 PAPER = ("@transformer:48", 2048, 32, 4096)  # genome, width, heads and context of the paper's largest Transformer
@@ -17,14 +17,19 @@ def exact(folder):
             "cache_bytes": shown["cache_bytes"] // 2}  # counted at four bytes a number; the paper has two
 
 
-def curve(run, objectives, reference):
+def history(folder, search):
+    """Of each generation the training steps by its end, and what it trained to the end: MEASURES of each."""
+    found = folder.result("search-" + search.name)
+    return [(g["steps"], [dict(zip(MEASURES, row)) for row in rows])
+            for g, rows in zip(found["generations"], found["trained"])]
+
+
+def curve(history, objectives, reference):
     """(training steps, value) after each generation, over all evaluated by then: the best quality, or the share of the
     box up to the reference that is dominated."""
-    quality, metrics = run.qualities(), run.metrics()
     points, value = [], []
-    for _, new, taken in run.progress():
-        points += [tuple(quality[g] if o == "quality" else metrics[g][o] for o in objectives) for g in new if g in
-                   quality]
+    for taken, new in history:
+        points += [tuple(trained[o] for o in objectives) for trained in new]
         if points:
             value.append((taken, min(points)[0] if len(objectives) == 1 else
                           hypervolume(points, [reference[o] for o in objectives])))
@@ -72,9 +77,9 @@ def compare(folder):
         names = objectives.split(",")
         evolved = [s for s in main if s.objectives == objectives and s.evolves]
         # Twice a Transformer's value, as in the hypervolume of a run (star/README.md).
-        reference = Run(folder.run_path(evolved[0].name)).reference()
+        reference = folder.result("search-" + evolved[0].name)["reference"]
         others = {way: [s for s in main if s.algorithm == way] for way in ("random", "regularized")}
-        curves = {way: [curve(Run(folder.run_path(s.name)), names, reference) for s in searches]
+        curves = {way: [curve(history(folder, s), names, reference) for s in searches]
                   for way, searches in {"evolved": evolved, **others}.items()}
         found.append({"objectives": objectives, "curves": curves, **compared(curves, len(names) == 1)})
     return {"planes": found}
@@ -89,17 +94,14 @@ def ways_of(plan):
             "rungs and a model": bred(""), "small generations": bred("small")}
 
 
-def scaled_curves(runs, most):
-    """Of each run (training steps, hypervolume) after each generation up to so many steps, by quality and parameters.
+def scaled_curves(histories, most):
+    """Of each search (training steps, hypervolume) after each generation up to so many steps, by quality and parameters.
 
     All see the same box: from the best to the worst of each objective on the front of all runs together, and beyond by
     1/(n - 1) for n genomes on it (Ishibuchi et al., 2018). A genome counts by its first training, in every way alike.
     """
-    histories = []
-    for run in runs:
-        metrics = run.metrics()
-        histories.append([(taken, [(metrics[g]["quality"], metrics[g]["params"]) for g in new if g in metrics])
-                          for _, new, taken in run.progress() if taken <= most])
+    histories = [[(taken, [(trained["first quality"], trained["params"]) for trained in new])
+                  for taken, new in history if taken <= most] for history in histories]
     front = front_of([p for history in histories for _, points in history for p in points])
     ideal, nadir = ([end(p[i] for p in front) for i in range(2)] for end in (min, max))
     into = lambda p: [(v - a) / (b - a) if b > a else 0 for v, a, b in zip(p, ideal, nadir)]
@@ -118,11 +120,11 @@ def ways(folder):
     """Random search, evolution as it is, with rungs and a model, and with these in small generations, at equal steps;
     the others against what the last of them needs."""
     listed = ways_of(folder.plan)
-    names = [(way, s.name) for way, searches in listed.items() for s in searches]
-    runs = [folder.run(name) for _, name in names]
-    budget = min(sum(run.steps().values()) for run in runs)
+    names = [(way, s) for way, searches in listed.items() for s in searches]
+    histories = [history(folder, search) for _, search in names]
+    budget = min(history[-1][0] for history in histories)
     found = {way: [] for way in listed}
-    for (way, _), curve in zip(names, scaled_curves(runs, budget)):
+    for (way, _), curve in zip(names, scaled_curves(histories, budget)):
         found[way].append(curve)
     last = {way: [c[-1][1] for c in curves] for way, curves in found.items()}
     *others, best = listed
@@ -235,7 +237,7 @@ def repair(folder):
     plan, rows = folder.plan, []
     strategies = digits_of(folder.program.call("liv", "list", "--pool", "paper")["classes"])
     strategies = {c: [min(n, 35) for n in counts] for c, counts in strategies.items()}
-    for number, generation in enumerate(Run(folder.run_path(plan.searches[0].name)).generations()):
+    for number, generation in enumerate(folder.run(plan.searches[0].name).generations()):
         rng = random.Random(number)
         children = [child(rng, rng.choices(generation["population"], k=2), strategies, plan.mutation_rate)
                     for _ in range(plan.children)]
@@ -256,7 +258,7 @@ def sharing(folder):
     """Class counts, who shares with whom and at what distance, in the populations of two searches."""
     found = {}
     for name in (folder.plan.searches[0].name, "cache"):
-        generations = Run(folder.run_path(name)).generations()
+        generations = folder.run(name).generations()
         genomes = list(dict.fromkeys(g for generation in generations for g in generation["population"]))
         shown = dict(zip(genomes, folder.program.shown(genomes)))
         rows = []
