@@ -78,6 +78,7 @@ struct Matrix {
   // On what a LIV of a trained model reads where the model is given a text.
   void trained(Exec& exec) {
     refuse({"--seq", "--width", "--heads", "--window"}, "has sizes of its own");
+    refuse({"--seed"}, "is a checkpoint, and nothing is drawn");
     require(text.empty() != tokens.empty(), "liv matrix: give --text or --tokens, to look at {}",
             source);
     const LoadedModel loaded = load_checkpoint(source, exec);

@@ -132,6 +132,11 @@ struct SearchCommand {
   // All settings.
   void fill(const Dataset& dataset) {
     fill_options();
+    check_training(*command, settings.training);
+    for_each_setting([&](const Setting& row, const auto&) {
+      require(!*row.beside || !given(row.option) || given(row.beside),
+              "{}: it has no effect without {}", row.option, row.beside);
+    });
     settings.sizes = model.for_data(dataset);
     settings.data_identity = dataset.identity();
     const CpuKernels kernels = cpu_kernels();

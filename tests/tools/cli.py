@@ -305,7 +305,9 @@ def check_bench(tmp):
     timed = [row["genome"] for row in doc("bench", *small)["rows"]]
     alone = [c["id"] for c in doc("liv", "list")["classes"] if not c["differential"]]
     assert [g[0] for g in timed if g[0] != "@"] == alone and {"@hybrid:8", "@conv:8"} <= set(timed), timed
-    timed = doc("bench", "61111-91111", "--only", "decode", "--seconds", "0", *SMALL)
+    # A sequence of one token has no softmax to speak of, and nothing before it.
+    doc("bench", "11111-91111", "--kernels", "--seconds", "0", "--width", "16", "--heads", "2", "--seq", "1", "--batch", "2")
+    timed = doc("bench", "--only", "decode", "61111-91111", "--seconds", "0", *SMALL)
     assert [row["what"] for row in timed["rows"]] == ["decode"], timed
 
 
@@ -341,7 +343,7 @@ def check_matrix(tmp):
     for name in ("T₀", "λT₁", "T = T₀ − λT₁"):
         assert sum(t.startswith(name + ", channel") for t in said) == 3, said
     for wrong, word in ((["--layer", "3"], "LIVs 1 to 2"), ([], "LIVs 1 to 2"), (["--layer", "1", "--width", "8"], "--width"),
-                        (["--layer", "1", "--part", "0"], "no parts")):
+                        (["--layer", "1", "--part", "0"], "no parts"), (["--layer", "1", "--seed", "3"], "--seed")):
         assert word in star(*words, *wrong, "--text", "an owl", status=2), wrong
     assert "--text" in star(*words, "--layer", "1", status=2)
     assert "--layer" in star("liv", "matrix", "SA-1", "--layer", "1", "--out", npy, status=2)
@@ -369,6 +371,8 @@ def check_dump(tmp):
     assert values["tokens"][1:32] == values["targets"][:31], "targets are the tokens that follow"
     assert abs(values["loss"][0] - 5.545) < 0.5, values["loss"]  # ln 256: untrained
     star("bench", "61111", "91111", "--dump", path, status=2)
+    for ignored in (["--math", "bf16"], ["--weights", "int8"]):
+        assert ignored[0] in star("bench", "61111", "--dump", path, *ignored, status=2)
 
 
 def check_training(tmp):

@@ -405,6 +405,11 @@ def check_explicit(tmp):
         assert "not in the pool" in star(*command, "@linear:2", "--pool", "paper", status=2)
     for other in (["--only", "train"], ["--seconds", "0"], ["--kernels"]):
         assert "--dump" in star("bench", "91111", "--dump", tmp + "/x.safetensors", *other, status=2)
+    # What would have no effect says so.
+    for command, says in (([*SMALL_SEARCH, "--keep", "0.5"], "--keep: it has no effect without --rungs"),
+                          ([*SMALL_SEARCH, "--decay", "0.5"], "--decay: the schedule cosine has none"),
+                          (["train", "91111", *TINY, "--schedule", "constant", "--decay", "0.5"], "--decay: the schedule constant has none")):
+        assert says in star(*command, "--out", tmp + "/none", status=2), command
     assert "--png" in star("liv", "matrix", "9", "--out", tmp + "/x.npy", "--panels", "2", status=2)
     assert doc("liv", "list", "--format", "pool")["pool"] == star("liv", "list", "--format", "pool")
     assert doc("train", "91111", *TINY, "--steps", "5", "--steps", "1", "--quiet")["steps"] == 1
