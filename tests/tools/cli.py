@@ -519,7 +519,7 @@ def check_again(tmp):
     assert stored[0] == stored[1], command
     same = {k for k, v in kept.items() if json.loads(stored[0][0][0][0])[k] == v}
     # All others were given a value of their own.
-    assert same <= {"vocab", "device", "device_target", "cpu_target", "blas_core", "earlier_bounds"}, same
+    assert same <= {"vocab", "device", "device_target", "cpu_target", "blas_core", "earlier_bounds", "decoder"}, same
     assert usual["command"].endswith("search --population 2 --generations 1 --depth 1 --seq 128 --steps 1"), usual
 
 
