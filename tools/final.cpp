@@ -88,6 +88,7 @@ struct Final : RunCommand {
   static std::string origin_of(const FinalTable& table) {
     size_t found = 0;
     for (auto& row : table.rows) found += !row.baseline;
+    if (found == 0) return "baselines alone";
     return fmt::format("the {} best {} by {}", found, group_text(table.options.from),
                        table.options.by);
   }
@@ -176,7 +177,9 @@ void declare_final(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
   add_group(*sub, o.from, "Which genomes of the search");
-  add_whole(*sub, "--top", o.top, 1, 1 << 16, "So many of them, best first")->capture_default_str();
+  add_whole(*sub, "--top", o.top, 0, 1 << 16,
+            "So many of them, best first; 0: the baselines alone")
+      ->capture_default_str();
   sub->add_option("--by", o.by,
                   "The metric in which the least are best (default: the search's first objective)");
   add_whole(*sub, "--steps", o.steps, 1, int64_t(1) << 40,

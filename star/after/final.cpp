@@ -9,6 +9,7 @@ namespace {
 
 // The best of the group by the metric that was asked for, if any.
 std::vector<Subject> chosen(const Study& study, const FinalOptions& options) {
+  if (options.top == 0) return {};
   std::vector<Subject> members = subjects_of(study, options.from);
   const std::string& by = options.by;
   if (by != study.settings.objectives[0].name()) {

@@ -12,7 +12,7 @@ namespace star::synthesis {
 struct FinalOptions {
   std::vector<std::string> names = {"@transformer", "@hybrid", "@mamba"};  // baselines
   std::string from;           // of kSubjectGroups; empty: usual_group
-  int top = 4;                // so many of the group, best first …
+  int top = 4;                // so many of the group, best first, or none …
   std::string by;             // … in this metric; empty: the search's first objective
   std::string against;        // a name or a genome; empty: the best baseline by validation loss
   int seeds = 3;              // of each training, from the study's on: the same for all subjects

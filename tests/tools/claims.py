@@ -155,7 +155,7 @@ def check_answers(tmp):
     assert "2.96 times" in found[1]["number"] and found[1]["decided"], found[1]
     assert found[2]["number"] == "1 of 2, by up to 10.0 %" and found[2]["decided"], found[2]
     assert found[3]["number"] == "1 of 2, by up to 80.2 %" and found[3]["decided"], found[3]
-    assert found[4]["number"].startswith("16 of 16") and not found[4]["decided"], found[4]  # 79 % at least
+    assert found[4]["number"].startswith("16 of 16") and not found[4]["decided"], found[4]  # one search
     assert "rounds 2" in found[5]["number"] and "25.00 h" in found[6]["number"], found
     rows[9] = row("quality-0 8", [2.2, 2.3])
     worse = claims_answers.answers(results, claims_plan.FULL)

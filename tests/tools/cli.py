@@ -797,6 +797,9 @@ def check_final(run, front):
         assert row["test_quality"]["deviation"] is None, row
         assert row["genome"] == best["genome"] or row["difference"]["low"] is None, row
     assert doc(*args[:2], "--by", "params", "--top", "1", "--steps", "5", "--seeds", "1", "--quiet")
+    alone = ["final", run, "@transformer", "91111", "--top", "0", "--steps", "5", "--seeds", "3", "--quiet"]
+    assert doc(*alone)["rows"] == [row for row in rows if row["kind"] == "baseline"]
+    assert star(*alone).startswith("baselines alone; 5 steps"), star(*alone)
     check_final_rates(run, front)
     check_final_choice(run)
 

@@ -128,19 +128,19 @@ def merged(rows):
     return list(once.values())
 
 
-def train_tuned(folder, run, genomes, steps, *which):
+def train_tuned(folder, run, genomes, steps):
     """Every genome at every rate from the first seed, then at its best rate from the others."""
     plan = folder.plan
-    train_long(folder, run.path, genomes, steps, plan.rates, 1, *which)
+    train_long(folder, run.path, genomes, steps, plan.rates, 1)
     longer = run.longer(steps)
     best = {g: best_rate({r: s for r, s in longer.get(g, {}).items() if r in plan.rates}) for g in genomes}
     for rate in sorted({r for r in best.values() if r}):
-        train_long(folder, run.path, [g for g in genomes if best[g] == rate], steps, [rate], plan.seeds, *which)
+        train_long(folder, run.path, [g for g in genomes if best[g] == rate], steps, [rate], plan.seeds)
 
 
-def train_long(folder, path, genomes, steps, rates, seeds, *which):
-    folder.program.on_run("final", path, *genomes, "--steps", steps, "--seeds", seeds, "--lr",
-                          ",".join(f"{r:g}" for r in rates), *(which or ("--from", "population", "--top", 1)))
+def train_long(folder, path, genomes, steps, rates, seeds):
+    folder.program.on_run("final", path, *genomes, "--top", 0, "--steps", steps, "--seeds", seeds, "--lr",
+                          ",".join(f"{r:g}" for r in rates))
 
 
 def final(folder, searches, carrier, with_baselines):
@@ -188,12 +188,10 @@ def best_of(rows):
 
 
 def carrier(folder, path, genome, *options):
-    """A run that trains nothing to speak of but holds width and data for `final`; its `--top 1 --by params` is the
-    genome, since nothing has more parameters than gated linear units alone."""
-    units = "-".join(["91111"] * folder.plan.depth)
+    """A run that trains nothing to speak of but holds width and data for `final`."""
     folder.program.search(path, "--population", 2, "--generations", 1, "--steps", 1, "--pool", "extended", "--start",
-                          genome, "--start", units, *options)
-    return Run(path), ("--from", "all", "--by", "params", "--top", 1)
+                          genome, *options)
+    return Run(path)
 
 
 def widened(folder, genome, least):
@@ -225,8 +223,8 @@ def equal(folder):
             by_size.setdefault(size, {})[row["genome"]] = row["labels"]
     for (width, heads), labels in by_size.items():
         options = sizes(plan) + data(folder, 0) + ["--width", width, "--heads", heads]
-        run, which = carrier(folder, folder.run_path(f"equal-{width}-{heads}"), next(iter(labels)), *options)
-        train_tuned(folder, run, labels, steps, *which)
+        run = carrier(folder, folder.run_path(f"equal-{width}-{heads}"), next(iter(labels)), *options)
+        train_tuned(folder, run, labels, steps)
         compared += [{**r, "width": width, "heads": heads} for r in judged(folder, run, labels, steps)]
     return {"steps": steps, "winner": winner, "subjects": compared}
 
@@ -238,9 +236,9 @@ def on_task(folder, task, batch):
     labels = {r["genome"]: r["labels"] for r in evolved + list(filter(is_baseline, rows))}
     attention = named(rows, "@transformer")["genome"]
     path = folder.run_path("task-" + task_name(task))
-    run, which = carrier(folder, path, attention, "--width", plan.width, "--heads", plan.heads, "--depth", plan.depth,
-                         "--batch", batch, "--validation-tokens", plan.validation_tokens, "--task", task)
-    train_tuned(folder, run, labels, plan.task_steps, *which)
+    run = carrier(folder, path, attention, "--width", plan.width, "--heads", plan.heads, "--depth", plan.depth, "--batch",
+                  batch, "--validation-tokens", plan.validation_tokens, "--task", task)
+    train_tuned(folder, run, labels, plan.task_steps)
     return {"task": task, "steps": plan.task_steps, "subjects": judged(folder, run, labels, plan.task_steps)}
 
 

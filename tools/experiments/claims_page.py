@@ -86,10 +86,9 @@ class Page:
             last = r["generations"][-1]
             rows.append([r["search"], r["algorithm"], r["objectives"], r["corpus"], r["evaluated"], r["stopped"],
                          r["failed"], f"{r['steps']:,}", f"{last['best']:.4f}", f"{last['better']} of "
-                         f"{last['population']}", f"{last['scaled']:.3f}" if last["scaled"] is not None else "",
-                         f"{r['trained_seconds'] / r['workers'] / 60:.0f}"])
+                         f"{last['population']}", f"{r['trained_seconds'] / r['workers'] / 60:.0f}"])
         self.add(table(["search", "algorithm", "objectives", "corpus", "trained", "stopped", "failed", "steps",
-                        "best quality", "better in the last population", "scaled hypervolume", "minutes"], rows))
+                        "best quality", "better in the last population", "minutes"], rows))
         self.scores()
         self.add("*Better*: than the hybrid and the Transformer trained as candidates, from the same seed. Minutes: the "
                  "seconds of all trainings over the cores.\n")
