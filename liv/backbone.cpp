@@ -49,8 +49,9 @@ Backbone::Backbone(Exec* exec, std::vector<Block> blocks, const Sizes& sizes, DT
   for (auto& block : blocks_) operators_.emplace_back(block.liv, sizes);
   const std::vector<Declared> all = declare();
   lay_out(all, exec, dtype, seed.has_value());
-  if (exec && sizes.decoder) codes_ = position_codes(*exec, sizes.seq, sizes.width, dtype);
-  if (exec && seed) draw(all, *exec, *seed);
+  if (!exec || !seed) return;
+  draw(all, *exec, *seed);
+  if (sizes.decoder) codes_ = position_codes(*exec, sizes.seq, sizes.width, dtype);
 }
 
 // Collects the parameters, and says what each block takes of them.
@@ -183,9 +184,9 @@ Var Backbone::decoded(Tape& tape, const Var& last, int64_t length) const {
     const Parameter& p = parameters_[size_t(decoder_ + place)];
     return tape.parameter(p.value, p.grad);
   };
-  const Tensor codes = length == sizes_.seq ? codes_
-                                            : position_codes(tape.exec(), length, sizes_.width,
-                                                             last.value().dtype());
+  const bool kept = codes_.defined() && length == sizes_.seq;
+  const Tensor codes =
+      kept ? codes_ : position_codes(tape.exec(), length, sizes_.width, last.value().dtype());
   const Var read = last + tape.constant(codes);
   const Var rows = reshape(read, {read.value().numel() / sizes_.width, sizes_.width});
   return rms_norm(linear(silu(linear(rows, parameter(0))), parameter(1)), parameter(2));

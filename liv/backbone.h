@@ -148,7 +148,7 @@ class Backbone {
   std::vector<Wiring> wiring_;  // for each block
   int embedding_ = -1, final_norm_ = -1;
   int decoder_ = -1;  // its first map, which the second and the norm follow
-  Tensor codes_;      // pₜ of the training length [L, d]
+  Tensor codes_;      // pₜ of the training length [L, d], of a model that is trained
   Tensor values_, grads_;
   Tensor output_;  // the embedding as the output product reads it
   int64_t decayed_ = 0;

@@ -181,8 +181,8 @@ CLAIMS = [
           [Slot(line(125, 0)), Slot(line(125, 2), 0.01), Slot(line(125, 1), 0.02)]),
     Claim("liv/README.md", COMES, "an accuracy of {} at step 550, where the second head of the first LIV has put {} on "
           "the stripe.", [Slot(line(550, 2), 0.04), Slot(line(550, 4), 0.1)]),
-    Claim("liv/README.md", COMES, "Between steps 550 and 650 this becomes {}, the loss falls from {} to {}, and the "
-          "accuracy rises to {}.",
+    Claim("liv/README.md", COMES, "Between steps 550 and 650 this becomes {}, that loss, of which the figure shows only "
+          "the sum with all others, falls from {} to {}, and the accuracy rises to {}.",
           [Slot(line(650, 4), 0.05), Slot(line(550, 1), 0.1), Slot(line(650, 1), 0.15), Slot(line(650, 2), 0.05)]),
     Claim("liv/README.md", COMES, "The other three heads stay below {} throughout.",
           [Slot(largest_of_others, bound=True)]),

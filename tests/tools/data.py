@@ -260,6 +260,7 @@ def check_decoder(tmp):
     trained = doc("train", "51111-91111", "--task", "compress:V=4,L=4", "--width", "32", "--heads", "2", "--steps", "600", "--lr", "0.01", "--out", out, "--quiet")
     assert trained["val_accuracy"] > 0.9, trained
     assert doc("eval", out, "--quiet")["loss"] == trained["val_loss"]
+    assert abs(doc("eval", out, "--weights", "int8", "--quiet")["accuracy"] - trained["val_accuracy"]) < 0.1
     assert doc("logits", out, "--tokens", "0,1,2,3", "--out", tmp + "/l.npy")["shape"] == [4, 4]
     for command, says in ((["logits", out, "--tokens", "1,2", "--mode", "recurrent", "--out", tmp + "/l.npy"], "after its last token"),
                           (["generate", out, "--prompt", "a"], "no bytes of text"), (["export", out, "--out", tmp + "/e"], "decoder"),

@@ -110,6 +110,20 @@ def check_pictures(folder):
         yield None if name in names else f"{name}\n  is drawn and shown nowhere"
 
 
+def check_stated():
+    """The sentences and the commands whose numbers course.py holds are still in the documents."""
+    import course  # which takes from here what a block is
+    for claim in course.CLAIMS:
+        place = f"{claim.document}: {claim.sentence}"
+        try:
+            course.block_of(claim)
+            stated = course.stated_in(claim)
+        except SystemExit as error:
+            yield str(error)
+        else:
+            yield f"{place}\n  the document has no such sentence, or has it twice" if stated is None else None
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
@@ -119,6 +133,7 @@ def main():
         os.symlink(os.path.join(ROOT, "liv", "reference.py"), os.path.join(folder, "liv", "reference.py"))
         results = [result for document in COURSE for result in check_commands(folder, document)]
         results += check_pictures(folder)
+        results += check_stated()
     failures = [result for result in results if result]
     print("\n".join(failures))
     print(f"{len(results) - len(failures)} passed, {len(failures)} failed")

@@ -96,6 +96,20 @@ def check_chapter(tmp):
         assert any(of_page.startswith(row) for of_page in page), row
 
 
+def check_committed(tmp):
+    """The page and its pictures are those of the committed trainings."""
+    committed = os.path.join(ROOT, "tools", "experiments")
+    out = os.path.join(tmp, "committed")
+    done = subprocess.run([*COMMAND, os.path.join(tmp, "known"), "--star", STAR, "--page", "--out", out, "--known",
+                           os.path.join(committed, "results", "hybrids.jsonl.gz")], capture_output=True, text=True)
+    assert done.returncode == 0, done
+    names = ["HYBRIDS.md", *(os.path.join("results", n) for n in os.listdir(os.path.join(out, "results")))]
+    assert len(names) == 6, names
+    for name in names:
+        with open(os.path.join(out, name), "rb") as made, open(os.path.join(committed, name), "rb") as kept:
+            assert made.read() == kept.read(), f"{name} is not what --page writes"
+
+
 def check_grid(tmp):
     drawn = claims_svg.grid("t", ["a & b", "c"], ["x", "y"], {("a & b", "x"): 0.25, ("c", "y"): 1})
     assert drawn.count("fill-opacity") == 2 and "a &amp; b" in drawn and ">25<" in drawn and ">100<" in drawn, drawn
@@ -238,7 +252,8 @@ def check_unfinished(folder, tmp):
 def main():
     with tempfile.TemporaryDirectory() as tmp:
         folder = os.path.join(tmp, "whole")
-        return run_checks(named([check_plan, check_rate, check_records, check_grid, check_chapter], tmp) +
+        return run_checks(named([check_plan, check_rate, check_records, check_grid, check_chapter, check_committed],
+                              tmp) +
                           named([check_whole, check_state], folder) + named([check_stopped], folder, tmp) +
                           named([check_usage, check_page], folder) + named([check_failed], tmp) +
                           named([check_unfinished], folder, tmp))

@@ -45,20 +45,27 @@ class Records:
         try:
             with gzip.open(path, "rt", encoding="utf-8") as file:
                 lines = list(map(json.loads, file))
-            for line in lines:
-                if self.get(line["asked"]) is None:
-                    self.add(line["asked"], line["found"])
+            with self.lock:
+                for line in lines:
+                    if self.get(line["asked"]) is None:
+                        self.write(line["asked"], line["found"])
+                self.keep()
         except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
             raise Failed(f"{path}: {error}", 2) from None
 
     def add(self, asked, found):
-        line = json.dumps({"asked": asked, "found": found}, ensure_ascii=False) + "\n"
         with self.lock:
-            self.file.write(line.encode())
-            self.file.flush()
-            os.fsync(self.file.fileno())
-            self.found[self.text(asked)] = found
+            self.write(asked, found)
+            self.keep()
         return found
+
+    def write(self, asked, found):
+        self.file.write((json.dumps({"asked": asked, "found": found}, ensure_ascii=False) + "\n").encode())
+        self.found[self.text(asked)] = found
+
+    def keep(self):
+        self.file.flush()
+        os.fsync(self.file.fileno())
 
 
 def asked_of(case):
