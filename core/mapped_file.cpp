@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -19,16 +20,22 @@ namespace {
 // again, so that it can be walked at any moment.
 struct Region {
   std::atomic<uintptr_t> begin = 0, end = 0;  // 0 where the place is free
-  std::atomic<bool> cut = false;
+  std::atomic<bool> unread = false;           // zeros stand for some of it
   std::string path = {};
+  ino_t inode = 0;
   Region* next = nullptr;
 };
 std::atomic<Region*> regions = nullptr;
 std::mutex entering;
 
-// A page beyond the end of its file has no content, and reading it is a bus error. It and all after
-// it become zeros; who reads them asks for `require_whole` afterwards.
+// To read a page beyond the end of its file is a bus error, as is one that the disk does not give. It
+// and all after it become zeros; who reads them asks for `require_whole` afterwards.
 void on_bus_error(int signal, siginfo_t* fault, void*) {
+  if (fault->si_code <= 0) {  // sent by somebody
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);
+    return;
+  }
   const uintptr_t at = uintptr_t(fault->si_addr), page = uintptr_t(::sysconf(_SC_PAGESIZE));
   for (Region* region = regions; region; region = region->next) {
     if (at < region->begin || at >= region->end) continue;
@@ -36,7 +43,7 @@ void on_bus_error(int signal, siginfo_t* fault, void*) {
     void* zeros = ::mmap(reinterpret_cast<void*>(from), region->end - from, PROT_READ,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     if (zeros == MAP_FAILED) break;
-    region->cut = true;
+    region->unread = true;
     return;
   }
   ::signal(signal, SIG_DFL);  // not ours: it comes again, and ends the process
@@ -49,7 +56,9 @@ void handle_bus_errors() {
   ::sigaction(SIGBUS, &action, nullptr);
 }
 
-void enter(std::string_view bytes, const std::string& path) {
+void enter(std::string_view bytes, const std::string& path, int fd) {
+  struct stat info;
+  require(::fstat(fd, &info) == 0, "{}: {}", path, std::strerror(errno));
   const std::lock_guard lock(entering);
   static const bool handled = (handle_bus_errors(), true);
   (void)handled;
@@ -61,7 +70,8 @@ void enter(std::string_view bytes, const std::string& path) {
     regions = region;
   }
   region->path = path;
-  region->cut = false;
+  region->inode = info.st_ino;
+  region->unread = false;
   region->begin = uintptr_t(bytes.data());
   region->end = region->begin + bytes.size();
 }
@@ -72,6 +82,14 @@ void leave(std::string_view bytes) {
     if (region->end != 0 && region->begin == uintptr_t(bytes.data())) region->end = 0;
 }
 
+// What is in the last page beyond the end is zeros, without an error. A file that another one has
+// taken the place of is whole: it is kept as long as it is mapped.
+bool is_shorter(const Region& region) {
+  struct stat info;
+  return ::stat(region.path.c_str(), &info) == 0 && info.st_ino == region.inode &&
+         uintptr_t(info.st_size) < region.end - region.begin;
+}
+
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path) {
@@ -80,7 +98,7 @@ MappedFile::MappedFile(const std::string& path) {
   void* data = ::mmap(nullptr, size_t(file.size), PROT_READ, MAP_SHARED, file.fd, 0);
   require(data != MAP_FAILED, "{}: {}", path, std::strerror(errno));
   bytes_ = {static_cast<const char*>(data), size_t(file.size)};
-  enter(bytes_, path);
+  enter(bytes_, path, file.fd);
 }
 
 MappedFile::~MappedFile() {
@@ -92,9 +110,11 @@ MappedFile::~MappedFile() {
 void MappedFile::require_whole() {
   if (!regions) return;
   const std::lock_guard lock(entering);
-  for (Region* region = regions; region; region = region->next)
-    require(region->end == 0 || !region->cut, "{}: it was cut short while it was read",
-            region->path);
+  for (Region* region = regions; region; region = region->next) {
+    if (region->end == 0) continue;
+    require(!is_shorter(*region), "{}: it was cut short while it was read", region->path);
+    require(!region->unread, "{}: it cannot be read any more", region->path);
+  }
 }
 
 }  // namespace star

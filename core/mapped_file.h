@@ -8,8 +8,8 @@
 namespace star {
 
 // The bytes of a regular file, mapped for as long as the object lives. Where somebody cuts the file
-// short in that time, what is gone is read as zeros, and `require_whole` tells of it. Errors:
-// missing, not a regular file, unreadable.
+// short in that time, or it cannot be read any more, zeros are read, and `require_whole` tells of
+// it. Errors: missing, not a regular file, unreadable.
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path);
@@ -19,7 +19,7 @@ class MappedFile {
 
   std::string_view bytes() const { return bytes_; }
 
-  // Error: something was read that a file, one of those that are mapped, no longer holds.
+  // After reading. Error: one of the files that are mapped is shorter by now, or could not be read.
   static void require_whole();
 
  private:

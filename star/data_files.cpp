@@ -81,6 +81,12 @@ class Walk {
   std::vector<std::string> files;
   std::vector<LeftOut> left_out;
 
+  // Whether it went through a folder, by whatever name.
+  bool was_in(const fs::path& folder) const {
+    struct stat info;
+    return ::stat(folder.c_str(), &info) == 0 && seen_.count({info.st_dev, info.st_ino});
+  }
+
  private:
   void add_folder(const std::string& folder) {
     std::vector<std::string> names;
@@ -169,6 +175,12 @@ std::vector<std::string> listed(const std::string& list) {
   return paths;
 }
 
+std::vector<std::string> places_of(const std::string& place) {
+  if (place.starts_with('@')) return listed(place.substr(1));
+  if (is_pattern(place)) return matches(place);
+  return {place};
+}
+
 // Text where there is some; what else holds tokens then is left out.
 void sort_by_kind(const std::vector<std::string>& files, DataFiles& found) {
   for (auto& path : files) (is_token_file(path) ? found.tokens : found.texts).push_back(path);
@@ -184,13 +196,10 @@ void sort_by_kind(const std::vector<std::string>& files, DataFiles& found) {
 
 DataFiles find_data(const std::string& place) {
   DataFiles found;
-  std::vector<std::string> places = {place};
+  const std::vector<std::string> places = places_of(place);
   if (place.starts_with('@')) {
     found.list = place.substr(1);
-    places = listed(found.list);
-  } else if (is_pattern(place)) {
-    places = matches(place);
-  } else {
+  } else if (!is_pattern(place)) {
     std::error_code error;
     const auto status = fs::status(place, error);
     require(fs::exists(status), "{}: {}", place,
@@ -211,16 +220,19 @@ DataFiles find_data(const std::string& place) {
 }
 
 bool would_be_found(const std::string& place, const std::string& path) {
-  std::vector<std::string> places = {place_from_root(place)};
-  if (place.starts_with('@')) places = listed(place.substr(1));
-  const bool pattern = is_pattern(place);
-  // The file itself, or a folder that it is in.
-  for (fs::path at = fs::weakly_canonical(path); at.has_relative_path(); at = at.parent_path())
-    for (auto& named : places)
-      if (pattern ? ::fnmatch(named.c_str(), at.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0
-                  : fs::weakly_canonical(named) == at)
-        return true;
-  return false;
+  const fs::path file = fs::absolute(path);
+  const bool pattern = !place.starts_with('@') && is_pattern(place);
+  if (Walk(places_of(place)).was_in(file.parent_path())) return true;
+  if (!pattern) return false;
+  // By its own name, in a folder that the pattern looks into.
+  const fs::path wild = place;
+  const std::string folder = wild.has_parent_path() ? wild.parent_path().string() : ".";
+  const std::vector<std::string> folders =
+      is_pattern(folder) ? matches(folder) : std::vector<std::string>{folder};
+  std::error_code none;
+  return ::fnmatch(wild.filename().c_str(), file.filename().c_str(), FNM_PERIOD) == 0 &&
+         std::any_of(folders.begin(), folders.end(),
+                     [&](auto& known) { return fs::equivalent(known, file.parent_path(), none); });
 }
 
 std::string place_from_root(const std::string& place) {

@@ -167,14 +167,18 @@ json baselines_of(Genomes& genomes, const SearchSettings& settings) {
 }
 
 // Training steps that all candidates of each generation and of those before it have taken, from all
-// of the search's seeds; one that stopped at a rung has taken those up to it.
+// of the search's seeds, the last ones at its end; one that stopped at a rung has taken those up to
+// it.
 std::vector<int64_t> steps_of(const std::vector<Generation>& generations,
                               const std::vector<Candidate>& candidates,
-                              const std::vector<Evaluation>& evaluations, int64_t steps) {
+                              const std::vector<Evaluation>& evaluations,
+                              const SearchSettings& settings) {
+  const int64_t steps = settings.training.steps;
   std::map<std::string, int64_t> first, more;  // of a genome: from the first seed, and the others
+  int64_t last = 0;
   for (auto& e : evaluations) {
     if (e.recipe.is_of_another_seed())
-      more[e.genome] += steps;
+      (*e.recipe.number() > settings.reseed ? last : more[e.genome]) += steps;
     else if (e.recipe.is_of_search())
       first[e.genome] =
           std::max(first[e.genome], e.recipe.stops_at_rung() ? *e.recipe.number() : steps);
@@ -187,6 +191,7 @@ std::vector<int64_t> steps_of(const std::vector<Generation>& generations,
       sum += std::exchange(first[candidate->genome], 0) + std::exchange(more[candidate->genome], 0);
     taken.push_back(sum);
   }
+  if (!taken.empty()) taken.back() += last;
   return taken;
 }
 
@@ -237,8 +242,7 @@ json found_by(const RunFile& run, const SearchSettings& settings,
   json all = json::array();
   const std::vector<Generation> generations = run.generations();
   const std::vector<Candidate> candidates = run.candidates();
-  const std::vector<int64_t> steps =
-      steps_of(generations, candidates, run.evaluations(), settings.training.steps);
+  const std::vector<int64_t> steps = steps_of(generations, candidates, run.evaluations(), settings);
   const std::map<std::string, Fitness> results = feasible(run, settings);
   Archive archive;
   auto candidate = candidates.begin();
@@ -314,9 +318,8 @@ json report_data(const RunFile& run, const std::string& name,
   report["reference"] = json::object();
   for (auto& [objective, value] : run.reference()) report["reference"][objective] = value;
   report["candidates"] = candidates_of(genomes, candidates);
-  report["generations"] =
-      generations_of(genomes, generations,
-                     steps_of(generations, candidates, evaluations, settings.training.steps));
+  report["generations"] = generations_of(genomes, generations,
+                                         steps_of(generations, candidates, evaluations, settings));
   const double tau = mean_rung_tau(generations);
   report["rungs"] = {{"tau", tau}, {"low", tau < kLowTau}};
   report["baselines"] = baselines_of(genomes, settings);
@@ -334,8 +337,10 @@ json report_data(const RunFile& run, const std::string& name,
 }
 
 void add_random_search(json& report, const RunFile& random, const std::string& name) {
-  const json theirs = json::parse(random.settings());
+  // Both with what is newer than the one or the other.
   const SearchSettings settings = settings_from_json(random.settings());
+  const json theirs = json::parse(settings_to_json(settings)),
+             ours = json::parse(settings_to_json(settings_from_json(report["settings"].dump())));
   require(settings.algorithm == "random", "{}: a search by {}, where one by random is wanted", name,
           settings.algorithm);
   // How it is searched, and what of one search may change as well.
@@ -347,7 +352,7 @@ void add_random_search(json& report, const RunFile& random, const std::string& n
     if (row.may_change) free.insert(row.name);
   });
   free.erase("bounds");
-  for (auto& [key, value] : report["settings"].items())
+  for (auto& [key, value] : ours.items())
     require(free.count(key) || theirs.value(key, json()) == value,
             "{}: not comparable, its `{}` is {} and that of {} {}", name, key,
             theirs.value(key, json()).dump(), report["run"].get<std::string>(), value.dump());

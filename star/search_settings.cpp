@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -273,10 +274,19 @@ std::string search_command(const SearchSettings& s, const std::string& run,
   SearchSettings meant = s;
   if (s.pool != "paper" && s.pool != "extended") meant.pool = run;
   const std::vector<FixedOption> defaults = fixed_options(usual), options = fixed_options(meant);
+  auto is_usual = [&](const char* name) {
+    for (size_t i = 0; i < options.size(); ++i)
+      if (options[i].name == name) return options[i].values == defaults[i].values;
+    return true;
+  };
+  std::set<std::string> without_effect;  // which are refused
+  for_each_setting([&](const Setting& row, const auto&) {
+    if (*row.beside && is_usual(row.beside)) without_effect.insert(row.option);
+  });
   std::string command = shell_word(program) + " search";
   for (size_t i = 0; i < options.size(); ++i)
     for (auto& value : options[i].values)
-      if (options[i].values != defaults[i].values)
+      if (options[i].values != defaults[i].values && !without_effect.count(options[i].name))
         command += fmt::format(" {} {}", options[i].name, shell_word(value));
   return command;
 }

@@ -81,6 +81,7 @@ void for_each_training_setting(const F& f) {
             .option = "--decay",
             .range = within(0, 1),
             .help = "Share of the steps, the last ones, in which wsd decays",
+            .beside = "--schedule",
             .newer = true},
     STAR_FIELD(decay));
   f(Setting{.name = "math",

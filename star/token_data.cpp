@@ -104,11 +104,14 @@ Batch TokenData::train_batch(uint64_t seed, int64_t step, int sequences) const {
 
 Batch TokenData::checked(Batch batch) const {
   MappedFile::require_whole();
-  for (const auto* numbers : {&batch.tokens, &batch.targets})
-    for (int32_t number : *numbers)
-      require((number >= 0 && number < kind_.vocab) || number == kIgnored,
-              "{}: token {} is not in the vocabulary, 0…{}: somebody writes to the file", name_,
-              number, kind_.vocab - 1);
+  auto check = [&](int32_t token) {
+    require(token >= 0 && token < kind_.vocab,
+            "{}: token {} is not in the vocabulary, 0…{}: somebody writes to the file", name_,
+            token, kind_.vocab - 1);
+  };
+  for (int32_t token : batch.tokens) check(token);
+  for (int32_t target : batch.targets)
+    if (target != kIgnored) check(target);
   return batch;
 }
 

@@ -280,11 +280,13 @@ struct Bench {
   // Nothing is timed that is wrong: float against double on the same inputs.
   static void check(const KernelBench& narrow, const KernelBench& wide) {
     std::vector<double> a = narrow.output.to_doubles(), b = wide.output.to_doubles();
-    double error = 0, scale = 1e-2;  // some are 0, as the gradient of a softmax of one place
+    constexpr double kZero = 1e-12;  // as the gradient of a softmax of one place, rounded
+    double error = 0, scale = 0;
     for (size_t i = 0; i < a.size(); ++i) {
       error = std::max(error, std::abs(a[i] - b[i]));
       scale = std::max(scale, std::abs(b[i]));
     }
+    if (scale < kZero) scale = 1;
     if (!(error / scale < 1e-3))
       throw Failure(
           fmt::format("kernel {}: float is {:.1e} off double", narrow.name, error / scale));

@@ -15,6 +15,8 @@ struct Final : RunCommand {
   FinalOptions options;
 
   void execute() {
+    require(options.top > 0 || (options.from.empty() && options.by.empty()),
+            "--top 0: none of the search's, and --from and --by have no effect");
     open();
     run->data->check(Split::test);
     const FinalTable table = final_table(study(), options);
@@ -71,11 +73,11 @@ struct Final : RunCommand {
   void print_documents(const FinalTable& table) {
     nlohmann::json rows = nlohmann::json::array();
     for (auto& row : table.rows) rows.push_back(row_json(row, table));
-    nlohmann::json document = {{"run", path},
-                               {"steps", table.options.steps},
-                               {"from", table.options.from},
-                               {"by", table.options.by},
-                               {"rows", rows}};
+    nlohmann::json document = {{"run", path}, {"steps", table.options.steps}, {"rows", rows}};
+    if (table.options.top > 0) {
+      document["from"] = table.options.from;
+      document["by"] = table.options.by;
+    }
     if (auto* reference = reference_of(table))
       document["reference"] = reference->tuned.subject.label();
     print_json(document);
@@ -177,8 +179,7 @@ void declare_final(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
   add_group(*sub, o.from, "Which genomes of the search");
-  add_whole(*sub, "--top", o.top, 0, 1 << 16,
-            "So many of them, best first; 0: the baselines alone")
+  add_whole(*sub, "--top", o.top, 0, 1 << 16, "So many of them, best first; 0: the baselines alone")
       ->capture_default_str();
   sub->add_option("--by", o.by,
                   "The metric in which the least are best (default: the search's first objective)");

@@ -101,10 +101,17 @@ TEST_CASE("every setting has its option, but those that follow from others or fr
     const bool seen = texts(with_another(name)) != texts(SearchSettings());
     CHECK(seen == (kWithout.count(name) == 0));
     SearchSettings changed = with_another(name);
+    // Those that another option gives an effect are said beside that one.
+    SearchSettings usual;
+    if (name == "keep") usual.rungs = changed.rungs = {1};
+    if (name == "decay") usual.training.schedule = changed.training.schedule = "wsd";
     if (seen && name != "task" && name != "pool")
-      CHECK(reproducing_command(changed, "x.run") !=
-            reproducing_command(SearchSettings(), "x.run"));
+      CHECK(reproducing_command(changed, "x.run") != reproducing_command(usual, "x.run"));
   }
+  // Alone they would be refused.
+  for (const char* name : {"keep", "decay"})
+    CHECK(reproducing_command(with_another(name), "x.run") ==
+          reproducing_command(SearchSettings(), "x.run"));
 }
 
 TEST_CASE("a candidate's time is the processor's, and on a device the clock's") {

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -157,6 +158,13 @@ def check_answers(tmp):
     assert found[3]["number"] == "1 of 2, by up to 80.2 %" and found[3]["decided"], found[3]
     assert found[4]["number"].startswith("16 of 16") and not found[4]["decided"], found[4]  # one search
     assert "rounds 2" in found[5]["number"] and "25.00 h" in found[6]["number"], found
+    alike = {f"search-quality-{s}": {"generations": [{"better": 16, "population": 16}]} for s in range(3)}
+    hits = lambda searches: claims_answers.hit_rate(list(searches.values()))
+    assert hits(alike)["decided"] and hits(alike)["answer"] == "yes", hits(alike)
+    alike["search-quality-1"] = {"generations": population[2:3]}
+    assert not hits(alike)["decided"], hits(alike)
+    below = {s: {"generations": population[1:2]} for s in range(3)}
+    assert hits(below)["decided"] and hits(below)["answer"] == "no", hits(below)
     rows[9] = row("quality-0 8", [2.2, 2.3])
     worse = claims_answers.answers(results, claims_plan.FULL)
     assert worse[0]["number"] == "7 of 8" and worse[0]["answer"] == "no" and worse[0]["decided"], worse[0]
@@ -254,10 +262,16 @@ def check_result(folder):
 def check_known(folder):
     """A new folder takes what another one found, and compares searches without their run files, to the same end."""
     other = os.path.join(folder, "other")
-    said = claims(other, "--known", os.path.join(folder, "results"), "--only", "ways", "compare")[1]
+    claims(folder, "--page", "--out", os.path.join(folder, "kept"))
+    known = os.path.join(folder, "kept", "results")
+    said = claims(other, "--known", known, "--only", "ways", "compare")[1]
     assert "search-" not in said and "ways: done" in said, said
     for name in ("ways", "compare"):
         assert result_of(other, name) == result_of(folder, name), name
+    assert "other settings" in claims(other, "--known", os.path.join(EXPERIMENTS, "results"), status=2)[1]
+    assert "no results" in claims(other, "--known", os.path.join(folder, "nowhere"), "--list", status=2)[1]
+    claims(os.path.join(folder, "second"), "--known", folder, "--list")
+    assert result_of(os.path.join(folder, "second"), "equal") == result_of(folder, "equal")
     for search in claims_plan.QUICK.searches:
         assert result_of(other, "search-" + search.name) == result_of(folder, "search-" + search.name)
     said = claims(other, "--only", "sharing", status=2)[1]
@@ -269,7 +283,14 @@ def check_known(folder):
     del found["trained"]
     with open(path, "w", encoding="utf-8") as file:
         json.dump(found, file)
-    claims(os.path.join(folder, "third"), "--known", os.path.join(other, "results"), "--list")
+    shutil.copy(os.path.join(known, "plan.json"), os.path.join(other, "results"))
+    third = os.path.join(folder, "third")
+    said = claims(third, "--known", os.path.join(other, "results"), "--list")[1]
+    assert "search-random-0 is not taken" in said and "final-others is not taken" in said, said
+    assert "ways needs search-random-0" in claims(third, "--only", "ways", status=2)[1]
+    shutil.copy(path, os.path.join(third, "results"))
+    assert "does not say what the search trained" in claims(third, "--only", "ways", status=2)[1]
+    os.remove(os.path.join(third, "results", "search-random-0.json"))
     assert not os.path.exists(os.path.join(folder, "third", "results", "search-random-0.json"))
     assert os.path.exists(os.path.join(folder, "third", "results", "search-random-1.json"))
 

@@ -38,15 +38,30 @@ class Folder:
         return Run(self.run_path(name))
 
     def take(self, known):
-        """What other folders have found at some cost; of searches with all that they trained."""
+        """What another folder has found at some cost by the same plan: searches that say all that they trained, and
+        what follows from those."""
+        try:
+            with open(os.path.join(known, "plan.json"), encoding="utf-8") as file:
+                plan = json.load(file)
+        except (OSError, ValueError) as error:
+            raise Failed(f"{known}: no results of this plan: {error}", 2) from None
+        if plan != json.loads(json.dumps(self.plan.as_json())):
+            raise Failed(f"{known}: results of other settings (plan.json)", 2)
+        whole = os.path.join(known, "results")  # of a folder such as this one
+        known = whole if os.path.isdir(whole) else known
+        costly = {s.name for s in stages_of(self.plan) if s.steps}
         for stage in stages_of(self.plan):
             path = os.path.join(known, stage.name + ".json")
-            if not stage.steps or self.done(stage.name) or not os.path.exists(path):
+            if stage.name not in costly or self.done(stage.name) or not os.path.exists(path):
                 continue
             with open(path, encoding="utf-8") as file:
                 found = json.load(file)
-            if "search" not in found or "trained" in found:
+            complete = "search" not in found or "trained" in found
+            if complete and all(self.done(n) for n in stage.needs if n in costly):
                 write_json(self.result_path(stage.name), found)
+            else:
+                say(f"{stage.name} is not taken: " + ("it does not say what it trained" if not complete else
+                                                      "what it needs is not there"))
 
     def result_path(self, stage):
         return os.path.join(self.path, "results", stage + ".json")

@@ -146,16 +146,15 @@ def quality_searches(results):
 
 
 def hit_rate(searches):
-    """The genomes of a population are relatives, so that what is independent, and decides, are the searches."""
+    """The genomes of a population are relatives, so that what is independent, and decides, are the searches: three or
+    more of one mind."""
     last = [s["generations"][-1] for s in searches]
     k, n = sum(g["better"] for g in last), sum(g["population"] for g in last)
     above = sum(g["better"] > 0.9 * g["population"] for g in last)
-    low, high = proportion_interval(above, len(last))
     yes = k > 0.9 * n
     return answer("more than 90 % of the last population are better than both, trained as candidates",
                   f"{k} of {n} over {len(searches)} searches: {100 * k / n:.0f} %",
-                  f"above it {above} of {len(last)} searches; share {low:.2f} to {high:.2f}", yes,
-                  low > 0.5 if yes else high < 0.5)
+                  f"in {above} of {len(last)} searches", yes, len(last) > 2 and above == (len(last) if yes else 0))
 
 
 def rounds(searches):

@@ -288,7 +288,7 @@ def write(folder, out):
     """CLAIMS.md, the pictures and the results themselves."""
     results = folder.results()
     os.makedirs(os.path.join(out, "results"), exist_ok=True)
-    for name, found in results.items():
+    for name, found in [*results.items(), ("plan", folder.plan.as_json())]:
         with open(os.path.join(out, "results", name + ".json"), "w", encoding="utf-8") as file:
             json.dump(found, file, ensure_ascii=False)
             file.write("\n")

@@ -3,7 +3,7 @@ import random
 from collections import Counter
 
 import claims_finals as finals
-from claims_runs import MEASURES, Run
+from claims_runs import MEASURES, Failed, Run
 from claims_statistics import bootstrap, front_of, hypervolume, kendall, median, rank_sum
 
 PAPER = ("@transformer:48", 2048, 32, 4096)  # genome, width, heads and context of the paper's largest Transformer
@@ -19,7 +19,11 @@ def exact(folder):
 
 def history(folder, search):
     """Of each generation the training steps by its end, and what it trained to the end: MEASURES of each."""
-    found = folder.result("search-" + search.name)
+    name = "search-" + search.name
+    found = folder.result(name)
+    if "trained" not in found:
+        raise Failed(f"{folder.result_path(name)} does not say what the search trained; without it the search is "
+                     "run again, or read from its run file", 2)
     return [(g["steps"], [dict(zip(MEASURES, row)) for row in rows])
             for g, rows in zip(found["generations"], found["trained"])]
 
@@ -77,7 +81,7 @@ def compare(folder):
         names = objectives.split(",")
         evolved = [s for s in main if s.objectives == objectives and s.evolves]
         # Twice a Transformer's value, as in the hypervolume of a run (star/README.md).
-        reference = folder.result("search-" + evolved[0].name)["reference"]
+        reference = folder.result("search-" + evolved[0].name).get("reference")
         others = {way: [s for s in main if s.algorithm == way] for way in ("random", "regularized")}
         curves = {way: [curve(history(folder, s), names, reference) for s in searches]
                   for way, searches in {"evolved": evolved, **others}.items()}
