@@ -128,10 +128,10 @@ def over(measure, begin, end):
     return lambda result: measure(of(k, "val_loss")(result) for k in range(begin, end))
 
 
-def means_and_deviations(begin):
+def means_and_deviations(begin, mean, deviation):
     """Slots of three times three trainings of a block: the loss, and how it scatters over three seeds."""
     return [slot for k in range(begin, begin + 9, 3)
-            for slot in (Slot(over(statistics.mean, k, k + 3), 0.08), Slot(over(statistics.stdev, k, k + 3), 0.03))]
+            for slot in (Slot(over(statistics.mean, k, k + 3), mean), Slot(over(statistics.stdev, k, k + 3), deviation))]
 
 
 def tested(baseline):
@@ -202,7 +202,7 @@ CLAIMS = [
     Claim("liv/hybrids.md", "71111-91111-71111-91111 --task parity:L=16", "Trained, it has {}:",
           [Slot(of(0, "val_accuracy"), 0.01)]),
     Claim("star/README.md", SEEDS, "makes it {} nats after a default search's training.",
-          [Slot(of(0, "val_standard_error"), 0.005)]),
+          [Slot(of(0, "val_standard_error"), 0.01)]),  # up to 0.027 in a search, by model
     Claim("star/README.md", SEEDS, "the standard deviation is {} for a Transformer and {} for a state-space model.",
           [Slot(over(statistics.stdev, 0, 12), 0.05), Slot(over(statistics.stdev, 12, 24), 0.02)]),
     # Of eighty genomes another may be the best: its losses are those of a best one.
@@ -213,8 +213,8 @@ CLAIMS = [
     Claim("star/README.md", "for algorithm in random nsga2", "`nsga2` ended with {}, {}, {} and `random` with {}, {}, "
           "{}:", [Slot(last_hypervolume(2 * k + 1), 0.08) for k in range(3)]
           + [Slot(last_hypervolume(2 * k), 0.08) for k in range(3)]),
-    Claim("cuda/README.md", MATH, "| `@transformer:8` | {} ± {} | {} ± {} | {} ± {} |", means_and_deviations(0)),
-    Claim("cuda/README.md", MATH, "| `@hybrid:8` | {} ± {} | {} ± {} | {} ± {} |", means_and_deviations(9)),
+    Claim("cuda/README.md", MATH, "| `@transformer:8` | {} ± {} | {} ± {} | {} ± {} |", means_and_deviations(0, 0.15, 0.1)),
+    Claim("cuda/README.md", MATH, "| `@hybrid:8` | {} ± {} | {} ± {} | {} ± {} |", means_and_deviations(9, 0.08, 0.03)),
     Claim("cpu/README.md", EIGHT_BITS, "the three have {}, {} and {} nats a byte in float32, and in eight bits",
           [Slot(of(k + 1, "loss"), 0.1) for k in (0, 3, 6)],
           lambda result: all(abs(of(k + 1, "loss")(result) - of(k + 2, "loss")(result)) < 1e-3 for k in (0, 3, 6))),
