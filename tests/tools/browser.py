@@ -131,7 +131,7 @@ def check_numbers(page, run):
             for dataset, genomes in ((FRONT, run.front(generation)), (POPULATION, run.members(generation))):
                 expected = [[run.metric(g, x), run.metric(g, y)] for g in genomes]
                 assert sorted(chart_points(page, chart, dataset)) == sorted(expected), (x, y, dataset)
-    volumes = [[done, volume] for _, volume, done, _ in run.generations]
+    volumes = [[run.settings["steps"] * done, volume] for _, volume, done, _ in run.generations]
     assert chart_points(page, len(pairs), 0) == volumes, volumes
     settings = page.evaluate("document.getElementById('settings-list').innerText")
     assert "population" in settings and str(run.settings["data_identity"]) in settings
