@@ -274,20 +274,16 @@ std::string search_command(const SearchSettings& s, const std::string& run,
   SearchSettings meant = s;
   if (s.pool != "paper" && s.pool != "extended") meant.pool = run;
   const std::vector<FixedOption> defaults = fixed_options(usual), options = fixed_options(meant);
-  auto is_usual = [&](const char* name) {
-    for (size_t i = 0; i < options.size(); ++i)
-      if (options[i].name == name) return options[i].values == defaults[i].values;
-    return true;
-  };
-  std::set<std::string> without_effect;  // which are refused
-  for_each_setting([&](const Setting& row, const auto&) {
-    if (*row.beside && is_usual(row.beside)) without_effect.insert(row.option);
+  std::set<std::string> said;
+  for (size_t i = 0; i < options.size(); ++i)
+    if (options[i].values != defaults[i].values) said.insert(options[i].name);
+  for_each_setting([&](const Setting& row, const auto&) {  // what has no effect is refused
+    if (*row.beside && !said.count(row.beside)) said.erase(row.option);
   });
   std::string command = shell_word(program) + " search";
-  for (size_t i = 0; i < options.size(); ++i)
-    for (auto& value : options[i].values)
-      if (options[i].values != defaults[i].values && !without_effect.count(options[i].name))
-        command += fmt::format(" {} {}", options[i].name, shell_word(value));
+  for (auto& option : options)
+    for (auto& value : option.values)
+      if (said.count(option.name)) command += fmt::format(" {} {}", option.name, shell_word(value));
   return command;
 }
 

@@ -1,6 +1,6 @@
 // Synthetic tasks, generated from (seed, split, index): in-context recall and its variants, copying,
-// compressing and memorising as in the MAD suite (Poli et al., 2024), multi-query associative recall as in
-// Zoology (Arora et al., 2023), and a mixture.
+// compressing and memorising as in the MAD suite (Poli et al., 2024), multi-query associative recall
+// as in Zoology (Arora et al., 2023), and a mixture.
 //
 // A task is written `name` or `name:option=value,…`. A sequence always has L tokens; where the
 // target is the next token, the last place has none and is ignored. What each task is stands beside

@@ -134,22 +134,22 @@ class Run:
     def steps(self):
         """{genome: training steps} of the search, from all its seeds but the last front's two more; a stopped one has
         those to its rung."""
-        full, taken, seeds = self.settings()["steps"], {}, self.settings()["reseed"]
+        settings, taken = self.settings(), {}
         for genome, recipe in self.rows("select g.genome, e.recipe from evaluations e join genomes g on g.id = "
                                         "e.genome where e.recipe = 'search' or e.recipe like 'search:%'"):
             rung = re.fullmatch(r"search:rung=(\d+)(.*)", recipe)
             seed = rung[2] if rung else recipe.removeprefix("search")
-            if seed and int(seed.removeprefix(":seed=")) > seeds:
+            if seed and int(seed.removeprefix(":seed=")) > settings["reseed"]:
                 continue
             by_seed = taken.setdefault(genome, {})
-            by_seed[seed] = max(by_seed.get(seed, 0), int(rung[1]) if rung else full)
+            by_seed[seed] = max(by_seed.get(seed, 0), int(rung[1]) if rung else settings["steps"])
         return {g: sum(by_seed.values()) for g, by_seed in taken.items()}
 
     def last_steps(self):
         """Of the last front's two more seeds."""
-        recipes = [f"search:seed={self.settings()['reseed'] + k}" for k in (1, 2)]
-        return self.settings()["steps"] * self.rows("select count(*) from evaluations where recipe in (?, ?)",
-                                                    *recipes)[0][0]
+        settings = self.settings()
+        recipes = [f"search:seed={settings['reseed'] + k}" for k in (1, 2)]
+        return settings["steps"] * self.rows("select count(*) from evaluations where recipe in (?, ?)", *recipes)[0][0]
 
     def progress(self):
         """(generation, its new genomes, all training steps by then) of each."""
