@@ -242,7 +242,7 @@ class Model:
             header, numbers = json.loads(file.read(int.from_bytes(file.read(8), "little"))), file.read()
         metadata = header.pop("__metadata__", {})
         if metadata.get("format") != "star-checkpoint/2" or "decoder.in.weight" in header:
-            sys.exit(f"{path}: not a checkpoint of this version, or of classes that are not built in, or with a decoder")
+            sys.exit(f"{path}: not a checkpoint of this version, or with a decoder or classes that are not built in")
         self.w = {name: np.frombuffer(numbers[slice(*t["data_offsets"])], "<f4").astype(float).reshape(t["shape"])
                   for name, t in header.items()}
         backbone, *overrides = metadata["genome"].split("|")

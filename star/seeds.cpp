@@ -12,6 +12,9 @@ int seeds_wanted(const SearchSettings& settings, int generation) {
   return 1 + settings.reseed + (generation + 1 >= settings.generations ? 2 : 0);
 }
 
+// Beyond the 1002 that --reseed may ask for at most.
+uint64_t judging_seed(const SearchSettings& settings) { return settings.seed + 10000; }
+
 SeedMean over_seeds(const std::vector<const Evaluation*>& trainings) {
   SeedMean judged{*trainings.at(0), int(trainings.size()), {}};
   std::map<std::string, std::vector<double>> values;

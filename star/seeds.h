@@ -16,6 +16,10 @@ namespace star::synthesis {
 // one and so many more, and at the end of the search two beyond these.
 int seeds_wanted(const SearchSettings& settings, int generation);
 
+// The first seed of the trainings that judge what a search has found (`check`, `final`, `fidelity`),
+// far after all of its own: it has chosen by those, so they flatter it.
+uint64_t judging_seed(const SearchSettings& settings);
+
 struct SeedMean {
   Evaluation mean;    // the first, with the mean of each metric over the trainings that have it; a
                       // failure where one of them failed

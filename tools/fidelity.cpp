@@ -52,7 +52,7 @@ void declare_fidelity(CLI::App& app) {
   CLI::App* sub = app.add_subcommand(
       "fidelity", "How well the cheap signals of a search predict the dear ones");
   c->declare(*sub);
-  c->declare_trainings(*sub);
+  c->declare_judging(*sub);
   constexpr int64_t kMost = int64_t(1) << 40;
   add_whole(*sub, "--sample", c->options.sample, 2, 1 << 20,
             "Genomes, drawn from all that the search has evaluated")

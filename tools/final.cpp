@@ -173,7 +173,7 @@ void declare_final(CLI::App& app) {
       "final",
       "Trains the best of a search longer, from several seeds, and judges on the test part");
   c->declare(*sub);
-  c->declare_trainings(*sub);
+  c->declare_judging(*sub);
   sub->add_option("names", o.names,
                   "Baselines: names, at the search's depth unless they say another, or genomes")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)

@@ -129,10 +129,17 @@ void RunCommand::declare_trainings(CLI::App& app) {
   app.add_flag("--retry", retry, "Trains again what failed before");
 }
 
+void RunCommand::declare_judging(CLI::App& app) {
+  declare_trainings(app);
+  judges = true;
+  seed_option_->description(
+      "Seed of everything random (default: the search's + 10000, since it has chosen by its own)");
+}
+
 void RunCommand::open() {
   run.emplace(open_run(path, trains));
   warn_of_bounds(path, settings(), run->contents);
-  if (seed_option_->count() == 0) common.seed = settings().seed;
+  if (seed_option_->count() == 0) common.seed = judges ? judging_seed(settings()) : settings().seed;
   if (device_option_->count() > 0) run->settings.device = common.device;
   warn_of_device(settings(), check_device(settings().device));
 }

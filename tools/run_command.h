@@ -48,11 +48,13 @@ struct RunCommand {
   std::string path;
   int workers = 0;
   std::optional<uint64_t> memory_bytes;  // if given
-  bool retry = false, trains = false;
+  bool retry = false, trains = false, judges = false;
   std::optional<Run> run;  // once it is open
 
   void declare(CLI::App& app);
   void declare_trainings(CLI::App& app);  // for those that train
+  // For those that train what the search has found as if it were new: from seeds of their own.
+  void declare_judging(CLI::App& app);
   // What is left open on the command line is as in the run. Warns of a front that keeps no bounds.
   void open();
   const SearchSettings& settings() const { return run->settings; }

@@ -419,10 +419,10 @@ void declare_search(CLI::App& app) {
       ->capture_default_str();
   sub->add_flag(
       "--no-check", c->no_check,
-      "Leaves out the end: the best of three finalists against the best named design of no "
+      "Leaves out the end: the best of six finalists against the best named design of no "
       "more parameters, trained alike for four times the steps from three seeds, on the test "
-      "part. With five designs that takes as long as some fifty candidates: 60 % of the "
-      "time of a default search");
+      "part. With five designs that takes as long as some sixty candidates: three quarters of "
+      "the time of a default search");
   add_whole(*sub, "--workers", c->workers, 0, 1024,
             "Candidates at a time; 0: one for each core, 8 on a GPU")
       ->capture_default_str();

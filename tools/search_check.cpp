@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "star/seeds.h"
 #include "tools/console.h"
 #include "tools/table.h"
 
@@ -81,7 +82,7 @@ std::optional<SearchCheck> check_found(RunFile& file, const SearchSettings& sett
   const auto train = [&](const std::vector<Trial>& trials) {
     return train_all(file, trials, settings, data, work);
   };
-  return check_search({path, settings, contents, settings.seed, train});
+  return check_search({path, settings, contents, judging_seed(settings), train});
 }
 
 nlohmann::json check_json(const std::optional<SearchCheck>& check) {

@@ -6,6 +6,7 @@
 #include "liv/pool_file.h"
 #include "star/front.h"
 #include "star/genome.h"
+#include "star/seeds.h"
 
 namespace star::synthesis {
 namespace {
@@ -41,7 +42,7 @@ std::vector<Subject> competing_with(const Study& study, const std::vector<Subjec
   return competing;
 }
 
-// As `final` would train it, so that it need not do so again.
+// As `final` would train it, which need not do so again.
 Trial trial_from(const Study& study, const Subject& subject, int seed) {
   Trial trial = trial_for(study, subject);
   trial.seed = trial.training.seed = study.seed + uint64_t(seed);
@@ -164,7 +165,8 @@ std::string best_of_check(const Study& study) {
 
 std::string best_of_run(const CheckedRun& run, const std::string& path) {
   const std::string of_front = best_of_front(run, path);
-  const std::string checked = best_of_check({path, run.settings, run.contents, run.settings.seed});
+  const std::string checked =
+      best_of_check({path, run.settings, run.contents, judging_seed(run.settings)});
   return checked.empty() ? of_front : checked;
 }
 

@@ -15,7 +15,7 @@ namespace star::synthesis {
 
 inline constexpr int kCheckSeeds = 3;
 inline constexpr int kCheckSteps = 4;  // times the search's
-inline constexpr int kFinalists = 3;   // of the front, the best by the search's own trainings
+inline constexpr int kFinalists = 6;   // of the front, the best by the search's own trainings
 
 struct CheckSide {
   std::string name;  // of a named design

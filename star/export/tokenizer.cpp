@@ -17,7 +17,9 @@ Tokenizer byte_tokenizer() {
 
 std::optional<Tokenizer> exported_tokenizer(const Backbone& model, const Checkpoint& about) {
   if (!about.tokenizer.empty()) return parse_tokenizer(about.tokenizer, "the tokenizer");
-  if (!tokens_are_bytes(training_record(about.training), model.sizes().vocab)) return {};
+  const TrainingRecord record = training_record(about.training);
+  const bool trained = !record.identity.empty();
+  if (!trained || !tokens_are_bytes(record, model.sizes().vocab)) return {};
   return byte_tokenizer();
 }
 

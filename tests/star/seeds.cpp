@@ -40,6 +40,14 @@ TEST_CASE("seeds: trainings of a genome are judged by their mean") {
   CHECK(over_seeds({&first, &failed, &third}).mean.failure == "by search:seed=1: time limit");
 }
 
+TEST_CASE("seeds: what judges a search begins after all seeds that it can have chosen by") {
+  SearchSettings settings;
+  settings.seed = 7;
+  settings.reseed = 1000;  // the most
+  settings.generations = 1;
+  CHECK(judging_seed(settings) >= settings.seed + uint64_t(seeds_wanted(settings, 0)));
+}
+
 TEST_CASE("seeds: as many count as the generation asks for") {
   SearchSettings settings;
   settings.generations = 3;

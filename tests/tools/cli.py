@@ -575,6 +575,10 @@ def check_worth(tmp):
     trained = [(recipe, genome) for recipe, genome, _ in recipes(run) if "steps=48" in recipe]
     assert check["genome"] in check["finalists"] and set(check["finalists"]) <= set(params), check
     assert len(trained) == len(check["finalists"]) + 2 + len(check["baselines"]) + 2, trained
+    # From none of the seeds that the search had.
+    settings = settings_of(run)
+    seeds = {int(re.search(r"seed=(\d+)", recipe)[1]) - settings["seed"] for recipe, _ in trained}
+    assert seeds == {10000, 10001, 10002}, seeds
     # What `final` says is the same, without a training.
     rows = doc("final", run, check["baseline"], "--top", "16", "--memory-limit", "0.001", "--quiet")["rows"]
     said = {row["genome"]: row for row in rows}
@@ -780,7 +784,7 @@ def check_final(run, front):
     assert losses == sorted(losses), losses
     best = min((row for row in rows if row["kind"] == "baseline"), key=lambda row: row["quality"]["mean"])
     assert found["reference"] == best["name"] and "difference" not in best, found
-    each = [doc(*args[:-1], "1", "--seed", str(seed), "--against", best["genome"], "--quiet")["rows"] for seed in (5, 6, 7)]
+    each = [doc(*args[:-1], "1", "--seed", str(seed), "--against", best["genome"], "--quiet")["rows"] for seed in (10005, 10006, 10007)]
     losses = [{row["genome"]: row["test_quality"]["mean"] for row in one} for one in each]
     for row in rows:
         mine = [one[row["genome"]] for one in losses]

@@ -201,4 +201,4 @@ def run_checks(checks):
 
 COMMANDS = commands()
 # Those that go on from a search.
-AFTER = [c[0] for c in COMMANDS if "(default: the search's)" in star(*c, "--help")]
+AFTER = [c[0] for c in COMMANDS if "(default: as in the search)" in star(*c, "--help")]

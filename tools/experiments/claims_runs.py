@@ -177,14 +177,17 @@ class Run:
         return median(found) / steps if found and steps else None
 
     def longer(self, steps):
-        """{genome: {rate: {seed: metrics}}} of `final` on the run's own data, at its own width and depth."""
+        """{genome: {rate: {seed: metrics}}} of `final` on the run's own data, at its own width and depth; its seeds are
+        counted from its first, 10000 after the search's."""
         settings, found = self.settings(), {}
         wanted = {"width": settings["width"], "heads": settings["heads"], "repeat": 1, "steps": steps}
         for recipe, in self.rows("select distinct recipe from evaluations where recipe like 'width=%'"):
             named = dict(part.split("=", 1) for part in re.split(r",(?=[a-z]+=)", recipe))
             if "task" in named or any(named.get(k) != str(v) for k, v in wanted.items()):
                 continue
+            seed = int(named["seed"]) - settings["seed"] - 10000
+            if seed < 0:
+                continue
             for genome, metrics in self.metrics(recipe).items():
-                by_rate = found.setdefault(genome, {}).setdefault(float(named["lr"]), {})
-                by_rate[int(named["seed"])] = metrics
+                found.setdefault(genome, {}).setdefault(float(named["lr"]), {})[seed] = metrics
         return found

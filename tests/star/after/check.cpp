@@ -61,26 +61,27 @@ TEST_CASE("check: the best that no named design is, against the best design that
   CHECK(check->steps == 40);
 }
 
-TEST_CASE("check: of three finalists that which longer training prefers, by its validation part") {
+TEST_CASE("check: of six finalists that which longer training prefers, by its validation part") {
   InstantRun run;
   const std::vector<std::string> found = {"21111-91111", "11111-71111", "71111-71111",
-                                          "31111-91111"};
+                                          "31111-91111", "21111-71111", "31111-71111",
+                                          "41111-71111"};
   for (size_t i = 0; i < found.size(); ++i) run.found(found[i], double(i), 0);
   run.close(found, {});
-  // The fourth would be the best; the test part prefers the second.
+  // The seventh would be the best; the test part prefers the second.
   run.result = [&](const Trial& t) {
     const auto at = size_t(std::find(found.begin(), found.end(), t.genome) - found.begin());
-    return trained(std::vector<double>{5, 3, 2, 1, 4}[at], at == 1 ? 0.5 : 1);
+    return trained(std::vector<double>{5, 3, 2, 6, 4, 7, 1, 8}[at], at == 1 ? 0.5 : 1);
   };
   auto check = check_search(run.study());
-  CHECK(check->finalists == std::vector<std::string>(found.begin(), found.begin() + 3));
+  CHECK(check->finalists == std::vector<std::string>(found.begin(), found.begin() + 6));
   CHECK(check->found.genome == "71111-71111");
   CHECK(check->found.params == parameters(run, "71111-71111"));
   CHECK(check->found.trained.by_seed.size() == 3);
-  CHECK(run.asked.size() == 3 + (check->designs.size() + 2) + 2);
+  CHECK(run.asked.size() == 6 + (check->designs.size() + 2) + 2);
   // Found again where the run holds these trainings, all of them.
   CHECK(best_of_check(run.study()) == "");
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 6; ++i) {
     CHECK(best_of_check(run.study()) == "");
     const Trial& trial = run.asked[size_t(i)];
     run.contents.evaluations.push_back(evaluation(trial.genome, run.result(trial), trial.recipe));
@@ -91,7 +92,7 @@ TEST_CASE("check: of three finalists that which longer training prefers, by its 
   run.contents.generations.clear();
   run.close({found[0]}, {});
   check = check_search(run.study());
-  CHECK(check->finalists == std::vector<std::string>(found.begin(), found.begin() + 3));
+  CHECK(check->finalists == std::vector<std::string>(found.begin(), found.begin() + 6));
   CHECK(check->found.genome == "71111-71111");
 }
 
