@@ -119,6 +119,17 @@ void ModelOptions::declare(CLI::App& app) {
   declare_pool(app, pool, &pool_path);
 }
 
+void ModelOptions::declare_depth(CLI::App& app) {
+  add_whole(app, "--depth", depth, 1, 1000, "LIVs of a genome that is given by name");
+}
+
+std::string ModelOptions::at_depth(const std::string& text) const {
+  if (depth == 0) return text;
+  const std::string named = star::synthesis::at_depth(text, depth);
+  require(named != text, "--depth: only a name that says none, such as @hybrid, takes one");
+  return named;
+}
+
 Sizes ModelOptions::for_data(const Dataset& data) const {
   Sizes s = sizes;
   s.vocab = data.vocab();
@@ -131,7 +142,7 @@ Sizes ModelOptions::for_data(const Dataset& data) const {
 Genome ModelOptions::genome(const std::string& text, Pool& in_force) const {
   in_force = named_pool(pool);
   // Of a name too, since a pool may lack its classes.
-  return parse(to_text(resolve(text, in_force)), in_force);
+  return parse(to_text(resolve(at_depth(text), in_force)), in_force);
 }
 
 LivClass class_named(const std::string& text) {

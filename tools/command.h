@@ -76,10 +76,14 @@ struct ModelOptions {
   int64_t length = 0;             // as for DataOptions::open
   std::string pool = "extended";  // what `named_pool` takes
   std::string pool_path = {};     // --pool as it was given
+  int depth = 0;                  // of a name that says none; 0: the usual one
 
   void declare(CLI::App& app);
+  void declare_depth(CLI::App& app);  // --depth, beside one genome
   // The sizes with vocabulary and length taken from the data; checked.
   Sizes for_data(const Dataset& data) const;
+  // A name with the depth that was given. Error: the text, which says its own, beside --depth.
+  std::string at_depth(const std::string& text) const;
   // A name, or a genome that is valid in the pool in force.
   Genome genome(const std::string& text, Pool& pool_in_force) const;
 };

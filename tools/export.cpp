@@ -18,7 +18,6 @@ struct Export {
   Common common;
   ModelOptions model;
   std::string source, to = "pytorch", out;
-  int depth = 0;
   CLI::App* app = nullptr;
 
   void run() {
@@ -63,12 +62,7 @@ struct Export {
   }
 
   // Fresh weights, drawn from the seed.
-  LoadedModel fresh(Exec& exec, std::string text) {
-    if (given("--depth")) {
-      require(text.starts_with('@') && text.find(':') == text.npos,
-              "--depth: only a name that says none, such as @hybrid, takes one");
-      text = at_depth(text, depth);
-    }
+  LoadedModel fresh(Exec& exec, const std::string& text) {
     Pool pool;
     const Genome genome = model.genome(text, pool);
     Sizes sizes = model.sizes;
@@ -161,7 +155,7 @@ void declare_export(CLI::App& app) {
   sub->add_option("--out", c->out,
                   "The folder (default: best-pytorch of best.safetensors). A file in it that no "
                   "export wrote is never replaced");
-  add_whole(*sub, "--depth", c->depth, 1, 1000, "LIVs of a genome that is given by name");
+  c->model.declare_depth(*sub);
   add_whole(*sub, "--vocab", c->model.sizes.vocab, 1, int64_t(1) << 24, "Vocabulary V")
       ->capture_default_str();
   c->model.declare(*sub);

@@ -16,8 +16,8 @@ struct GenomeCommand {
   ModelOptions model;
   std::string text;
   int64_t cache_context = 4096;
-  int depth = 8, count = 1;
-  bool sized = false;  // whether width or heads were given
+  int depth = 8, count = 1;  // of random ones
+  bool sized = false;        // whether width or heads were given
 
   Sizes sizes() const {
     Sizes s = model.sizes;
@@ -29,7 +29,18 @@ struct GenomeCommand {
   std::string written_out(Pool& pool) const {
     check_sizes(sizes());
     pool = named_pool(model.pool);
-    return text.starts_with('@') ? to_text(resolve(text, pool)) : text;
+    const std::string given = model.at_depth(text);
+    return given.starts_with('@') ? to_text(resolve(given, pool)) : given;
+  }
+
+  // Whatever can be cut into segments is, whether or not it is a genome's text.
+  static bool repairable(const std::string& text, const Pool& pool) {
+    try {
+      repair(text, pool);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
   }
 
   int check_text() {
@@ -39,46 +50,45 @@ struct GenomeCommand {
     // The usual sizes claim nothing, those that are given must fit.
     if (sized && result.valid()) Backbone(nullptr, compile(parse(plain, pool), pool), sizes());
     if (common.json) {
-      print_json({{"genome", plain}, {"valid", result.valid()}, {"errors", result.errors}});
+      nlohmann::json document = result.valid() ? described(parse(plain, pool), pool) : unknown();
+      document.update({{"genome", plain}, {"valid", result.valid()}, {"errors", result.errors}});
+      print_json(document);
     } else if (result.valid()) {
       fmt::print("valid\n");
     } else {
       for (auto& e : result.errors) fmt::print("{}\n", e);
-      if (result.readable) fmt::print("star genome repair makes it valid\n");
+      if (repairable(plain, pool)) fmt::print("star genome repair makes it valid\n");
     }
     return result.valid() ? 0 : result.readable ? 1 : 2;
   }
 
-  void print_genome(const Genome& g) const {
-    std::string out = to_text(g);
+  void print_genome(const Genome& g, const Pool& pool) const {
     if (common.json)
-      print_json({{"genome", out}, {"valid", true}, {"errors", nlohmann::json::array()}});
+      print_json(described(g, pool));
     else
-      fmt::print("{}\n", out);
+      fmt::print("{}\n", to_text(g));
   }
 
   void repair_text() {
     Pool pool;
     std::string plain = written_out(pool);
-    Genome g = repair(plain, pool);
-    print_genome(g);
+    print_genome(repair(plain, pool), pool);
   }
 
   void canonical_text() {
     Pool pool;
     std::string plain = written_out(pool);
-    print_genome(canonical(parse(plain, pool), pool));
+    print_genome(canonical(parse(plain, pool), pool), pool);
   }
 
-  void list(const std::vector<Genome>& genomes) const {
-    nlohmann::json array = nlohmann::json::array();
-    for (auto& g : genomes) {
-      if (common.json)
-        array.push_back(to_text(g));
-      else
-        fmt::print("{}\n", to_text(g));
-    }
-    if (common.json) print_json({{"genomes", array}});
+  static nlohmann::json texts_of(const std::vector<Genome>& genomes) {
+    nlohmann::json texts = nlohmann::json::array();
+    for (auto& g : genomes) texts.push_back(to_text(g));
+    return texts;
+  }
+
+  static void print_lines(const std::vector<Genome>& genomes) {
+    for (auto& g : genomes) fmt::print("{}\n", to_text(g));
   }
 
   void random() {
@@ -89,20 +99,35 @@ struct GenomeCommand {
       Rng rng(common.seed, "genome-random", uint64_t(i));
       genomes.push_back(random_genome(rng, pool, depth));
     }
-    if (count == 1 && common.json) return print_genome(genomes[0]);
-    list(genomes);
+    if (count == 1) return print_genome(genomes[0], pool);
+    common.json ? print_json({{"genomes", texts_of(genomes)}}) : print_lines(genomes);
   }
 
   void list_neighbours() {
     Pool pool;
     std::string plain = written_out(pool);
-    list(neighbours(parse(plain, pool), pool));
+    const Genome genome = parse(plain, pool);
+    const std::vector<Genome> found = neighbours(genome, pool);
+    if (!common.json) return print_lines(found);
+    nlohmann::json document = described(genome, pool);
+    document["genomes"] = texts_of(found);
+    print_json(document);
   }
 
   void show();
+
+  // A genome in JSON, with what it takes at the sizes; null where it does not fit them.
+  nlohmann::json described(const Genome& genome, const Pool& pool) const;
+  static nlohmann::json unknown() {
+    return {{"params", nullptr},
+            {"body_params", nullptr},
+            {"cache_bytes", nullptr},
+            {"flops", nullptr},
+            {"layers", nlohmann::json::array()}};
+  }
 };
 
-// One LIV as `show` describes it in JSON.
+// One LIV of it.
 nlohmann::json describe(const Backbone& backbone, int l, int64_t context) {
   const Block& block = backbone.blocks()[size_t(l)];
   nlohmann::json weights = nlohmann::json::object(), features = nlohmann::json::object();
@@ -124,26 +149,32 @@ nlohmann::json describe(const Backbone& backbone, int l, int64_t context) {
           {"cache_bytes", backbone.layer_cache_bytes(l, context)}};
 }
 
+nlohmann::json GenomeCommand::described(const Genome& genome, const Pool& pool) const {
+  nlohmann::json document = unknown();
+  document.update(
+      {{"genome", to_text(genome)}, {"valid", true}, {"errors", nlohmann::json::array()}});
+  std::optional<Backbone> backbone;
+  try {
+    backbone.emplace(nullptr, compile(genome, pool), sizes());
+  } catch (const Error&) {
+    return document;
+  }
+  document.update({{"params", backbone->parameter_count()},
+                   {"body_params", backbone->body_parameter_count()},
+                   {"cache_bytes", backbone->cache_bytes(cache_context)},
+                   {"flops", backbone->training_flops()}});
+  for (int l = 0; l < int(genome.segments.size()); ++l)
+    document["layers"].push_back(describe(*backbone, l, cache_context));
+  return document;
+}
+
 void GenomeCommand::show() {
   Pool pool;
   std::string plain = written_out(pool);
   Genome g = canonical(parse(plain, pool), pool);
   const Sizes s = sizes();
   Backbone backbone(nullptr, compile(g, pool), s);
-  if (common.json) {
-    nlohmann::json layers = nlohmann::json::array();
-    for (int l = 0; l < int(g.segments.size()); ++l)
-      layers.push_back(describe(backbone, l, cache_context));
-    print_json({{"genome", to_text(g)},
-                {"valid", true},
-                {"errors", nlohmann::json::array()},
-                {"params", backbone.parameter_count()},
-                {"body_params", backbone.body_parameter_count()},
-                {"cache_bytes", backbone.cache_bytes(cache_context)},
-                {"flops", backbone.training_flops()},
-                {"layers", layers}});
-    return;
-  }
+  if (common.json) return print_json(described(g, pool));
   fmt::print(
       "{}\nwidth {}, {} heads, vocabulary {}, cache at {} tokens\n\n{}\nbody        {} "
       "parameters\ntraining    {:.0f} FLOPs a token\n",
@@ -163,14 +194,15 @@ void declare_genome(CLI::App& app) {
       action->add_option("genome", c->text, "A genome or a name such as @hybrid:8")->required();
     c->common.declare(*action);
     c->model.declare(*action);
+    if (takes_genome) c->model.declare_depth(*action);
+    add_whole(*action, "--vocab", c->model.sizes.vocab, 1, int64_t(1) << 24, "Vocabulary V")
+        ->capture_default_str();
+    add_whole(*action, "--cache-context", c->cache_context, 1, int64_t(1) << 40,
+              "Tokens at which the cache is counted")
+        ->capture_default_str();
     return action;
   };
   CLI::App* show = add("show", "Draws the backbone with its sharing, parameters and cache", true);
-  add_whole(*show, "--vocab", c->model.sizes.vocab, 1, int64_t(1) << 24, "Vocabulary V")
-      ->capture_default_str();
-  add_whole(*show, "--cache-context", c->cache_context, 1, int64_t(1) << 40,
-            "Tokens at which the cache is counted")
-      ->capture_default_str();
   show->callback([c] { c->show(); });
   CLI::App* check =
       add("check",

@@ -29,7 +29,7 @@ struct Matrix {
   Common common;
   Sizes sizes;
   int64_t length = 128, panels = 16;
-  int part = kWhole, layer = 0;
+  int part = kWhole, layer = 1;
   std::string source, text, tokens, tokenizer, out, png, svg;
   CLI::App* app = nullptr;
 
@@ -75,16 +75,15 @@ struct Matrix {
            }});
   }
 
-  // On what a LIV of a trained model reads where the model is given a text.
+  // On what a LIV of a trained model reads where the model is given a text, or random tokens.
   void trained(Exec& exec) {
-    refuse({"--seq", "--width", "--heads", "--window"}, "has sizes of its own");
-    refuse({"--seed"}, "is a checkpoint, and nothing is drawn");
-    require(text.empty() != tokens.empty(), "liv matrix: give --text or --tokens, to look at {}",
-            source);
+    refuse({"--width", "--heads", "--window"}, "has sizes of its own");
+    if (!text.empty() || !tokens.empty())
+      refuse({"--seq", "--seed"}, "reads what --text or --tokens says");
     const LoadedModel loaded = load_checkpoint(source, exec);
     const Backbone& model = *loaded.model;
     const int depth = int(model.blocks().size());
-    require(layer >= 1 && layer <= depth, "--layer: {} has LIVs 1 to {}", source, depth);
+    require(layer <= depth, "--layer: {} has LIVs 1 to {}", source, depth);
     std::vector<std::string> words;
     const std::vector<int32_t> ids = tokens_of(loaded, words);
     length = int64_t(ids.size());
@@ -97,8 +96,9 @@ struct Matrix {
   }
 
   std::vector<int32_t> tokens_of(const LoadedModel& loaded, std::vector<std::string>& words) const {
-    if (!tokens.empty()) {
-      const std::vector<int32_t> ids = parse_token_list(tokens, "--tokens");
+    if (text.empty()) {
+      const std::vector<int32_t> ids =
+          tokens.empty() ? random_tokens(loaded) : parse_token_list(tokens, "--tokens");
       for (int32_t id : ids) words.push_back(fmt::to_string(id));
       return ids;
     }
@@ -106,6 +106,16 @@ struct Matrix {
     const std::vector<int32_t> ids = coding.encode(text);
     require(!ids.empty(), "--text: holds no tokens");
     for (int32_t id : ids) words.push_back(coding.decode(id));
+    return ids;
+  }
+
+  // As many as in training, unless --seq says how many.
+  std::vector<int32_t> random_tokens(const LoadedModel& loaded) const {
+    const Sizes& s = loaded.model->sizes();
+    const bool given = app->get_option("--seq")->count() > 0;
+    std::vector<int32_t> ids(size_t(given ? length : s.seq));
+    Rng rng(common.seed, "matrix.tokens");
+    for (int32_t& id : ids) id = int32_t(rng.below(uint32_t(s.vocab)));
     return ids;
   }
 
@@ -123,7 +133,7 @@ struct Matrix {
     if (common.json) {
       nlohmann::json found = {
           {"shape", shape}, {"name", subject.liv.name}, {"of", what}, {"out", out}};
-      if (layer > 0) found["layer"] = layer;
+      if (is_path(source)) found["layer"] = layer;
       print_json(found);
     } else {
       fmt::print("{}: {}(x) of {}, [{}]\n", out, what, subject.title, fmt::join(shape, ", "));
@@ -163,8 +173,10 @@ void declare_liv_matrix(CLI::App& liv) {
   declare_operator_sizes(*sub, c->sizes, c->length, "Tokens L");
   sub->get_option("--seq")->capture_default_str();
   add_whole(*sub, "--layer", c->layer, 1, 1 << 20,
-            "Of a checkpoint: which LIV, from 1, as star genome show counts them");
-  auto* text = sub->add_option("--text", c->text, "Of a checkpoint: what the model reads");
+            "Of a checkpoint: which LIV, from 1, as star genome show counts them")
+      ->capture_default_str();
+  auto* text = sub->add_option("--text", c->text,
+                               "Of a checkpoint: what the model reads (default: random tokens)");
   sub->add_option("--tokens", c->tokens, "The same as token numbers: 1,2,3")->excludes(text);
   declare_tokenizer_option(*sub, c->tokenizer);
   add_whole(*sub, "--part", c->part, 0, 1,

@@ -182,7 +182,8 @@ struct Train {
               resume, kept);
     };
     require(genome.empty(), "{}: with --resume the genome is that of {}", genome, resume);
-    require(!given("--pool"), "--pool cannot be given with --resume");
+    for (const char* option : {"--pool", "--depth"})
+      require(!given(option), "{} cannot be given with --resume", option);
     for_each_size([&](const Setting& row, const auto& field) {
       if (*row.help) same(row.option, field(model.sizes), field(then.sizes));
     });
@@ -345,6 +346,7 @@ void declare_train(CLI::App& app) {
                   "Where a line of JSON goes for every step: step, loss, rate, norm, tokens_per_s");
   c->data.declare(*sub);
   c->model.declare(*sub);
+  c->model.declare_depth(*sub);
   declare_training(*sub, c->training);
   declare_validation(*sub, c->validation_tokens);
   c->common.declare(*sub);

@@ -122,11 +122,26 @@ def check_genomes(tmp):
     assert shown["params"] == 256 * 64 + sum(l["params"] for l in shown["layers"]) + 64
     assert "SA-2" in star("genome", "show", SHARED)
     assert star("genome", "check", "11111-91111") == "valid\n"
-    assert doc("genome", "check", "11111-91111")["errors"] == []
+    # What `show` says of a genome stands in what the others print of theirs; null where it fits no sizes or is invalid.
+    told = doc("genome", "show", "11111-91111")
+    for action in ("check", "repair", "canonical", "neighbours"):
+        found = doc("genome", action, "11111-91111")
+        assert {**found, "genomes": 0} == {**told, "genomes": 0} and ("genomes" in found) == (action == "neighbours"), found
+    assert doc("genome", "random", "--depth", "3")["layers"][2]["index"] == 2
+    unfit = doc("genome", "canonical", "11111", "--width", "8", "--heads", "8")
+    assert unfit["valid"] and unfit["params"] is None and unfit["layers"] == [], unfit
+    assert doc("genome", "show", "@hybrid", "--depth", "3") == doc("genome", "show", "@hybrid:3")
+    assert doc("genome", "check", "@hybrid", "--depth", "3") == doc("genome", "check", "@hybrid:3")
+    for own in ("@hybrid:3", "11111"):
+        assert "--depth" in star("genome", "show", own, "--depth", "3", status=2)
     done = subprocess.run([STAR, "genome", "check", "11211-91111", "--json"], capture_output=True, text=True)
-    assert done.returncode == 1 and not json.loads(done.stdout)["valid"], done
+    said = json.loads(done.stdout)
+    assert done.returncode == 1 and not said["valid"] and said["params"] is None and said["layers"] == [], done
     done = subprocess.run([STAR, "genome", "check", "1111!"], capture_output=True, text=True)
-    assert done.returncode == 2, done
+    assert done.returncode == 2 and "repair" not in done.stdout, done
+    done = subprocess.run([STAR, "genome", "check", "1111"], capture_output=True, text=True)
+    assert done.returncode == 2 and "star genome repair makes it valid" in done.stdout, done
+    star("genome", "repair", "1111")
     done = subprocess.run([STAR, "genome", "check", b"1111\xff", "--json"], capture_output=True, text=True)
     assert done.returncode == 2 and not json.loads(done.stdout)["valid"], done
     refused = subprocess.run([STAR, "genome", "check", "11111|1:12122"], capture_output=True, text=True)
@@ -342,10 +357,17 @@ def check_matrix(tmp):
     said = [t.text for t in xml.etree.ElementTree.parse(svg).getroot().iter("{http://www.w3.org/2000/svg}text")]
     for name in ("T₀", "λT₁", "T = T₀ − λT₁"):
         assert sum(t.startswith(name + ", channel") for t in said) == 3, said
-    for wrong, word in ((["--layer", "3"], "LIVs 1 to 2"), ([], "LIVs 1 to 2"), (["--layer", "1", "--width", "8"], "--width"),
+    for wrong, word in ((["--layer", "3"], "LIVs 1 to 2"), (["--seq", "9"], "--seq"), (["--layer", "1", "--width", "8"], "--width"),
                         (["--layer", "1", "--part", "0"], "no parts"), (["--layer", "1", "--seed", "3"], "--seed")):
         assert word in star(*words, *wrong, "--text", "an owl", status=2), wrong
-    assert "--text" in star(*words, "--layer", "1", status=2)
+    # Without a text random tokens, of which the LIV is the first unless another is asked for.
+    drawn = {}
+    for name, more in (("usual", []), ("first", ["--layer", "1", "--seed", "0", "--seq", SMALL[SMALL.index("--seq") + 1]]),
+                       ("other", ["--seed", "1"]), ("short", ["--seq", "5", "--layer", "2"])):
+        assert doc(*words[:-1], f"{tmp}/{name}.npy", *more)["layer"] == (2 if name == "short" else 1), name
+        drawn[name] = read_npy(f"{tmp}/{name}.npy")
+    assert drawn["usual"] == drawn["first"] != drawn["other"] and drawn["usual"][0] == drawn["other"][0], drawn.keys()
+    assert list(drawn["short"][0])[1:] == [5, 5], drawn["short"][0]
     assert "--layer" in star("liv", "matrix", "SA-1", "--layer", "1", "--out", npy, status=2)
     assert "reads" in star("liv", "matrix", out, "--layer", "1", "--text", "a", "--out", out, status=2)
 

@@ -22,7 +22,7 @@ import with_numpy  # noqa: F401, which liv/reference.py needs
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COURSE = ["README.md", "core/README.md", "autograd/README.md", "liv/README.md", "liv/hybrids.md", "liv/glossary.md",
-          "star/README.md", "cpu/README.md", "cuda/README.md", "CONTRIBUTING.md"]
+          "star/README.md", "cpu/README.md", "cuda/README.md", "tools/README.md", "tests/README.md", "CONTRIBUTING.md"]
 BLOCK = re.compile(r"^```(\w*)( exact)?\n(.*?)^```$\n*(?:^```\n(.*?)^```$)?", re.S | re.M)
 INLINE = re.compile(r"`(build/star [^`]+)`")
 PICTURE = re.compile(r"(?:!\[[^]]*\]\(|<img src=\")([^)\"]+\.(?:png|svg))")
