@@ -8,18 +8,32 @@
 
 namespace star::synthesis {
 
+namespace {
+
+Genome design_of(const SearchSettings& settings, const std::string& name) {
+  return named_genome(at_depth(name, settings.max_depth));
+}
+
+}  // namespace
+
+// The pool of the search may lack its classes, or mean others by them.
+Metrics counted_of_design(const SearchSettings& settings, const std::string& name) {
+  const Backbone model(nullptr, compile(design_of(settings, name), extended_pool()),
+                       settings.sizes);
+  return static_metrics(model, settings.cache_context);
+}
+
 std::optional<std::map<std::string, double>> reference_point(const SearchSettings& settings,
                                                              Workers& workers,
                                                              const Interrupt& interrupted) {
-  const Genome transformer = named_genome(fmt::format("@transformer:{}", settings.max_depth));
-  const Backbone model(nullptr, compile(transformer, extended_pool()), settings.sizes);
-  std::map<std::string, double> point = static_metrics(model, settings.cache_context);
+  const std::string transformer = "@transformer";
+  Metrics point = counted_of_design(settings, transformer);
   const auto given = [&](auto& objective) { return settings.hv_reference.count(objective) > 0; };
   const std::vector<Objective> measured = measured_objectives(settings);
   if (!std::all_of(measured.begin(), measured.end(), given)) {
-    // The pool of the search may lack its classes, or mean others by them.
     auto outcome = workers.alone(
-        {.measure = true, .genome = to_text(transformer), .pool = "extended"}, interrupted);
+        {.measure = true, .genome = to_text(design_of(settings, transformer)), .pool = "extended"},
+        interrupted);
     if (!outcome) return std::nullopt;
     Evaluation e = evaluation_of(*outcome);
     require(e.ok(), "search: the reference point, a Transformer, cannot be measured: {}",

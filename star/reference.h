@@ -1,4 +1,4 @@
-// Where the hypervolume of a run ends.
+// Known designs as the measure of a run: where its hypervolume ends, and bounds that are theirs.
 #pragma once
 
 #include <map>
@@ -11,6 +11,10 @@
 #include "star/workers.h"
 
 namespace star::synthesis {
+
+// What is counted of a named genome, at the run's largest depth unless the name says another, and at
+// its sizes. Throws `Error`.
+Metrics counted_of_design(const SearchSettings& settings, const std::string& name);
 
 // By objective: quality ln V, the others twice the value of a Transformer of the run's depth and
 // sizes, which is measured where an objective is; what the settings give stands. Nothing:

@@ -10,6 +10,7 @@
 #include "star/data_files.h"
 #include "star/device.h"
 #include "star/front.h"
+#include "star/reference.h"
 #include "star/search.h"
 #include "tools/console.h"
 #include "tools/options.h"
@@ -70,6 +71,7 @@ struct SearchCommand {
   void go_on() {
     Run then = open_run(resume, true, data);
     fill_options();
+    fill_values(then.settings);
     require_same(then.settings);
     settings = go_on_under(changed(then.settings), then.settings, then.file);
     warn_of_device(then.settings, check_device(settings.device));
@@ -112,11 +114,6 @@ struct SearchCommand {
     settings.seed = settings.training.seed = common.seed;
     settings.pool = model.pool;
     settings.objectives = parse_objectives(objectives);
-    const bool no_bounds = bounds == std::vector<std::string>{kNoBounds};
-    for (auto& text : bounds)
-      if (!no_bounds) set_value(settings.bounds, text, "--max");
-    for (auto& text : hv_reference) set_value(settings.hv_reference, text, "--hv-ref");
-    for (auto& text : until) set_value(settings.until, text, "--until");
     settings.start = start_of(settings.start);
     settings.sizes = model.sizes;
     settings.sizes.seq = model.length;
@@ -129,6 +126,15 @@ struct SearchCommand {
     settings.limits.wall_seconds = longest_wait(settings.limits);
   }
 
+  // The values of objectives, among which may be those of designs at the sizes of the run.
+  void fill_values(const SearchSettings& run) {
+    const bool no_bounds = bounds == std::vector<std::string>{kNoBounds};
+    for (auto& text : bounds)
+      if (!no_bounds) set_value(settings.bounds, run, text, "--max");
+    for (auto& text : hv_reference) set_value(settings.hv_reference, run, text, "--hv-ref");
+    for (auto& text : until) set_value(settings.until, run, text, "--until");
+  }
+
   // All settings.
   void fill(const Dataset& dataset) {
     fill_options();
@@ -138,6 +144,7 @@ struct SearchCommand {
               "{}: it has no effect without {}", row.option, row.beside);
     });
     settings.sizes = model.for_data(dataset);
+    fill_values(settings);
     settings.data_identity = dataset.identity();
     const CpuKernels kernels = cpu_kernels();
     settings.cpu_target = kernels.target;
@@ -180,11 +187,32 @@ struct SearchCommand {
   }
 
   // Of an objective given twice the last value counts.
-  static void set_value(Bounds& values, const std::string& text, const std::string& option) {
-    const auto parsed = parse_value(text, option);
+  static void set_value(Bounds& values, const SearchSettings& run, const std::string& text,
+                        const std::string& option) {
+    const size_t design = text.find("=@");
+    const auto parsed = design == text.npos
+                            ? parse_value(text, option)
+                            : value_of_design(run, Objective(text.substr(0, design), option),
+                                              text.substr(design + 1), option);
     const Objective& objective = parsed.first;
     std::erase_if(values, [&](auto& known) { return known.first.same_as(objective); });
     values[objective] = parsed.second;
+  }
+
+  // params=@lfm2: as many as that has.
+  static std::pair<Objective, double> value_of_design(const SearchSettings& run,
+                                                      const Objective& objective,
+                                                      const std::string& name,
+                                                      const std::string& option) {
+    require(objective.counted(), "{}: the {} of {} is not counted; give a number", option,
+            objective, name);
+    try {
+      const double value = counted_of_design(run, name).at(objective.name());
+      require(value > 0, "the {} of {} is 0", objective, name);
+      return {objective, value};
+    } catch (const Error& e) {
+      fail("{}: {}", option, e.what());
+    }
   }
 
   // Error: an option beside --resume that the run file fixes, and has otherwise.
@@ -390,8 +418,9 @@ void declare_search(CLI::App& app) {
                               fmt::join(Objective::names(), ", ")))
       ->capture_default_str();
   sub->add_option("--max", c->bounds,
-                  "A bound on an objective: params=500000; may be repeated for others. Beside "
-                  "--resume those of the generations to come; none: they have no bounds")
+                  "A bound on an objective: params=500000, or params=@lfm2, as many as that design "
+                  "has; may be repeated for others. Beside --resume those of the generations to "
+                  "come; none: they have no bounds")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_list(*sub, "--hv-ref", c->hv_reference,

@@ -694,6 +694,18 @@ def check_going_on(tmp, expected):
     assert settings_of(run)["earlier_bounds"] == [{"generations": 3, "bounds": {}}], settings_of(run)
     first, second = bound["command"].split(" && ")
     assert "--max" not in first and "--generations 3" in first and second.endswith(f"--generations 4 --max params={most:g}"), bound
+    # A design's value at the run's own depth and sizes, or at the depth that its name says.
+    kept = settings_of(run)
+    sizes = [w for name in ("width", "heads", "vocab") for w in (f"--{name}", str(kept[name]))]
+    for name, depth in (("@conv", kept["max_depth"]), ("@conv:6", 6)):
+        alike = [*SEARCH, "--generations", "1", "--max", f"params={name}", "--max", "flops=@transformer", "--out", f"{tmp}/as {depth}.run"]
+        star(*alike, "--json")
+        wanted = doc("genome", "show", f"@conv:{depth}", *sizes)["params"]
+        assert settings_of(f"{tmp}/as {depth}.run")["bounds"]["params"] == wanted, (name, wanted)
+    for wrong, says in (("quality=@conv", "not counted"), ("params=@nobody", "@nobody"), ("cache=@conv:x", "@conv:x"),
+                        ("luck=@conv", "luck")):
+        err = star("search", "--resume", run, "--generations", "5", "--max", wrong, status=2)
+        assert err.startswith("star: --max") and says in err, err
     err = star("search", "--resume", run, "--generations", "5", "--max", "memory=1e9", status=2)
     assert "--max memory" in err and "did not measure it" in err, err
     err = star("search", "--resume", run, "--generations", "5", "--max", "params=-1", status=2)
