@@ -24,7 +24,7 @@ build/star: configure
 # (tools/experiments): of six times as many children a model chooses, a quarter of those goes on after
 # 30 steps, and generations are small and many.
 search: build/star
-	build/star search --objectives quality --max params=@lfm2 --population 8 --generations 14 --rungs 30 \
+	build/star search --objectives quality --max params=@lfm2 --population 8 --generations 9 --rungs 30 \
 	  --keep 0.25 --screen 6
 
 # The trainings of the READMEs, whole, against the numbers that the texts state; some four minutes on
