@@ -320,8 +320,8 @@ json report_data(const RunFile& run, const std::string& name,
   report["candidates"] = candidates_of(genomes, candidates);
   report["generations"] = generations_of(genomes, generations,
                                          steps_of(generations, candidates, evaluations, settings));
-  const double tau = mean_rung_tau(generations);
-  report["rungs"] = {{"tau", tau}, {"low", tau < kLowTau}};
+  report["rungs"] = {{"tau", mean_rung_tau(generations)},
+                     {"low", rungs_tell_little(generations, settings.keep)}};
   report["baselines"] = baselines_of(genomes, settings);
   if (genomes.stopped()) return nullptr;
   std::set<std::string> whole;

@@ -24,7 +24,7 @@
 //   generations  [{hypervolume, scaled, evaluated, failed, stopped, promoted, rung_tau, model_tau,
 //                population, front}], as the run file has them (star/store.h); population, front
 //                and stopped are genomes
-//   rungs        {tau, low}: mean_rung_tau of the generations, and whether that is below kLowTau
+//   rungs        {tau, low}: mean_rung_tau of the generations, and rungs_tell_little
 //   baselines    [{name, genome}]
 //   random       {run, generations: [{evaluated, hypervolume}]}, a random search to compare with:
 //                the hypervolume of all it had found by then; or null

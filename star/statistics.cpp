@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <numeric>
 
 #include "core/error.h"
@@ -15,6 +16,16 @@ constexpr size_t kExactPairs = 100;
 constexpr size_t kExactProduct = 1000;
 
 // P(|Z| ≥ z) of a standard normal Z.
+// The value that a share of a standard normal quantity exceeds.
+double normal_exceeded_by(double share) {
+  double low = -40, high = 40;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    (std::erfc(middle / std::sqrt(2.0)) / 2 > share ? low : high) = middle;
+  }
+  return low;
+}
+
 double two_sided(double z) { return std::min(1.0, std::erfc(z / std::sqrt(2.0))); }
 
 void check_numbers(std::span<const double> x) {
@@ -178,6 +189,17 @@ Kendall kendall_tau(std::span<const double> x, std::span<const double> y) {
   double all = pairs(double(x.size()));
   double untied = (all - sum_of(tx, pairs)) * (all - sum_of(ty, pairs));
   return {difference / std::sqrt(untied), kendall_p(difference, x.size(), tx, ty)};
+}
+
+double tau_among_best(double tau, double share) {
+  if (share >= 1) return tau;
+  const double rho = std::sin(std::numbers::pi / 2 * tau);
+  const double z = normal_exceeded_by(share);
+  const double above =
+      std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi) / share;  // the mean of those
+  const double variance = 1 + above * (z - above);
+  const double left = rho * std::sqrt(variance / (1 - rho * rho * (1 - variance)));
+  return 2 / std::numbers::pi * std::asin(left);
 }
 
 double fisher_greater(int64_t with_a, int64_t a, int64_t with_b, int64_t b) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "star/run_database.h"
+#include "star/statistics.h"
 
 namespace star::synthesis {
 
@@ -144,6 +145,10 @@ double mean_rung_tau(const std::vector<Generation>& generations) {
     ++count;
   }
   return count ? sum / count : std::nan("");
+}
+
+bool rungs_tell_little(const std::vector<Generation>& generations, double keep) {
+  return mean_rung_tau(generations) < tau_among_best(0.4, keep);
 }
 
 }  // namespace star::synthesis

@@ -84,9 +84,12 @@ struct Generation {
 };
 
 // How well the loss at the last rung foretold the quality: the mean of τ over generations, each of
-// which is of some ten pairs. NaN where none has one. Below kLowTau a later rung would be better.
-inline constexpr double kLowTau = 0.4;
+// which is of some ten pairs. NaN where none has one.
 double mean_rung_tau(const std::vector<Generation>& generations);
+
+// Whether a later rung would be better: that is less than a τ of 0.4 among all would be among the
+// share `keep` of them that goes on (`tau_among_best`).
+bool rungs_tell_little(const std::vector<Generation>& generations, double keep);
 
 // All of it at one moment.
 struct RunContents {

@@ -273,11 +273,11 @@ struct SearchCommand {
       throw Interrupted(kept
                             ? fmt::format("interrupted; go on with: {}", onward)
                             : fmt::format("interrupted; {} is gone, what was found is lost", path));
-    if (const double tau = mean_rung_tau(result.history); tau < kLowTau)
+    if (rungs_tell_little(result.history, settings.keep))
       say("star: warning: the loss at step {} tells little of the quality: Kendall's tau of those "
           "that went on is {:.2f}, the mean over the generations; a later --rungs would tell "
           "more\n",
-          settings.rungs.back(), tau);
+          settings.rungs.back(), mean_rung_tau(result.history));
     const std::string report = report_on(file, path, onward);
     const std::string broken = broken_bounds(settings, result.front);
     if (!common.json) print_text(result, path, report);

@@ -198,6 +198,30 @@ TEST_CASE("statistics: Kendall's tau where there is nothing to compare") {
                        doctest::Contains("not a number has no rank"), Error);
 }
 
+TEST_CASE("statistics: a correlation among the best is that of many draws") {
+  Rng rng(0, "statistics.best");
+  const size_t n = 8000;
+  for (double tau : {-0.4, 0.0, 0.2, 0.4}) {
+    const double rho = std::sin(std::acos(0.0) * tau);
+    std::vector<std::pair<double, double>> all;
+    for (size_t i = 0; i < n; ++i) {
+      const double x = rng.normal(), y = rho * x + std::sqrt(1 - rho * rho) * rng.normal();
+      all.emplace_back(x, y);
+    }
+    std::sort(all.rbegin(), all.rend());
+    CHECK(tau_among_best(tau, 1) == tau);
+    for (double share : {0.5, 0.25, 0.1}) {
+      INFO(tau, ", ", share);
+      std::vector<double> x, y;
+      for (size_t i = 0; i < size_t(share * n); ++i) {
+        x.push_back(all[i].first);
+        y.push_back(all[i].second);
+      }
+      CHECK(std::abs(tau_among_best(tau, share) - kendall_tau(x, y).tau) < 0.04);
+    }
+  }
+}
+
 TEST_CASE("statistics: the rank-sum test by all choices") {
   for (uint64_t i = 0; i < 30; ++i) {
     Rng rng(4, "statistics", i);

@@ -182,6 +182,13 @@ TEST_CASE("store: the rungs of a run foretell as they do in the mean of its gene
   generations[0].rung_tau = 0.5;
   generations[2].rung_tau = -0.25;
   CHECK(mean_rung_tau(generations) == 0.125);
+  // Which is little even among the best hundredth, whose τ is 0.14 where that among all is 0.4.
+  for (double keep : {1.0, 0.25, 0.01}) CHECK(rungs_tell_little(generations, keep));
+  generations[1].rung_tau = 0.5;
+  CHECK(mean_rung_tau(generations) == 0.25);
+  CHECK(rungs_tell_little(generations, 1));
+  CHECK_FALSE(rungs_tell_little(generations, 0.25));
+  CHECK_FALSE(rungs_tell_little({}, 1));
 }
 
 TEST_CASE("store: files of formats 1 and 2 can be read, not gone on with") {

@@ -405,7 +405,8 @@ def check_rungs(browser, page, tmp):
     expected = [[str(i + 1), str(s), str(promoted)] for i, (s, (promoted, _)) in enumerate(zip(stopped, counted))]
     assert [row[:3] for row in rows] == expected, (rows, expected)
     assert [abs(float(row[3].replace("−", "-")) - tau) < 0.006 for row, tau in zip(rows, taus)] == [True] * len(rows), (rows, taus)
-    assert page.evaluate("byId('rungs-warning').hidden") == (sum(taus) / len(taus) >= 0.4), taus
+    # 0.4 among all comes to 0.263 among the better half.
+    assert page.evaluate("byId('rungs-warning').hidden") == (sum(taus) / len(taus) >= 0.263), taus
     assert page.evaluate("report.genomes.filter((g) => g.status === 'stopped').length") == sum(stopped)
     assert f"{sum(stopped)} more stopped" in page.evaluate("byId('summary').textContent")
 
