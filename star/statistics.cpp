@@ -15,7 +15,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr size_t kExactPairs = 100;
 constexpr size_t kExactProduct = 1000;
 
-// P(|Z| ≥ z) of a standard normal Z.
 // The value that a share of a standard normal quantity exceeds.
 double normal_exceeded_by(double share) {
   double low = -40, high = 40;
@@ -26,6 +25,7 @@ double normal_exceeded_by(double share) {
   return low;
 }
 
+// P(|Z| ≥ z) of a standard normal Z.
 double two_sided(double z) { return std::min(1.0, std::erfc(z / std::sqrt(2.0))); }
 
 void check_numbers(std::span<const double> x) {

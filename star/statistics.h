@@ -49,7 +49,7 @@ Kendall kendall_tau(std::span<const double> x, std::span<const double> y);
 
 // What a τ among all of two normal quantities comes to among the best `share` of them by one, 0 <
 // share ≤ 1: selection narrows what it selects by, and with it the correlation (Thorndike,
-// "Personnel selection", 1949, case 2)).
+// "Personnel selection", 1949, case 2).
 double tau_among_best(double tau, double share);
 
 // Fisher's exact test, one-sided: of `a` and `b` individuals `with_a` and `with_b` have a property;

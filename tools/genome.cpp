@@ -118,6 +118,10 @@ struct GenomeCommand {
 
   // A genome in JSON, with what it takes at the sizes; null where it does not fit them.
   nlohmann::json described(const Genome& genome, const Pool& pool) const;
+  nlohmann::json described(const Genome& genome, const Backbone& backbone) const;
+  static nlohmann::json valid(const Genome& genome) {
+    return {{"genome", to_text(genome)}, {"valid", true}, {"errors", nlohmann::json::array()}};
+  }
   static nlohmann::json unknown() {
     return {{"params", nullptr},
             {"body_params", nullptr},
@@ -150,21 +154,25 @@ nlohmann::json describe(const Backbone& backbone, int l, int64_t context) {
 }
 
 nlohmann::json GenomeCommand::described(const Genome& genome, const Pool& pool) const {
-  nlohmann::json document = unknown();
-  document.update(
-      {{"genome", to_text(genome)}, {"valid", true}, {"errors", nlohmann::json::array()}});
   std::optional<Backbone> backbone;
   try {
     backbone.emplace(nullptr, compile(genome, pool), sizes());
   } catch (const Error&) {
+    nlohmann::json document = unknown();
+    document.update(valid(genome));
     return document;
   }
-  document.update({{"params", backbone->parameter_count()},
-                   {"body_params", backbone->body_parameter_count()},
-                   {"cache_bytes", backbone->cache_bytes(cache_context)},
-                   {"flops", backbone->training_flops()}});
+  return described(genome, *backbone);
+}
+
+nlohmann::json GenomeCommand::described(const Genome& genome, const Backbone& backbone) const {
+  nlohmann::json document = {{"params", backbone.parameter_count()},
+                             {"body_params", backbone.body_parameter_count()},
+                             {"cache_bytes", backbone.cache_bytes(cache_context)},
+                             {"flops", backbone.training_flops()}};
+  document.update(valid(genome));
   for (int l = 0; l < int(genome.segments.size()); ++l)
-    document["layers"].push_back(describe(*backbone, l, cache_context));
+    document["layers"].push_back(describe(backbone, l, cache_context));
   return document;
 }
 
@@ -174,7 +182,7 @@ void GenomeCommand::show() {
   Genome g = canonical(parse(plain, pool), pool);
   const Sizes s = sizes();
   Backbone backbone(nullptr, compile(g, pool), s);
-  if (common.json) return print_json(described(g, pool));
+  if (common.json) return print_json(described(g, backbone));
   fmt::print(
       "{}\nwidth {}, {} heads, vocabulary {}, cache at {} tokens\n\n{}\nbody        {} "
       "parameters\ntraining    {:.0f} FLOPs a token\n",

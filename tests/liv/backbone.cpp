@@ -7,7 +7,6 @@
 #include <set>
 
 #include "autograd/rows.h"
-#include "core/quantized.h"
 #include "cpu/cpu.h"
 #include "tests/liv/models.h"
 
@@ -85,13 +84,6 @@ void check_gradients(const std::string& genome, uint64_t seed, const Sizes& size
   }
 }
 
-std::string with_all_classes(const std::string& digits) {
-  std::string genome;
-  for (const LivClass& c : extended_pool().classes)
-    genome += (genome.empty() ? "" : "-") + std::string(1, c.id) + digits;
-  return genome;
-}
-
 std::set<std::string> liv_names(const std::string& genome) {
   const Pool pool = extended_pool();
   Backbone model(nullptr, compile(parse(genome, pool), pool), kSizes);
@@ -126,56 +118,6 @@ const Sizes kDecoding{8, 2, 7, 6, 3, 1};
 TEST_CASE("backbone: gradients with a decoder") {
   check_gradients("11111-91111", 4, kDecoding);
   check_gradients("71612-716122", 4, kDecoding);
-}
-
-// W₂ swish(W₁ (h + pₜ)), normalised and weighted, against E, for t = 0 … L−1.
-std::vector<double> decoded(Backbone& model, const std::vector<double>& h, int64_t L) {
-  const size_t d = h.size();
-  auto values = [&](const char* name) { return model.find(name)->value.to_doubles(); };
-  auto times = [&](const std::vector<double>& matrix, const std::vector<double>& x) {
-    std::vector<double> y(matrix.size() / d);
-    for (size_t r = 0; r < y.size(); ++r)
-      for (size_t c = 0; c < d; ++c) y[r] += matrix[r * d + c] * x[c];
-    return y;
-  };
-  std::vector<double> logits;
-  for (int64_t t = 0; t < L; ++t) {
-    std::vector<double> z = h;
-    for (size_t pair = 0; pair < d / 2; ++pair) {
-      const double angle = double(t) / std::pow(10000, 2 * double(pair) / double(d));
-      z[2 * pair] += std::sin(angle);
-      z[2 * pair + 1] += std::cos(angle);
-    }
-    z = times(values("decoder.in.weight"), z);
-    for (double& x : z) x /= 1 + std::exp(-x);
-    z = times(values("decoder.out.weight"), z);
-    double square = 0;
-    for (double x : z) square += x * x / double(d);
-    const std::vector<double> norm = values("decoder.norm.weight");
-    for (size_t c = 0; c < d; ++c) z[c] *= norm[c] / std::sqrt(square + 1e-5);
-    for (double x : times(values("embed.weight"), z)) logits.push_back(x);
-  }
-  return logits;
-}
-
-TEST_CASE("backbone: a decoder tells all places from the last state, at any length") {
-  Exec exec(cpu_backend());
-  const std::string genome = "11111-51111-91111";
-  Backbone model = random_model(exec, genome, kDecoding, DType::f64, 3);
-  Rng rng(3, "test.backbone.decoder");
-  Tape tape(exec, false);
-  for (int64_t L : {6, 4, 9}) {
-    INFO(L);
-    const Tensor tokens = random_tokens(exec, rng, 2, L, kDecoding.vocab);
-    // With a state it is the model that the decoder reads of.
-    DecodingState state;
-    const Tensor hidden = model.hidden(tape, tokens, &state).value();
-    std::vector<double> expected;
-    for (int64_t s : {0, 1})
-      for (double x : decoded(model, hidden.narrow(0, s * L + L - 1, 1).to_doubles(), L))
-        expected.push_back(x);
-    CHECK(relative_error(model.forward(tape, tokens).value().to_doubles(), expected) < 1e-12);
-  }
 }
 
 TEST_CASE("backbone: shared weights are equal copies, and their gradients add") {
@@ -487,58 +429,6 @@ TEST_CASE("backbone: only linear maps and the embedding decay") {
     if (map) decayed += (p.value.numel() + 15) / 16 * 16;
   }
   CHECK(model.decayed() == decayed);
-}
-
-// What a matrix is in eight bits, as floats.
-std::vector<double> rounded_to_bytes(Exec& exec, const Tensor& matrix) {
-  const int64_t n = matrix.size(1), bytes = quantized_bytes(n);
-  const Tensor rows = quantized(exec, matrix);
-  std::vector<double> all;
-  for (int64_t r = 0; r < matrix.size(0); ++r) {
-    const int8_t* row = rows.data<int8_t>() + r * bytes;
-    const double scale = quantized_scale(row);
-    for (int64_t i = 0; i < n; ++i) all.push_back(scale * row[kScaleBytes + i]);
-  }
-  return all;
-}
-
-TEST_CASE("backbone: weights in eight bits are those weights, at once and in decoding") {
-  Rng rng(21, "test.backbone.quantize");
-  const Pool pool = extended_pool();
-  for (int round = 0; round < 20; ++round) {
-    const std::string genome = round == 0
-                                   ? with_all_classes("1111")
-                                   : to_text(repair(random_genome_text(rng, pool, 4, true), pool));
-    INFO(genome);
-    Exec exec(cpu_backend());
-    const uint64_t seed = uint64_t(round);
-    Backbone model = random_model(exec, genome, kSizes, DType::f64, seed);
-    Backbone bytes = random_model(exec, genome, kSizes, DType::f64, seed);
-    const int64_t L = 6;
-    const Tensor tokens = random_tokens(exec, rng, 1, L, kSizes.vocab);
-    Tape tape(exec, false);
-    const std::vector<double> before = model.forward(tape, tokens).value().to_doubles();
-    for (auto& p : model.parameters())
-      if (p.decay && p.name != "embed.weight")
-        exec.copy(exec.from(p.value.shape(), rounded_to_bytes(exec, p.value), DType::f64), p.value);
-    bytes.quantize(exec);
-    CHECK(bytes.weight_bytes() < model.weight_bytes());
-    // The output product reads the rounded embedding, the look-up the embedding.
-    const Tensor hidden = model.hidden(tape, tokens).value();
-    Parameter& table = *model.find("embed.weight");
-    exec.copy(exec.from(table.value.shape(), rounded_to_bytes(exec, table.value), DType::f64),
-              table.value);
-    const std::vector<double> expected =
-        model.output(tape, tape.constant(hidden)).value().to_doubles();
-    CHECK(relative_error(expected, before) > 1e-6);
-    CHECK(relative_error(bytes.forward(tape, tokens).value().to_doubles(), expected) < 1e-9);
-    DecodingState state;
-    std::vector<double> decoded;
-    for (int64_t i = 0; i < L; ++i)
-      for (double x : bytes.forward(tape, tokens.narrow(1, i, 1), &state).value().to_doubles())
-        decoded.push_back(x);
-    CHECK(relative_error(decoded, expected) < 1e-9);
-  }
 }
 
 TEST_CASE("backbone: errors") {

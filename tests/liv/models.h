@@ -42,6 +42,14 @@ inline Backbone random_model(Exec& exec, const std::string& genome, const Sizes&
   return model;
 }
 
+// A LIV of every class, each with these digits after its own.
+inline std::string with_all_classes(const std::string& digits) {
+  std::string genome;
+  for (const LivClass& c : extended_pool().classes)
+    genome += (genome.empty() ? "" : "-") + std::string(1, c.id) + digits;
+  return genome;
+}
+
 // The first class of a genome in its effective pool.
 inline LivClass first_class(const std::string& genome) {
   const Pool pool = extended_pool();

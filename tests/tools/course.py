@@ -199,8 +199,8 @@ CLAIMS = [
           [Slot(over(statistics.stdev, 0, 12), 0.05), Slot(over(statistics.stdev, 12, 24), 0.02)]),
     # Of eighty genomes another may be the best: its losses are those of a best one.
     Claim("star/README.md", EIGHTY, "had quality {}. From three other seeds, the same number of steps, on the test "
-          "part, it had {} ±", [Slot(of(0, "front", 0, "objectives", "quality"), 0.15), Slot(of(1, "rows", 0,
-                                                                                          "test_quality", "mean"), 0.15)]),
+          "part, it had {} ±",
+          [Slot(of(0, "front", 0, "objectives", "quality"), 0.15), Slot(of(1, "rows", 0, "test_quality", "mean"), 0.15)]),
     Claim("star/README.md", "for algorithm in random nsga2", "`nsga2` ended with {}, {}, {} and `random` with {}, {}, "
           "{}:", [Slot(last_hypervolume(2 * k + 1), 0.08) for k in range(3)]
           + [Slot(last_hypervolume(2 * k), 0.08) for k in range(3)]),
