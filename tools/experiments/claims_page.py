@@ -149,7 +149,7 @@ class Page:
         self.picture("ways", claims_svg.lines(title, [(way, way, points) for way, runs in found["curves"].items()
                                                       for points in runs], "training steps", "hypervolume"), title)
         self.add("Of all that a run has trained to the end by then, each genome by its first training, in the box that the "
-                 "front of all runs together spans. `nsga2` breeds without rungs, model and second seeds.\n")
+                 "front of all runs together spans. `nsga2` breeds without rungs and model.\n")
 
     def compared(self, name, title, rows):
         if not rows:

@@ -31,9 +31,7 @@ class Breeding:
     population: int
     rungs: tuple = ()
     keep: float = 1
-    more: tuple = ()       # other options
-    spare: tuple = (0, 0)  # the share of the budget that second seeds cost, by one objective or two: larger fronts have
-                           # more of them
+    more: tuple = ()  # other options
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Search:
     seed: int = 0
     corpus: int = 0
     deep: bool = False
-    bred: str = ""       # "plain" by neither rungs nor model nor second seeds, "small" in small generations
+    plain: bool = False  # by neither rungs nor model, in generations of the whole population
     share: float = 1     # of the budget
     first: bool = False  # of its objectives, on the first corpus: the paper's three, of which eight are compared
 
@@ -68,9 +66,10 @@ class Plan:
     validation_tokens: int = 32768
     context: int = 4096
     # A search may train as many steps as 16 x 18 candidates take that all come to the end.
+    population: int = 16
     generations: int = 18
-    breeding: Breeding = Breeding(16, (30,), 0.333, ("--screen", 3, "--reseed", 1), (0.05, 0.2))
-    small: Breeding = Breeding(8, (30,), 0.25, ("--screen", 10))  # replays find most by these
+    # Of the searches that evolve: many small generations, by which replays find most.
+    breeding: Breeding = Breeding(8, (30,), 0.25, ("--screen", 10))
     # The paper's populations begin at random; so no baseline stands among the evolved that it is compared with.
     start: tuple = ("none",)
     searches: tuple = (
@@ -84,13 +83,12 @@ class Plan:
         Search("deep-quality", deep=True))
     # Ways to search by quality and parameters over five seeds, at half the budget; those above count among them.
     ways: tuple = (
-        *(Search(f"plain-{s}", "quality,params", seed=s, bred="plain", share=0.5) for s in range(5)),
+        *(Search(f"plain-{s}", "quality,params", seed=s, plain=True, share=0.5) for s in range(5)),
         *(Search(f"params-{s}", "quality,params", seed=s, share=0.5) for s in range(1, 5)),
-        *(Search(f"random-{s}", algorithm="random", seed=s, share=0.5) for s in range(3, 5)),
-        *(Search(f"small-{s}", "quality,params", seed=s, bred="small", share=0.5) for s in range(5)))
+        *(Search(f"random-{s}", algorithm="random", seed=s, share=0.5) for s in range(3, 5)))
     # Final comparisons: trainings so many times as long as a candidate's, judged on the whole test part.
     longer: int = 8
-    rates: tuple = (1e-2, 3e-3, 1e-3)
+    rates: tuple = (3e-2, 1e-2, 3e-3)
     seeds: int = 2
     top: int = 8          # of the paper's three searches
     top_others: int = 4   # of each other one
@@ -112,18 +110,12 @@ class Plan:
     contexts: tuple = (1024, 2048, 4096, 8192, 16384, 32768, 65536)
 
     @property
-    def population(self):
-        return self.breeding.population
-
-    @property
     def budget(self):
         """Training steps of a search."""
         return self.population * self.generations * self.steps
 
     def breeding_of(self, search):
-        if not search.evolves:
-            return Breeding(self.population)
-        return {"": self.breeding, "plain": Breeding(self.population), "small": self.small}[search.bred]
+        return self.breeding if search.evolves and not search.plain else Breeding(self.population)
 
     def generations_of(self, search):
         """With rungs a generation is bred larger, and the stopped cost their steps to the rung."""
@@ -132,8 +124,7 @@ class Plan:
         for rung in by.rungs:  # of those that reach a rung, `keep` go on
             generation += (bred - max(bred * by.keep, by.population)) * rung
             bred = max(bred * by.keep, by.population)
-        bred_for = self.budget * search.share * (1 - by.spare[search.objectives.count(",")])
-        return max(1, int(bred_for / generation))
+        return max(1, int(self.budget * search.share / generation))
 
     def depth_of(self, search):
         return self.deep if search.deep else self.depth
@@ -160,8 +151,7 @@ QUICK = replace(
     corpora=(Corpus("readmes", "prose", os.path.join(ROOT, "*", "README.md"), most=4000, count=6),
              Corpus("sources", "C++", os.path.join(ROOT, "core", "*.cpp"), most=4000, count=6)),
     width=16, heads=2, depth=4, deep=6, seq=32, batch=2, steps=4, validation_tokens=256, context=256,
-    generations=3,
-    breeding=Breeding(4, (2,), 0.5, ("--screen", 3, "--reseed", 1), (0.05, 0.2)),
-    small=Breeding(2, (2,), 0.5, ("--screen", 4)), longer=2, rates=(1e-2, 3e-3), top=3, top_others=2,
+    population=4, generations=3, breeding=Breeding(3, (2,), 0.5, ("--screen", 4)), longer=2, rates=(1e-2, 3e-3),
+    top=3, top_others=2,
     tasks=(("mqar:V=32,L=16,D=2", 2),), task_steps=4, task_top=2, transfer_steps=4, transfer_rates=(1e-2,),
     sample=4, cheap_tasks=(("recall:V=8,L=16", 2),), children=4, contexts=(1024, 65536))

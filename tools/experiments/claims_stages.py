@@ -137,7 +137,7 @@ def run_search(folder, search):
 
 def search_stage(plan, search):
     corpus = plan.corpora[search.corpus].name
-    title = f"{search.algorithm}{search.bred and f', {search.bred},'} by {search.objectives} on {corpus}, depth " \
+    title = f"{search.algorithm}{', plain,' if search.plain else ''} by {search.objectives} on {corpus}, depth " \
         f"{plan.depth_of(search)}"
     scale = plan.depth_of(search) / plan.depth
     return Stage(f"search-{search.name}", title, lambda folder: run_search(folder, search),

@@ -93,9 +93,8 @@ def ways_of(plan):
     """Five searches or so of each way, by quality and parameters; random search draws the same for all objectives."""
     chosen = [s for s in plan.searches + plan.ways if s.corpus == 0 and not s.deep]
     by_both = [s for s in chosen if s.objectives == "quality,params" and s.evolves]
-    bred = lambda how: [s for s in by_both if s.bred == how]
-    return {"random": [s for s in chosen if s.algorithm == "random"], "nsga2": bred("plain"),
-            "rungs and a model": bred(""), "small generations": bred("small")}
+    return {"random": [s for s in chosen if s.algorithm == "random"], "nsga2": [s for s in by_both if s.plain],
+            "rungs and a model": [s for s in by_both if not s.plain]}
 
 
 def scaled_curves(histories, most):
@@ -121,8 +120,8 @@ def scaled_curves(histories, most):
 
 
 def ways(folder):
-    """Random search, evolution as it is, with rungs and a model, and with these in small generations, at equal steps;
-    the others against what the last of them needs."""
+    """Random search, evolution as it is, and with rungs and a model in small generations, at equal steps; the others
+    against what the last of them needs."""
     listed = ways_of(folder.plan)
     names = [(way, s) for way, searches in listed.items() for s in searches]
     histories = [history(folder, search) for _, search in names]
