@@ -73,8 +73,7 @@ double score_rank(const Layout&, const Evidence& e) {
 double semi_separable_order(const Layout&, const Evidence& e) {
   int64_t order = 0;
   for (int64_t r = 0; r < e.core.rows; ++r)
-    for (int64_t cut = 1; cut < e.core.length; ++cut)
-      order = std::max(order, block_rank(e.core, r, cut, cut));
+    for (int64_t rank : cut_ranks(e.core, r)) order = std::max(order, rank);
   return double(order);
 }
 
@@ -202,6 +201,12 @@ std::vector<Check> certify(const Layout& layout, const Testimony& testimony) {
   for (size_t part = 0; part < testimony.parts.size(); ++part)
     judge(testimony.parts[part], fmt::format("T{}", part), About::whole);
   return checks;
+}
+
+std::vector<int64_t> cut_ranks(const DenseCore& T, int64_t row) {
+  std::vector<int64_t> ranks;
+  for (int64_t cut = 1; cut < T.length; ++cut) ranks.push_back(block_rank(T, row, cut, cut));
+  return ranks;
 }
 
 int64_t least_length(const Layout& layout) {

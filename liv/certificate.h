@@ -53,6 +53,10 @@ Testimony gather(const Operator& op, const Weights& weights, const Var& x);
 // 1e-10 of the largest: rounding leaves about 1e-14, and a claim that is wrong leaves more.
 std::vector<Check> certify(const Layout& layout, const Testimony& testimony);
 
+// The ranks of the blocks T[i:, :i] of a row, i = 1 … L − 1, counted as `certify` counts: what has to be
+// kept of the tokens before i for those after, in numbers a channel.
+std::vector<int64_t> cut_ranks(const DenseCore& T, int64_t row);
+
 // The shortest sequence on which every claim can fail.
 int64_t least_length(const Layout& layout);
 

@@ -46,23 +46,6 @@ size_t visible(std::string_view text) {
   return kind >= UTF8PROC_CATEGORY_LU && kind <= UTF8PROC_CATEGORY_SO ? size_t(size) : 0;
 }
 
-// A token as a label; bytes that would not be seen by a sign, or as numbers.
-std::string label_of(std::string_view token) {
-  if (token.empty()) return "∅";
-  std::string text;
-  for (size_t letters = 0; !token.empty(); ++letters) {
-    if (letters == kLetters) return text + "…";
-    const size_t size = visible(token);
-    const char c = token[0];
-    text += size > 0    ? std::string(token.substr(0, size))
-            : c == ' '  ? "␣"
-            : c == '\n' ? "↵"
-                        : fmt::format("\\x{:02x}", uint8_t(c));
-    token.remove_prefix(std::max<size_t>(size, 1));
-  }
-  return text;
-}
-
 class Svg {
  public:
   void text(double x, double y, const std::string& words, const char* anchor, double size,
@@ -202,6 +185,32 @@ class Drawing {
 };
 
 }  // namespace
+
+std::vector<NamedMatrices> named_maps(
+    const LivClass& liv, const std::function<DenseCore(std::optional<int> part)>& materialize) {
+  const DenseCore whole = materialize({});
+  if (!liv.differential) return {{"", whole}};
+  const DenseCore first = materialize(0);
+  DenseCore second = first;
+  for (size_t i = 0; i < whole.entries.size(); ++i) second.entries[i] -= whole.entries[i];
+  return {{"T₀", first}, {"λT₁", second}, {"T = T₀ − λT₁", whole}};
+}
+
+std::string label_of(std::string_view token) {
+  if (token.empty()) return "∅";
+  std::string text;
+  for (size_t letters = 0; !token.empty(); ++letters) {
+    if (letters == kLetters) return text + "…";
+    const size_t size = visible(token);
+    const char c = token[0];
+    text += size > 0    ? std::string(token.substr(0, size))
+            : c == ' '  ? "␣"
+            : c == '\n' ? "↵"
+                        : fmt::format("\\x{:02x}", uint8_t(c));
+    token.remove_prefix(std::max<size_t>(size, 1));
+  }
+  return text;
+}
 
 void draw_figure(const std::string& path, const Figure& figure) {
   const std::string text = Drawing(figure).svg();

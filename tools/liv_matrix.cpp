@@ -4,13 +4,12 @@
 #include "star/checkpoint.h"
 #include "tools/command.h"
 #include "tools/figure.h"
+#include "tools/model_input.h"
 #include "tools/operator_sizes.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/picture.h"
 #include "tools/source.h"
-#include "tools/token_list.h"
-#include "tools/tokenizer_option.h"
 
 namespace star::cli {
 namespace {
@@ -30,16 +29,17 @@ struct Matrix {
   Sizes sizes;
   int64_t length = 128, panels = 16;
   int part = kWhole, layer = 1;
-  std::string source, text, tokens, tokenizer, out, png, svg;
+  ModelInput input;
+  std::string source, out, png, svg;
   CLI::App* app = nullptr;
 
   Matrix() { sizes.width = 16; }
 
   void run() {
     const std::string config = config_file(*app), read = is_path(source) ? source : "";
-    check_output(out, {config, read, tokenizer});
-    if (!png.empty()) check_output(png, {config, read, tokenizer, out});
-    if (!svg.empty()) check_output(svg, {config, read, tokenizer, out, png});
+    check_output(out, {config, read, input.tokenizer});
+    if (!png.empty()) check_output(png, {config, read, input.tokenizer, out});
+    if (!svg.empty()) check_output(svg, {config, read, input.tokenizer, out, png});
     require(!png.empty() || !svg.empty() || app->get_option("--panels")->count() == 0,
             "--panels: is of a picture, --png or --svg");
     auto exec = common.make_exec();
@@ -78,45 +78,22 @@ struct Matrix {
   // On what a LIV of a trained model reads where the model is given a text, or random tokens.
   void trained(Exec& exec) {
     refuse({"--width", "--heads", "--window"}, "has sizes of its own");
-    if (!text.empty() || !tokens.empty())
-      refuse({"--seq", "--seed"}, "reads what --text or --tokens says");
+    if (input.given()) refuse({"--seq", "--seed"}, "reads what --text or --tokens says");
     const LoadedModel loaded = load_checkpoint(source, exec);
     const Backbone& model = *loaded.model;
     const int depth = int(model.blocks().size());
     require(layer <= depth, "--layer: {} has LIVs 1 to {}", source, depth);
-    std::vector<std::string> words;
-    const std::vector<int32_t> ids = tokens_of(loaded, words);
+    // As many as in training, unless --seq says how many.
+    const bool counted = app->get_option("--seq")->count() > 0;
+    const auto [ids, words] =
+        input.read(loaded, source, counted ? length : model.sizes().seq, common.seed);
     length = int64_t(ids.size());
-    const Tensor input = exec.from({1, length}, std::span<const int32_t>(ids));
+    const Tensor tokens = exec.from({1, length}, std::span<const int32_t>(ids));
     Tape tape(exec, false);
     const LivClass& liv = model.liv(layer - 1).liv();
     write({liv, model.sizes().heads, fmt::format("{}, LIV {} of {}", liv.name, layer, source),
            words,
-           [&](std::optional<int> of) { return model.materialize(tape, input, layer - 1, of); }});
-  }
-
-  std::vector<int32_t> tokens_of(const LoadedModel& loaded, std::vector<std::string>& words) const {
-    if (text.empty()) {
-      const std::vector<int32_t> ids =
-          tokens.empty() ? random_tokens(loaded) : parse_token_list(tokens, "--tokens");
-      for (int32_t id : ids) words.push_back(fmt::to_string(id));
-      return ids;
-    }
-    const TextCoding coding(loaded, source, tokenizer);
-    const std::vector<int32_t> ids = coding.encode(text);
-    require(!ids.empty(), "--text: holds no tokens");
-    for (int32_t id : ids) words.push_back(coding.decode(id));
-    return ids;
-  }
-
-  // As many as in training, unless --seq says how many.
-  std::vector<int32_t> random_tokens(const LoadedModel& loaded) const {
-    const Sizes& s = loaded.model->sizes();
-    const bool given = app->get_option("--seq")->count() > 0;
-    std::vector<int32_t> ids(size_t(given ? length : s.seq));
-    Rng rng(common.seed, "matrix.tokens");
-    for (int32_t& id : ids) id = int32_t(rng.below(uint32_t(s.vocab)));
-    return ids;
+           [&](std::optional<int> of) { return model.materialize(tape, tokens, layer - 1, of); }});
   }
 
   void write(const Subject& subject) const {
@@ -147,14 +124,10 @@ struct Matrix {
     figure.tokens = subject.tokens;
     figure.rows = core.rows == subject.heads ? "head" : "channel";
     figure.panels = panels;
-    if (part != kWhole || !subject.liv.differential) {
-      figure.columns = {{part == kWhole ? "" : fmt::format("T{}", part), core}};
-      return figure;
-    }
-    const DenseCore first = subject.materialize(0);
-    DenseCore second = first;
-    for (size_t i = 0; i < core.entries.size(); ++i) second.entries[i] -= core.entries[i];
-    figure.columns = {{"T₀", first}, {"λT₁", second}, {"T = T₀ − λT₁", core}};
+    if (part == kWhole)
+      figure.columns = named_maps(subject.liv, subject.materialize);
+    else
+      figure.columns = {{fmt::format("T{}", part), core}};
     return figure;
   }
 };
@@ -175,10 +148,7 @@ void declare_liv_matrix(CLI::App& liv) {
   add_whole(*sub, "--layer", c->layer, 1, 1 << 20,
             "Of a checkpoint: which LIV, from 1, as star genome show counts them")
       ->capture_default_str();
-  auto* text = sub->add_option("--text", c->text,
-                               "Of a checkpoint: what the model reads (default: random tokens)");
-  sub->add_option("--tokens", c->tokens, "The same as token numbers: 1,2,3")->excludes(text);
-  declare_tokenizer_option(*sub, c->tokenizer);
+  c->input.declare(*sub);
   add_whole(*sub, "--part", c->part, 0, 1,
             "T0 or T1 of a differential class alone, rather than T = T0 - lambda T1");
   sub->add_option("--out", c->out, "The NumPy file to write, float32")->required();

@@ -7,9 +7,7 @@
 
 namespace star::cli {
 
-// One page that needs nothing beside it: scripts and style stand in their places in page.html, the
-// document stands as text in its own. Text of the document cannot end that place early or become
-// markup.
+// The page of a document of star/report.h.
 std::string report_page(const nlohmann::json& document);
 
 // What a file says of itself in the head of a report.

@@ -1,7 +1,10 @@
-"""The report in a real browser: what it shows is what the run file holds, and a click selects everywhere.
+"""The report in a real browser: what it shows is what the run file holds, and a click selects everywhere; and the page
+of the operators.
 
     browser.py BINARY [FOLDER]        prints a line a check; exits 1 if one fails; leaves screenshots in FOLDER
 """
+import array
+import ast
 import base64
 import json
 import os
@@ -411,6 +414,93 @@ def check_rungs(browser, page, tmp):
     assert f"{sum(stopped)} more stopped" in page.evaluate("byId('summary').textContent")
 
 
+def matrices(path):
+    """A NumPy file of shape [rows, L, L] as lists."""
+    with open(path, "rb") as file:
+        head = file.read(10)
+        shape = ast.literal_eval(file.read(int.from_bytes(head[8:10], "little")).decode())["shape"]
+        entries = array.array("f", file.read())
+    rows, length, _ = shape
+    row = lambda r, i: entries[(r * length + i) * length:(r * length + i + 1) * length]
+    return [[row(r, i) for i in range(length)] for r in range(rows)]
+
+
+# Of a class the greatest rank of T[i:, :i], for 16 states a channel, heads of 8 channels and two taps before the own one.
+CUT_RANKS = {"SA-1": 24, "LA-1": 8, "Rec-1": 16, "Rec-2": 1, "Rec-3": 8, "D-Rec-3": 16, "GConv-1": 2, "GMemless": 0}
+# Which entries (i, j) another token c may change: a sum of softmax has all that came before.
+TOUCHED = {"SA-1": lambda i, j, c: i >= c, "GConv-1": lambda i, j, c: c in (i, j), "GMemless": lambda i, j, c: i == c,
+           "Rec-2": lambda i, j, c: j <= c <= i}
+
+
+def check_operators(browser, tmp):
+    """The page of the operators has the entries of `liv matrix`, ranks that the classes claim, and what a token changes."""
+    path, sizes = f"{tmp}/operators.html", ["--seq", "48", "--width", "16", "--heads", "2", "--window", "8"]
+    star("liv", "page", "--out", path)
+    page = browser.open(path)
+    assert page.complaints() == [], page.complaints()
+    assert [url for url in page.requests() if not url.startswith(("file:", "data:"))] == []
+    operators = page.evaluate("page.operators")
+    pool = json.loads(star("liv", "list", "--json"))["classes"]
+    assert [o["name"] for o in operators] == [c["name"] for c in pool]
+    for index, operator in enumerate(operators):
+        page.evaluate(f"document.querySelector('[data-operator=\"{index}\"]').click()")
+        drawn = page.evaluate("document.querySelectorAll('#maps canvas').length")
+        assert drawn == len(operator["shown"]) * (3 if operator["differential"] else 1), operator["name"]
+        assert page.evaluate("byId('formula').textContent").startswith("T"), operator["name"]
+        star("liv", "matrix", operator["name"], *sizes, "--out", tmp + "/T.npy")
+        whole = matrices(tmp + "/T.npy")
+        for at, row in enumerate(operator["shown"]):
+            wanted = [whole[row][i][j] for i in range(48) for j in range(i + 1)]
+            assert all(abs(a - b) <= 6e-3 * abs(b) for a, b in zip(operator["maps"][-1]["values"][at], wanted, strict=True))
+    named = {o["name"]: o for o in operators}
+    for name, rank in CUT_RANKS.items():
+        assert max(max(of) for of in named[name]["ranks"]) == rank, (name, named[name]["ranks"])
+    token = page.evaluate("page.changed") - 1
+    for name, touched in TOUCHED.items():
+        for changes in named[name]["maps"][0]["change"]:
+            places = [(i, j) for i in range(48) for j in range(i + 1)]
+            for (i, j), by in zip(places, changes, strict=True):
+                assert by == 0 or touched(i, j, token), (name, i, j, by)
+            assert any(changes), name
+    check_pointing(page)
+    alone = subprocess.run([STAR, "liv", "page", "--seq", "1", "--out", path], capture_output=True, text=True)
+    assert alone.returncode == 2 and "two tokens" in alone.stderr, alone
+    if PICTURES:
+        page.screenshot(f"{PICTURES}/operators.png")
+
+
+def check_pointing(page):
+    """What is read under the pointer and at the cut is what the document has."""
+    page.evaluate("change({ operator: 0, cell: null })")
+    x, y = page.evaluate("(() => { const box = document.querySelector('.matrix').getBoundingClientRect();"
+                         " return [box.left + 5.5 / 48 * box.width, box.top + 20.5 / 48 * box.height]; })()")
+    page.point_at(x, y)
+    value = page.evaluate("page.operators[0].maps[0].values[0][20 * 21 / 2 + 5]")
+    assert f"token 21 reads token 6 – head 1: T has {value:.3g}" in page.evaluate("byId('reading').textContent")
+    page.evaluate("(() => { byId('cut').value = 11; byId('cut').dispatchEvent(new Event('input')); })()")
+    text = page.evaluate("byId('rank-text').textContent")
+    assert "Rank before token 11: 10 in head 1, 10 in head 2" in text and "320 numbers after 10 tokens" in text, text
+
+
+def check_trained_operators(browser, tmp):
+    """The LIVs of a checkpoint in their order, on a text whose tokens are quoted, never markup."""
+    model, path = tmp + "/model.safetensors", tmp + "/model.html"
+    star("train", "11111-91111-e1111", "--task", "source", "--steps", "1", "--width", "16", "--heads", "2", "--seq", "32",
+         "--batch", "2", "--quiet", "--validation-tokens", "64", "--out", model)
+    star("liv", "page", model, "--text", "if (a < b) <img src=x>", "--change", "5", "--out", path)
+    page = browser.open(path)
+    assert page.complaints() == [], page.complaints()
+    assert page.evaluate("[...document.querySelectorAll('[data-operator]')].map((b) => b.textContent)") == \
+        ["1: SA-1", "2: GMemless", "3: D-Rec-1"]
+    assert page.evaluate("document.querySelectorAll('img').length") == 0
+    star("liv", "matrix", model, "--layer", "3", "--text", "if (a < b) <img src=x>", "--out", tmp + "/T.npy")
+    whole, shown = matrices(tmp + "/T.npy"), page.evaluate("page.operators[2].shown")
+    values = page.evaluate("page.operators[2].maps[2].values")
+    for row, of in zip(shown, values, strict=True):
+        wanted = [whole[row][i][j] for i in range(len(whole[row])) for j in range(i + 1)]
+        assert all(abs(a - b) <= 6e-3 * abs(b) for a, b in zip(of, wanted, strict=True))
+
+
 def main():
     failures = 0
     if PICTURES:
@@ -445,6 +535,8 @@ def main():
         check("one and four objectives", lambda: check_objectives(browser, tmp))
         check("rungs", lambda: check_rungs(browser, page, tmp))
         check("network", lambda: check_network(page))
+        check("operators", lambda: check_operators(browser, tmp))
+        check("operators of a model", lambda: check_trained_operators(browser, tmp))
     return 1 if failures else 0
 
 

@@ -50,6 +50,7 @@ def working(tmp):
         "genome show": ["91111"], "genome check": ["91111"], "genome repair": ["91111"], "genome canonical": ["91111"],
         "genome neighbours": ["91111"], "genome random": [], "liv list": [], "liv explain": ["1"], "liv verify": ["9"],
         "liv matrix": ["9", "--seq", "8", "--width", "8", "--heads", "1", "--out", tmp + "/m.npy"],
+        "liv page": ["--seq", "8", "--width", "8", "--heads", "2", "--out", tmp + "/p.html"],
     }
     assert set(words) == {" ".join(c) for c in COMMANDS}
     return [(c, [*c, *words[" ".join(c)]]) for c in COMMANDS]
