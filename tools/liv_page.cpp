@@ -1,6 +1,7 @@
 // star liv page.
 #include "core/file.h"
 #include "liv/certificate.h"
+#include "liv/formula.h"
 #include "liv/random_operator.h"
 #include "star/checkpoint.h"
 #include "star/embed.h"
@@ -97,7 +98,7 @@ struct LivPage {
                          {"id", std::string(1, liv.id)},
                          {"name", liv.name},
                          {"family", name_of(synthesis::family_of(liv))},
-                         {"differential", liv.differential},
+                         {"formula", formula_of(liv)},
                          {"operator", digits_text(liv.op.digits)},
                          {"features", features},
                          {"network", s.op.mixing().network().text()},

@@ -8,6 +8,7 @@ import ast
 import base64
 import json
 import os
+import re
 import shlex
 import signal
 import sqlite3
@@ -445,8 +446,8 @@ def check_operators(browser, tmp):
     for index, operator in enumerate(operators):
         page.evaluate(f"document.querySelector('[data-operator=\"{index}\"]').click()")
         drawn = page.evaluate("document.querySelectorAll('#maps canvas').length")
-        assert drawn == len(operator["shown"]) * (3 if operator["differential"] else 1), operator["name"]
-        assert page.evaluate("byId('formula').textContent").startswith("T"), operator["name"]
+        assert drawn == len(operator["shown"]) * (3 if operator["name"].startswith("D-") else 1), operator["name"]
+        assert page.evaluate("byId('formula').textContent") == re.sub("[_^{}]", "", operator["formula"]), operator["name"]
         star("liv", "matrix", operator["name"], *sizes, "--out", tmp + "/T.npy")
         whole = matrices(tmp + "/T.npy")
         for at, row in enumerate(operator["shown"]):

@@ -24,7 +24,7 @@ function startList() {
 function drawOperator() {
   const operator = operatorNow();
   byId("name").textContent = operator.label;
-  byId("formula").replaceChildren(...formula(operator));
+  byId("formula").replaceChildren(...typeset(operator.formula));
   byId("meaning").textContent = meanings[operator.family];
   byId("facts").replaceChildren(...[
     ["operator", operator.operator], ...operator.features.map(({ name, digits: of }) => [name, of]),
