@@ -169,6 +169,7 @@ def check_answers(tmp):
     curves = [[(100, 3.0), (200, 2.0), (400, 1.0)], [(100, 3.0), (200, 2.5), (400, 1.5)]]
     assert studies.times_fewer(curves, [2.0, 2.0], 400, True) == (2 + 1) / 2
     assert studies.times_fewer(curves, [0.5], 400, True) == 0
+    assert studies.times_fewer([[(0, 0.0), (100, 0.0), (200, 0.5)]], [0.0], 400, False) == 4  # what has found nothing
     against = {"random": {"times_fewer": 4.0, "interval": (3.5, 5.0), "p": 0.01},
                "nsga2": {"times_fewer": 2.5, "interval": (1.5, 3.0), "p": 0.2}}
     live = claims_answers.beside({"ways": {"way": "rungs and a model", "against": against}})[-2:]

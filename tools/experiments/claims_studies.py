@@ -46,8 +46,8 @@ def at(points, steps):
 
 
 def reached(points, goal, less):
-    """Steps at which a value is as good as the goal; None if never."""
-    return next((s for s, v in points if (v <= goal if less else v >= goal)), None)
+    """Steps after which a value is as good as the goal, a generation at least; None if never."""
+    return next((s for s, v in points if s > 0 and (v <= goal if less else v >= goal)), None)
 
 
 def times_fewer(evolved, others, budget, less):
