@@ -186,9 +186,8 @@ class Drawing {
 
 }  // namespace
 
-std::vector<NamedMatrices> named_maps(
-    const LivClass& liv, const std::function<DenseCore(std::optional<int> part)>& materialize) {
-  const DenseCore whole = materialize({});
+std::vector<NamedMatrices> named_maps(const LivClass& liv, const DenseCore& whole,
+                                      const std::function<DenseCore(int part)>& materialize) {
   if (!liv.differential) return {{"", whole}};
   const DenseCore first = materialize(0);
   DenseCore second = first;

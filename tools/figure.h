@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,9 +15,9 @@ struct NamedMatrices {
   DenseCore matrices;
 };
 
-// T(x) of an operator; of a differential one T₀, λT₁ and T. Without a part, `materialize` gives T.
-std::vector<NamedMatrices> named_maps(
-    const LivClass& liv, const std::function<DenseCore(std::optional<int> part)>& materialize);
+// T(x) of an operator; of a differential one T₀, λT₁ and T, of which `materialize` gives the parts.
+std::vector<NamedMatrices> named_maps(const LivClass& liv, const DenseCore& whole,
+                                      const std::function<DenseCore(int part)>& materialize);
 
 struct Figure {
   std::string title;

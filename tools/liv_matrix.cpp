@@ -125,7 +125,7 @@ struct Matrix {
     figure.rows = core.rows == subject.heads ? "head" : "channel";
     figure.panels = panels;
     if (part == kWhole)
-      figure.columns = named_maps(subject.liv, subject.materialize);
+      figure.columns = named_maps(subject.liv, core, subject.materialize);
     else
       figure.columns = {{fmt::format("T{}", part), core}};
     return figure;

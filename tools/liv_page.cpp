@@ -1,5 +1,6 @@
 // star liv page.
 #include "core/file.h"
+#include "core/number.h"
 #include "liv/certificate.h"
 #include "liv/formula.h"
 #include "liv/random_operator.h"
@@ -37,7 +38,7 @@ nlohmann::json triangle(const DenseCore& T, int64_t row, const DenseCore* before
   for (int64_t i = 0; i < T.length; ++i)
     for (int64_t j = 0; j <= i; ++j) {
       const double x = T.at(row, i, j) - (before ? before->at(row, i, j) : 0);
-      entries.push_back(std::stod(fmt::format("{:.3g}", x)));
+      entries.push_back(read_number<double>(fmt::format("{:.3g}", x)).value_or(0));
     }
   return entries;
 }
@@ -75,7 +76,8 @@ struct LivPage {
     const LivClass& liv = s.op.liv();
     nlohmann::json maps = nlohmann::json::array(), ranks = nlohmann::json::array(), kept, features;
     auto on_input = [&](int i) {
-      return named_maps(liv, [&](std::optional<int> part) { return s.materialize(i, part); });
+      return named_maps(liv, s.materialize(i, {}),
+                        [&](int part) { return s.materialize(i, part); });
     };
     const std::vector<NamedMatrices> first = on_input(0), second = on_input(1);
     const DenseCore& whole = first.back().matrices;
